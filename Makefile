@@ -1,0 +1,55 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test lint typecheck format docs bench wheel clean
+
+help:                    ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run: $(VENV)/.run        ## server, agent and page on this machine, until Ctrl-C
+	@$(BIN)/aipolicy trial --policy policies/example.yaml --data .aipolicy
+
+test: lint               ## every check and every test
+	$(BIN)/pytest -q -n 2 --dist loadgroup
+
+lint: $(VENV)/.develop   ## style, types per platform, import direction, freshness of generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(MAKE) -s -j 3 typecheck
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+typecheck: mypy-linux mypy-darwin mypy-win32
+
+mypy-%: $(VENV)/.develop
+	@$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
+
+format: $(VENV)/.develop ## put the code in its usual form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.develop   ## write the generated pages and schemas anew
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.develop  ## every benchmark, printed as ratios
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+wheel: $(VENV)/.develop  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:                   ## remove all that make made
+	rm -rf $(VENV) .aipolicy dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.run: pyproject.toml
+	@echo "setting up $(VENV) (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit("aipolicy needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install -q -e '.[server]'
+	@touch $@
+
+$(VENV)/.develop: $(VENV)/.run
+	@$(BIN)/python -m pip install -q --group dev
+	@touch $@

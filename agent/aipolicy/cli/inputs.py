@@ -1,0 +1,49 @@
+"""What several verbs need before they can start: the machine, the catalog, the policy, the time."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aipolicy.cli.errors import Failure
+from aipolicy.core import policy as policies
+from aipolicy.core import yamlfile
+from aipolicy.core.tools import Catalog
+from aipolicy.settings import SYSTEM_POLICY
+from aipolicy.tools import load as load_tools
+
+NO_POLICY = b"name: none\nbanned: []\n"
+"""What holds where no policy is given: everything is unlisted, and reported."""
+
+
+def now() -> datetime:
+    """This moment, UTC."""
+    return datetime.now(UTC)
+
+
+def catalog(extra: str | None = None) -> Catalog:
+    """The catalog, with IT's own tool files from the folder `extra`."""
+    try:
+        return load_tools(extra)
+    except yamlfile.YamlErrors as errors:
+        raise Failure(str(errors)) from errors
+
+
+def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:
+    """The policy at `path`, else the system's, else none; and the name to show for it."""
+    if path is None and Path(SYSTEM_POLICY).is_file():
+        path = SYSTEM_POLICY
+    if path is None:
+        return policies.parse(NO_POLICY, "(no policy)", tools.known), "(no policy)"
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}: give the policy with --policy FILE") from error
+    try:
+        return policies.parse(text, path, tools.known), path
+    except policies.PolicyErrors as errors:
+        raise Failure("\n".join(yamlfile.annotate(problem) for problem in errors.problems)) from errors
+
+
+def environ() -> dict[str, str]:
+    """The environment, taken once."""
+    return dict(os.environ)

@@ -1,0 +1,86 @@
+"""What `aipolicy status` and `aipolicy mine` say; also the last state that a daemon leaves behind."""
+
+from datetime import datetime
+
+import msgspec
+
+from aipolicy.core.model import Action, Record
+
+
+class Problem(Record, frozen=True, kw_only=True):
+    """One thing that is wrong.
+
+    part: which part of the agent. condition: what it is in a word. since: when it began, UTC.
+    detail: what happened and what to do.
+    """
+
+    part: str
+    condition: str
+    since: datetime
+    detail: str
+
+
+class PolicyStatus(Record, frozen=True, kw_only=True):
+    """The policy in force: its file, name, version, mode, and since when it is in force here."""
+
+    file: str
+    name: str
+    version: str
+    mode: Action
+    since: datetime
+
+
+class ScanStatus(Record, frozen=True, kw_only=True):
+    """The last full scan: when, how long in seconds, whether it saw everything, findings by ruling."""
+
+    at: datetime
+    took_s: float
+    complete: bool
+    unseen: int
+    findings: dict[str, int]
+
+
+class ServerStatus(Record, frozen=True, kw_only=True):
+    """url: null without a server. pending: events waiting here. last_ok: the last answer, null before it."""
+
+    url: str | None
+    device: str
+    pending: int
+    last_ok: datetime | None
+
+
+class Status(Record, frozen=True, kw_only=True):
+    """The agent's health.
+
+    running: whether the daemon runs; pid, started: which. healthy: running and no problem.
+    layers: native controls, guard, ending: each in force, partly, missing, away or off.
+    process_events: how new processes are seen: kernel or polling. install_events: kernel, watch or scan only.
+    """
+
+    schema: str = "aipolicy.status/1"
+    running: bool
+    healthy: bool
+    pid: int
+    started: datetime
+    agent_version: str
+    scope: str
+    layers: dict[str, str]
+    process_events: str
+    install_events: str
+    policy: PolicyStatus
+    catalog: str
+    server: ServerStatus
+    scan: ScanStatus | None
+    problems: tuple[Problem, ...]
+
+
+class Mine(Record, frozen=True, kw_only=True):
+    """Everything stored about the person who asks.
+
+    who: the login name. device: this machine's id. records: the events, byte for byte as stored and sent.
+    """
+
+    schema: str = "aipolicy.mine/1"
+    who: str
+    device: str
+    records: tuple[msgspec.Raw, ...]

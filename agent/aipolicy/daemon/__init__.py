@@ -1,0 +1,1 @@
+"""The daemon: the only place that wires the stages together and holds them in a loop."""

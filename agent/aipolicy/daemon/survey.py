@@ -1,0 +1,40 @@
+"""One look at the whole machine: what was found, and where we could not look."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aipolicy.core.model import Finding, Observation, Unseen
+from aipolicy.daemon.judge import Judge
+from aipolicy.examine import Examiner
+from aipolicy.observe import look_everywhere
+from aipolicy.platforms.machine import Machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """findings: one per tool, owner and place. unseen: the places we could not look into."""
+
+    findings: tuple[Finding, ...]
+    unseen: tuple[Unseen, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every place could be looked into."""
+        return not self.unseen
+
+
+def survey(
+    machine: Machine,
+    judge: Judge,
+    examiner: Examiner,
+    progress: Callable[[str, int], None] | None = None,
+) -> Survey:
+    """Look everywhere once. `progress(stage, done)` is called now and then."""
+    observations: list[Observation] = []
+    unseen: list[Unseen] = []
+    for seen in look_everywhere(machine, judge.catalog.wanted, examiner, progress):
+        if isinstance(seen, Unseen):
+            unseen.append(seen)
+        else:
+            observations.append(seen)
+    return Survey(findings=judge.findings(observations), unseen=tuple(unseen))

@@ -1,0 +1,125 @@
+"""The agent's settings: flags above environment above `agent.yaml` above defaults."""
+
+import os
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aipolicy.core import yamlfile
+
+SYSTEM_STATE = "/var/lib/aipolicy"
+SYSTEM_CONFIG = "/etc/aipolicy/agent.yaml"
+SYSTEM_POLICY = "/etc/aipolicy/policy.yaml"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text names the file and line, or the flag, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything an agent can be told.
+
+    policy: the policy file. state: the folder for spool and ledger. server: the server's address, None to
+    keep all events here. enrolment_secret_file: the file that holds the enrolment secret. proxy: the HTTP
+    proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a folder
+    with IT's own tool files. tags: labels for the policy. scan_every_s: seconds between two full scans.
+    """
+
+    policy: str | None = None
+    state: str | None = None
+    server: str | None = None
+    enrolment_secret_file: str | None = None
+    proxy: str | None = None
+    ca: str | None = None
+    tools: str | None = None
+    tags: tuple[str, ...] = ()
+    scan_every_s: int = 900
+
+    def state_dir(self, *, admin: bool, environ: Map[str, str]) -> str:
+        """The state folder: as set, else the system's for root, else the user's own."""
+        if self.state:
+            return self.state
+        if admin:
+            return SYSTEM_STATE
+        home = environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME", "/"), ".local", "state")
+        return os.path.join(home, "aipolicy")
+
+
+def load(config: str | None, environ: Map[str, str], **flags: Any) -> Settings:
+    """Settings from `config` (or the system's file where it exists), the environment and the flags given.
+
+    Raises SettingsError.
+    """
+    settings = Settings()
+    if config is None and Path(SYSTEM_CONFIG).is_file():
+        config = SYSTEM_CONFIG
+    if config is not None:
+        settings = replace(settings, **_from_file(config))
+    settings = replace(settings, **_from_environment(environ))
+    settings = replace(settings, **{name: value for name, value in flags.items() if value is not None})
+    if settings.server is not None:
+        _check_server(settings.server)
+    return settings
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: {error.strerror}: give the path of the agent's settings file"
+        ) from error
+    try:
+        root = yamlfile.load(text, path)
+    except yamlfile.YamlErrors as errors:
+        raise SettingsError(str(errors)) from errors
+    if not isinstance(root, yamlfile.Mapping):
+        raise SettingsError(
+            f"{path}:{root.line}:{root.column}: a mapping is needed, like `server: https://...`"
+        )
+    return {key.text: _value(path, key, node) for key, node in root.items}
+
+
+def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
+    known = {field.name for field in fields(Settings)}
+    where = f"{path}:{key.line}:{key.column}"
+    if key.text not in known:
+        raise SettingsError(f"{where}: unknown setting {key.text!r}; known: {', '.join(sorted(known))}")
+    if key.text == "tags":
+        if isinstance(node, yamlfile.Sequence) and all(isinstance(n, yamlfile.Scalar) for n in node.items):
+            return tuple(n.text for n in node.items if isinstance(n, yamlfile.Scalar))
+        raise SettingsError(f"{where}: tags is a list of words")
+    if not isinstance(node, yamlfile.Scalar) or not node.text:
+        raise SettingsError(f"{where}: {key.text} is one text")
+    if key.text == "scan_every_s":
+        return _seconds(where, node.text)
+    return node.text
+
+
+def _seconds(where: str, text: str) -> int:
+    if text.isascii() and text.isdigit() and 10 <= int(text) <= 86_400:
+        return int(text)
+    raise SettingsError(f"{where}: scan_every_s is a whole number of seconds from 10 to 86400, not {text!r}")
+
+
+def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
+    """AIPOLICY_SERVER, AIPOLICY_STATE ...: every setting but the lists, for containers and tests."""
+    found: dict[str, Any] = {}
+    for field in fields(Settings):
+        value = environ.get(f"AIPOLICY_{field.name.upper()}")
+        if not value or field.name == "tags":
+            continue
+        is_seconds = field.name == "scan_every_s"
+        found[field.name] = _seconds(f"AIPOLICY_{field.name.upper()}", value) if is_seconds else value
+    return found
+
+
+def _check_server(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError(f"server {url!r} is not an address: write https://HOST[:PORT]")
+    if parts.username or parts.password:
+        raise SettingsError("server: no user or password in the address; a device has a token of its own")

@@ -1,0 +1,110 @@
+"""Writes the pages and schemas that are made from the code; with --check it only says which are stale."""
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable
+from enum import EnumMeta
+from pathlib import Path
+
+import msgspec
+
+from aipolicy.core import model, wire
+from aipolicy.core.scan_report import ScanReport
+from aipolicy.core.status import Mine, Status
+
+HERE = Path(__file__).parent
+
+LEAVES_THE_MACHINE = (
+    (model.Event, model.Outcome, model.Verdict, model.Finding, model.Evidence, model.Owner),
+    (model.Gone, model.Unseen, model.Health),
+    (wire.Batch, wire.CheckIn, wire.HostInfo, wire.EnrolRequest),
+)
+STAYS_HERE = (model.Process, model.Executable, model.Package, model.Extension, model.App, model.FileFacts)
+SCHEMAS = {"scan": ScanReport, "status": Status, "mine": Mine, "batch": wire.Batch}
+
+PRIVACY = """# What is recorded about you
+
+This page is made from the record types in `agent/aipolicy/core/model.py` and `core/wire.py` by
+`docs/generate.py`; `make lint` fails when it is stale. A record cannot carry a field that is not listed here.
+
+**Never recorded, never sent:** prompts, command-line arguments, environment variables, file contents, window
+titles, browser or shell history, keystrokes, the names of programs that are not AI tools in the catalog.
+`aipolicy mine` shows every record stored about the person who asks, byte for byte as it is sent.
+
+Paths that leave the machine are home-relative: `/home/alice/bin/claude` becomes `~/bin/claude`.
+
+## What leaves the machine
+
+The agent sends Events in Batches, and a CheckIn now and then. Nothing else.
+"""
+
+STAYS = """
+## What is looked at and stays on the machine
+
+These records pass from the place that looks to the place that recognises a tool. They are not stored and not
+sent; of a file, its identity and facts are kept in a local cache so that it is not read twice.
+"""
+
+
+def fields_page(record: type[msgspec.Struct]) -> str:
+    """A record's description and the list of its fields with their types."""
+    lines = [f"\n### {record.__name__}\n", inspect.cleandoc(record.__doc__ or "").replace("\n", "  \n") + "\n"]
+    lines += ["| field | type |", "| --- | --- |"]
+    for field in msgspec.structs.fields(record):
+        shown = type_name(field.type).replace("|", "\\|")
+        lines.append(f"| `{field.name}` | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def type_name(kind: object) -> str:
+    """A type as people read it: `text or nothing` stays close to the code, enumerations list their words."""
+    if isinstance(kind, EnumMeta):
+        return "one of " + ", ".join(f"`{member.value}`" for member in kind)  # type: ignore[var-annotated]
+    return re.sub(r"(aipolicy\.core\.\w+|datetime|<class '|'>)\.?", "", str(kind)).strip("'") or "datetime"
+
+
+def privacy() -> str:
+    """docs/privacy.md."""
+    parts = [PRIVACY]
+    parts += [fields_page(record) for group in LEAVES_THE_MACHINE for record in group]
+    parts.append(STAYS)
+    parts += [fields_page(record) for record in STAYS_HERE]
+    return "".join(parts)
+
+
+def schema(record: type[msgspec.Struct]) -> str:
+    """The JSON Schema of one JSON that a command prints or an agent sends."""
+    return json.dumps(msgspec.json.schema(record), indent=1, sort_keys=True) + "\n"
+
+
+def generated() -> dict[Path, Callable[[], str]]:
+    """Every generated file and what makes it."""
+    from aipolicy.cli.tools import tools_page
+
+    files: dict[Path, Callable[[], str]] = {HERE / "privacy.md": privacy, HERE / "tools.md": tools_page}
+    for name, record in SCHEMAS.items():
+        files[HERE / "schemas" / f"{name}.json"] = lambda record=record: schema(record)  # type: ignore[misc]
+    return files
+
+
+def main(check: bool) -> int:
+    """Write, or with `check` compare; 1 when something is stale."""
+    stale = 0
+    for path, make in generated().items():
+        text = make()
+        if path.is_file() and path.read_text() == text:
+            continue
+        if check:
+            print(f"{path.relative_to(HERE.parent)} is stale: run `make docs`", file=sys.stderr)  # noqa: T201
+            stale = 1
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote {path.relative_to(HERE.parent)}")  # noqa: T201
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
