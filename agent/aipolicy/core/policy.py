@@ -1,0 +1,107 @@
+"""The policy: its record, and the reading of its text with every error at once.
+
+What a policy means for a finding is decided in decide.py.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+from aipolicy.core import yamlfile
+from aipolicy.core.entry import Entry, read_entries
+from aipolicy.core.model import Action, Record
+from aipolicy.core.problem import Code
+from aipolicy.core.selector import Kind, KnownTools, Selector
+from aipolicy.core.values import TOP_KEYS, Reading, kind
+from aipolicy.core.wire import printable
+
+__all__ = ["Entry", "Kind", "KnownTools", "Policy", "PolicyErrors", "Selector", "parse"]
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """A whole, right policy.
+
+    name: for people. version: the first 12 hex digits of the SHA-256 of its text.
+    mode: the most the agent may do. banned, approved: the entries in the order of the file.
+    unlisted: the action for what no entry names. unlisted_rule: where it says so, or that it does not.
+    contact: whom to ask. message: what the person is told; both empty where the policy has none.
+    instead: the approved tools, for people.
+    """
+
+    name: str
+    version: str
+    mode: Action = Action.REPORT
+    banned: tuple[Entry, ...] = ()
+    approved: tuple[Entry, ...] = ()
+    unlisted: Action = Action.REPORT
+    unlisted_rule: str
+    contact: str = ""
+    message: str = ""
+    instead: tuple[str, ...] = ()
+
+
+class PolicyErrors(yamlfile.YamlErrors):
+    """The policy is refused: nothing of it holds. `problems` says everything that is wrong with it."""
+
+
+def parse(text: bytes | str, filename: str, known: KnownTools) -> Policy:
+    """The policy in `text`. Raises PolicyErrors, and nothing else, whatever the text."""
+    root, problems = yamlfile.read(text, filename)
+    file = printable(re.split(r"[/\\]", filename)[-1])
+    if root is None:
+        raise PolicyErrors(problems.all())
+    values = _values(root, Reading(file, known, problems, has_contact=False))
+    policy = _policy(values, _version(text), Reading(file, known, problems, has_contact="contact" in values))
+    if problems:
+        raise PolicyErrors(problems.all())
+    return policy
+
+
+def _version(text: bytes | str) -> str:
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def _values(root: yamlfile.Node, reading: Reading) -> dict[str, yamlfile.Node]:
+    """The values of the policy's own keys."""
+    problems = reading.problems
+    if isinstance(root, yamlfile.Scalar) and root.missing:
+        problems.add(root, Code.EMPTY, "the policy is empty", "write `banned: []` if no tool is banned")
+        return {}
+    if not isinstance(root, yamlfile.Mapping):
+        run_on = isinstance(root, yamlfile.Scalar) and ":" in root.text
+        suggestion = "a key is followed by ': ', with a space" if run_on else "write `banned: [TOOL]`"
+        problems.add(root, Code.WRONG_TYPE, f"a policy is a mapping, not {kind(root)}", suggestion)
+        return {}
+    values = reading.keys(root, TOP_KEYS)
+    # Where something is wrong already, the missing rule is most likely the thing that is wrong.
+    if not problems and not values.keys() & {"banned", "approved", "unlisted"}:
+        message = "the policy says nothing about any tool"
+        problems.add(root, Code.NO_RULE, message, "write `banned: []` if no tool is banned")
+    return values
+
+
+def _policy(values: dict[str, yamlfile.Node], version: str, reading: Reading) -> Policy:
+    banned = read_entries(values.get("banned"), "banned", reading)
+    approved = read_entries(values.get("approved"), "approved", reading)
+    unlisted = values.get("unlisted")
+    return Policy(
+        name=reading.text(values.get("name"), "name") or reading.file.partition(".")[0] or reading.file,
+        version=version,
+        mode=reading.action(values.get("mode"), "mode") or Action.REPORT,
+        banned=banned,
+        approved=approved,
+        unlisted=reading.action(unlisted, "unlisted") or Action.REPORT,
+        unlisted_rule=reading.rule(unlisted) if unlisted else f"{reading.file}: not listed",
+        contact=reading.text(values.get("contact"), "contact"),
+        message=reading.message(values.get("message")),
+        instead=tuple(_instead(banned, approved, reading.known)),
+    )
+
+
+def _instead(banned: Sequence[Entry], approved: Sequence[Entry], known: KnownTools) -> Iterator[str]:
+    """The approved tools for people; one that the same policy also bans by name is not to be recommended."""
+    refused = {entry.selector for entry in banned}
+    for selector in (entry.selector for entry in approved):
+        if selector.kind is Kind.TOOL and selector not in refused:
+            yield known.names.get(selector.value, selector.value)
