@@ -11,8 +11,9 @@ from aipolicy.core.model import Evidence, Record
 class DeviceRow(Record, frozen=True, kw_only=True):
     """One device, as the list shows it.
 
-    id: the server's id of the device. hostname, os, os_version, arch, agent_version: what it says of itself.
-    enrolled: when. last_seen: last check-in or batch, null before the first. silent: not heard of for too long.
+    id: the server's id of it. hostname, os, os_version, arch, agent_version: what it says of itself.
+    enrolled: when. last_seen: last check-in or batch, null before the first.
+    silent: not heard of for too long.
     revoked: when its credential was withdrawn, null while it is good.
     policy, mode, catalog: what it enforces, null before the first check-in.
     process_events: how it sees new processes (kernel or polling), null before the first check-in.
@@ -168,7 +169,8 @@ class Overview(Record, frozen=True, kw_only=True):
     """The first page. devices: not revoked. with_banned: devices that have a banned tool now.
 
     rulings: banned, unlisted, approved, exempt, in this order, zeros included.
-    tools: by banned findings, then by devices. enforcement: the latest events where the agent acted or failed to.
+    tools: by banned findings, then by devices.
+    enforcement: the latest events where the agent acted or failed to.
     """
 
     devices: int
@@ -237,7 +239,10 @@ class DoneCount(Record, frozen=True, kw_only=True):
 
 
 class ToolDetail(Record, frozen=True, kw_only=True):
-    """One tool over the fleet. done: over all stored events. findings: the first page of them."""
+    """One tool over the fleet.
+
+    done: over all events in which an agent acted or could not. findings: the first page of them.
+    """
 
     tool: ToolRow
     versions: tuple[VersionCount, ...]

@@ -1,0 +1,118 @@
+"""Who may see pages and API: an admin token, in a header or as a browser that signed in with it.
+
+The routes ask `require_admin` (API) or `require_sign_in` (pages); the addresses that sign in and out are in
+`sign_in`. Devices have tokens of their own and get nowhere here.
+"""
+
+import secrets
+import time
+from datetime import timedelta
+from typing import Final
+
+from starlette.requests import Request
+
+from aipolicy_server import tokens
+from aipolicy_server.clock import Clock, to_us
+from aipolicy_server.rates import Rate, Seconds
+from aipolicy_server.settings import Settings
+from aipolicy_server.store import admins
+from aipolicy_server.store.store import Store
+
+COOKIE: Final = "aipolicy_session"
+
+
+class NotSignedIn(Exception):
+    """A page was asked for without being signed in: app.py sends the browser to /sign-in."""
+
+
+class NotAdmin(Exception):
+    """The API was asked without an admin's token or session: app.py answers 401."""
+
+
+class TooManyAttempts(Exception):
+    """Too many wrong tokens came from this address within a minute."""
+
+
+class Access:
+    """Signs browsers in and out, and recognises them and the bearer of an admin token."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        chance: tokens.Chance = secrets.token_bytes,
+        seconds: Seconds = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._hours = settings.session_hours
+        wrong = settings.limits.wrong_per_minute
+        self._wrong = Rate(wrong / 60, wrong, seconds)
+
+    def sign_in(self, token: str, address: str) -> str | None:
+        """The value for the session cookie, None for a wrong token. Raises TooManyAttempts."""
+        admin = self._admin(token, address)
+        if admin is None:
+            return None
+        session = tokens.new(tokens.SESSION_PREFIX, self._chance)
+        now = self._clock()
+        until = now + timedelta(hours=self._hours)
+        self._store.write_now(
+            lambda connection: admins.add_session(
+                connection, tokens.hashed(session), admin, to_us(now), to_us(until)
+            )
+        )
+        return session
+
+    def sign_out(self, session: str) -> None:
+        """The cookie is worth nothing from here on."""
+        self._store.write_now(lambda connection: admins.remove_session(connection, tokens.hashed(session)))
+
+    def is_signed_in(self, session: str | None) -> bool:
+        """Whether this is the cookie of a browser that signed in, and whose time is not over."""
+        if session is None or not session.startswith(tokens.SESSION_PREFIX) or len(session) > 100:
+            return False
+        with self._store.reading() as connection:
+            return admins.has_session(connection, tokens.hashed(session), to_us(self._clock()))
+
+    def is_admin(self, token: str | None, address: str) -> bool:
+        """Whether this is an admin's token. Raises TooManyAttempts."""
+        return token is not None and self._admin(token, address) is not None
+
+    def _admin(self, token: str, address: str) -> str | None:
+        if not self._wrong.has_left(address):
+            raise TooManyAttempts
+        name = None
+        if token.startswith(tokens.ADMIN_PREFIX):  # before any query
+            with self._store.reading() as connection:
+                known = admins.admin_hashes(connection)
+            found = tokens.find(token, known)
+            name = known[found] if found is not None else None
+        if name is None:
+            self._wrong.take(address)
+        return name
+
+
+def require_admin(request: Request) -> None:
+    """FastAPI dependency of the API. Raises NotAdmin, TooManyAttempts."""
+    access: Access = request.app.state.access
+    header = request.headers.get("authorization")
+    if header is not None:
+        if not access.is_admin(tokens.bearer(header), address(request)):
+            raise NotAdmin
+    elif not access.is_signed_in(request.cookies.get(COOKIE)):
+        raise NotAdmin
+
+
+def require_sign_in(request: Request) -> None:
+    """FastAPI dependency of the pages. Raises NotSignedIn."""
+    access: Access = request.app.state.access
+    if not access.is_signed_in(request.cookies.get(COOKIE)):
+        raise NotSignedIn
+
+
+def address(request: Request) -> str:
+    """Whose attempt it is. uvicorn takes it from a proxy's header only where that proxy was named."""
+    return request.client.host if request.client is not None else ""

@@ -1,0 +1,33 @@
+"""Time and chance for the server: the real ones, and the forms in which they are stored."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], datetime]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def utc_now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970, exactly: a float of seconds would round."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_us(value: int) -> datetime:
+    """The moment that `to_us` gave this number for."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def uuid7(now: datetime, chance: bytes) -> str:
+    """A UUIDv7 (RFC 9562) from a moment and ten random bytes."""
+    milliseconds = to_us(now) // 1000 & (1 << 48) - 1
+    low = int.from_bytes(chance[:10], "big")
+    number = milliseconds << 80 | 0x7 << 76 | (low >> 62 & 0xFFF) << 64 | 0b10 << 62 | low & (1 << 62) - 1
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,162 @@
+"""Devices as the intake knows them: enrolled with a secret, recognised by a token, revoked by IT."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from aipolicy.core.model import Record
+from aipolicy.core.wire import HostInfo
+from aipolicy_server import tokens
+from aipolicy_server.store import schema
+
+
+class Known(Record, frozen=True, kw_only=True):
+    """Whose token it is, and whether it is still good."""
+
+    device: str
+    revoked: bool
+
+
+class NewDevice(Record, frozen=True, kw_only=True):
+    """A device that asks to be let in. The id and the token's hash are made by the caller."""
+
+    id: str
+    token_hash: str
+    host: HostInfo
+
+
+def enrol(connection: Connection, secret: str, new: NewDevice, now_us: int) -> bool:
+    """Lets the device in if the secret is good, and uses it up by one. False: it is not good."""
+    name = _use_secret(connection, secret, now_us)
+    if name is None:
+        return False
+    connection.execute(
+        sa.insert(schema.devices),
+        {
+            "id": new.id,
+            "token_hash": new.token_hash,
+            "secret": name,
+            "enrolled": now_us,
+            **host_columns(new.host),
+        },
+    )
+    connection.execute(sa.insert(schema.presence), {"device": new.id, "pending": 0})
+    return True
+
+
+def host_columns(host: HostInfo) -> dict[str, str]:
+    """What a device says of itself, by column."""
+    return {
+        "hostname": host.hostname,
+        "os": host.os,
+        "os_version": host.os_version,
+        "arch": host.arch,
+        "agent_version": host.agent_version,
+    }
+
+
+def _use_secret(connection: Connection, secret: str, now_us: int) -> str | None:
+    """The secret's name, after one use of it. Check and use are one statement: two can't share a use."""
+    table = schema.secrets.c
+    rows = connection.execute(sa.select(table.hash, table.name, table.uses_left)).all()
+    found = tokens.find(secret, [row.hash for row in rows])
+    if found is None:
+        return None
+    row = next(row for row in rows if row.hash == found)
+    good = sa.and_(
+        table.name == row.name,
+        table.revoked.is_(None),
+        sa.or_(table.expires.is_(None), table.expires > now_us),
+    )
+    name: str = row.name
+    if row.uses_left is None:  # not counted, so that a fleet that enrols does not queue for one row
+        return name if connection.execute(sa.select(table.name).where(good)).first() else None
+    used = connection.execute(
+        sa.update(schema.secrets).where(good, table.uses_left > 0).values(uses_left=table.uses_left - 1)
+    )
+    return name if used.rowcount == 1 else None
+
+
+def by_token_hash(connection: Connection, token_hash: str) -> Known | None:
+    """Whose token has this hash."""
+    table = schema.devices.c
+    row = connection.execute(sa.select(table.id, table.revoked).where(table.token_hash == token_hash)).first()
+    return Known(device=row.id, revoked=row.revoked is not None) if row else None
+
+
+def revoke(connection: Connection, device: str, now_us: int) -> bool:
+    """Withdraws the device's credential. False: no such device, or withdrawn before."""
+    table = schema.devices.c
+    done = connection.execute(
+        sa.update(schema.devices).where(table.id == device, table.revoked.is_(None)).values(revoked=now_us)
+    )
+    return done.rowcount == 1
+
+
+class Seen(Record, frozen=True, kw_only=True):
+    """That a device was heard of. The rest is of its last check-in, null when it only sent a batch."""
+
+    last_seen: int
+    host: HostInfo | None = None
+    policy: str | None = None
+    mode: str | None = None
+    catalog: str | None = None
+    process_events: str | None = None
+    pending: int | None = None
+
+
+def note_seen(connection: Connection, seen: Sequence[tuple[str, Seen]]) -> None:
+    """Writes many devices' last signs of life; sorted, so that two nodes never wait for each other."""
+    # the parameter names differ from the columns', which SQLAlchemy keeps for SET
+    rows: list[dict[str, Any]] = [
+        {
+            "its_device": device,
+            "seen": one.last_seen,
+            "its_policy": one.policy,
+            "its_mode": one.mode,
+            "its_catalog": one.catalog,
+            "its_process_events": one.process_events,
+            "its_pending": one.pending,
+        }
+        for device, one in sorted(seen)
+    ]
+    if not rows:
+        return
+    connection.execute(_PRESENCE, rows)
+    hosts = [
+        {"its_device": device, **{f"its_{k}": v for k, v in host_columns(one.host).items()}}
+        for device, one in sorted(seen)
+        if one.host is not None
+    ]
+    if hosts:
+        connection.execute(_HOST, hosts)
+
+
+def _or_keep(name: str) -> Any:
+    column = schema.presence.c[name]
+    return sa.func.coalesce(sa.bindparam(f"its_{name}", type_=column.type), column)
+
+
+_PRESENCE = (
+    sa.update(schema.presence)
+    .where(schema.presence.c.device == sa.bindparam("its_device"))
+    .values(
+        last_seen=sa.bindparam("seen"),
+        policy=_or_keep("policy"),
+        mode=_or_keep("mode"),
+        catalog=_or_keep("catalog"),
+        process_events=_or_keep("process_events"),
+        pending=_or_keep("pending"),
+    )
+)
+_HOST_COLUMNS = ("hostname", "os", "os_version", "arch", "agent_version")
+_HOST = (
+    sa.update(schema.devices)
+    .where(
+        schema.devices.c.id == sa.bindparam("its_device"),
+        sa.or_(*(schema.devices.c[name] != sa.bindparam(f"its_{name}") for name in _HOST_COLUMNS)),
+    )
+    .values({name: sa.bindparam(f"its_{name}") for name in _HOST_COLUMNS})
+)

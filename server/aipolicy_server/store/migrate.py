@@ -1,0 +1,51 @@
+"""Brings a database to the form this code knows. Forward only: no older server works on a newer form."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from aipolicy_server.store.engine import BadDatabase
+
+_FOLDER = Path(__file__).with_name("migrations")
+_PG_LOCK = 0x61697031  # any fixed number: two nodes that start together migrate one after the other
+
+
+def upgrade(engine: Engine) -> bool:
+    """Brings the database up to date in one transaction. True: something was changed. Raises BadDatabase."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_LOCK})")
+        if _is_current(connection):
+            return False
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return True
+
+
+def check(engine: Engine) -> None:
+    """Raises BadDatabase when the database's form is not the one this code knows."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        if not _is_current(connection):
+            raise BadDatabase("the database is of an older version: run `aipolicy server migrate` first")
+
+
+def _is_current(connection: Connection) -> bool:
+    scripts = ScriptDirectory.from_config(_config())
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
+        raise BadDatabase(
+            f"the database is of a newer version ({revision}) than this server knows: install that version of"
+            " aipolicy, or give another folder with --data"
+        )
+    return revision == scripts.get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config

@@ -1,0 +1,183 @@
+"""The tables. Times are microseconds since 1970 UTC; secrets and tokens are only ever here as SHA-256.
+
+No row is shared between devices, so that two devices never wait for each other.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER makes SQLite count by itself
+
+
+_ACTED = text("acted = 1")
+
+
+def _device() -> Column[str]:
+    return Column("device", String(36), ForeignKey("devices.id"), nullable=False)
+
+
+devices = Table(
+    "devices",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("hostname", Text, nullable=False),
+    Column("os", Text, nullable=False),
+    Column("os_version", Text, nullable=False),
+    Column("arch", Text, nullable=False),
+    Column("agent_version", Text, nullable=False),
+    Column("secret", String(64), nullable=False),
+    Column("enrolled", BigInteger, nullable=False),
+    Column("revoked", BigInteger, index=True),
+    Index(None, "hostname", "id"),
+)
+
+# One narrow row per device that changes at every check-in, apart from what hardly ever changes.
+presence = Table(
+    "presence",
+    METADATA,
+    _device(),
+    Column("last_seen", BigInteger),
+    Column("policy", Text),
+    Column("mode", Text),
+    Column("catalog", Text),
+    Column("process_events", Text),
+    Column("pending", BigInteger, nullable=False),
+    Column("resend_asked", BigInteger),
+    PrimaryKeyConstraint("device"),
+)
+
+batches = Table(
+    "batches",
+    METADATA,
+    Column("n", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    _device(),
+    Column("spool", String(64), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("device", "spool", "seq"),
+)
+
+# `about` is the record as received; the other columns repeat what the log is filtered by.
+events = Table(
+    "events",
+    METADATA,
+    Column("id", String(36), nullable=False),
+    Column("device", String(36), nullable=False),
+    Column("batch", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("tool", Text),
+    Column("version", Text),
+    Column("owner", Text),
+    Column("ruling", String(16)),
+    Column("done", String(16)),
+    Column("acted", Integer),
+    Column("place", Text),
+    Column("detail", Text),
+    Column("about", Text, nullable=False),
+    # The id first: ids grow with time, so the index grows at its end.
+    PrimaryKeyConstraint("id", "device"),
+    Index(None, "time", "id", "device"),
+    Index(None, "device", "time", "id"),
+    Index(None, "tool", "time", "id", "device"),
+    Index("ix_events_acted", "time", "id", "device", sqlite_where=_ACTED, postgresql_where=_ACTED),
+    Index("ix_events_done", "tool", "done", "time", sqlite_where=_ACTED, postgresql_where=_ACTED),
+)
+
+# `key` is a hash because a path may be longer than PostgreSQL lets an index entry be.
+findings = Table(
+    "findings",
+    METADATA,
+    _device(),
+    Column("key", String(64), nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("vendor", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("version", Text),
+    Column("state", String(16), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("ruling", String(16), nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    PrimaryKeyConstraint("device", "key"),
+    Index(None, "tool", "ruling", "device", "owner", "state"),
+    Index(None, "ruling", "device", "owner", "tool"),
+)
+
+alarms = Table(
+    "alarms",
+    METADATA,
+    _device(),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("device", "kind", "subject"),
+    Index(None, "last"),
+)
+
+secrets = Table(
+    "secrets",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("uses_left", BigInteger),
+    Column("revoked", BigInteger),
+)
+
+admins = Table(
+    "admins",
+    METADATA,
+    Column("name", String(255), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("admin", String(255), ForeignKey("admins.name"), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+
+# Values that all nodes on one database share: the key of the device tokens' check part.
+shared = Table(
+    "shared",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)

@@ -1,0 +1,80 @@
+"""The store as the application holds it: one database, one way to read, one way to write."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from aipolicy_server.store import migrate, schema
+from aipolicy_server.store.engine import open_engine, parse_url
+from aipolicy_server.store.upsert import insert_new
+from aipolicy_server.store.writer import Job, Unavailable, Writer, open_writer, write_now
+
+T = TypeVar("T")
+
+__all__ = ["Store", "Unavailable"]
+
+_TOKEN_KEY = "device-token-key"  # noqa: S105  # the name of the value, not the value
+
+
+class Store:
+    """Opened by `Store.open`; `start_writer` once the event loop's handlers are to write."""
+
+    def __init__(self, engine: Engine, token_key: bytes) -> None:
+        self.engine = engine
+        self.token_key = token_key
+        self._readers = engine.execution_options(read_only=True)
+        self._writer: Writer | None = None
+
+    @classmethod
+    def open(cls, url: str, token_key: bytes) -> "Store":
+        """Opens the database; SQLite is brought up to date. `token_key` is taken at the very first start.
+
+        Raises BadDatabase.
+        """
+        engine = open_engine(parse_url(url))
+        try:
+            if engine.dialect.name == "sqlite":
+                migrate.upgrade(engine)
+            else:
+                migrate.check(engine)
+            return cls(engine, write_now(engine, lambda connection: _shared_key(connection, token_key)))
+        except BaseException:
+            engine.dispose()
+            raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database and can't be kept for long. Raises Unavailable."""
+        with self._readers.connect() as connection:
+            yield connection
+
+    def write_now(self, job: Job[T]) -> T:
+        """One transaction, for the command line and for what is rare."""
+        return write_now(self.engine, job)
+
+    def start_writer(self, waiting: int) -> None:
+        """From here on `write` works."""
+        self._writer = open_writer(self.engine, waiting)
+
+    async def write(self, job: Job[T]) -> T:
+        """The job's result once it is durable. Raises Unavailable."""
+        if self._writer is None:
+            raise Unavailable("the server is starting or stopping")
+        return await self._writer.write(job)
+
+    def close(self) -> None:
+        """Finishes what waits to be written."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self.engine.dispose()
+
+
+def _shared_key(connection: Connection, fresh: bytes) -> bytes:
+    """The key that all nodes on this database share; `fresh` becomes it when there is none."""
+    connection.execute(insert_new(connection, schema.shared), {"name": _TOKEN_KEY, "value": fresh})
+    table = schema.shared.c
+    return bytes(connection.execute(sa.select(table.value).where(table.name == _TOKEN_KEY)).scalar_one())
