@@ -1,0 +1,117 @@
+"""The Linux machine: processes from /proc, accounts from the account database, names of files and mounts.
+
+Opens no user's file; the arguments of a process are taken apart here and only its script is kept.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from aipolicy.core.model import Owner, Process, Unseen
+from aipolicy.core.wire import HostInfo
+from aipolicy.platforms import linux_hold, linux_packages, linux_search_path, posix_users
+from aipolicy.platforms.linux_calls import effective_uid, system_names
+from aipolicy.platforms.linux_mounts import MountTable, may_hang, mount_of
+from aipolicy.platforms.linux_process import ProcessTable
+from aipolicy.platforms.machine import Hold, Image, Terminal, User
+
+
+class LinuxMachine:
+    """Implements machine.Machine. proc: where the process filesystem is mounted."""
+
+    os: Final = "linux"
+    root: Final = "/"
+
+    def __init__(self, environ: Mapping[str, str], proc: str = "/proc") -> None:
+        self._home = environ.get("HOME")
+        self._path = environ.get("PATH", "")
+        self._mounts = MountTable(f"{proc}/self/mountinfo")
+        self._table = ProcessTable(proc, self.owner, self.out_of_reach)
+        self._names: dict[int, Owner] = {}
+        self._packages = linux_packages.Packages(self.root)
+
+    def host(self, agent_version: str) -> HostInfo:
+        name, release, arch = system_names()
+        return HostInfo(
+            hostname=name,
+            os=self.os,
+            os_version=linux_packages.os_release(self.root) or f"Linux {release}",
+            arch=arch,
+            agent_version=agent_version,
+        )
+
+    def is_admin(self) -> bool:
+        return effective_uid() == 0
+
+    def my_pid(self) -> int:
+        return os.getpid()
+
+    # --- accounts ---
+
+    def users(self) -> tuple[User, ...]:
+        return posix_users.users_here(
+            admin=self.is_admin(),
+            uid=effective_uid(),
+            home_variable=self._home,
+            os_name=self.os,
+            out_of_reach=self.out_of_reach,
+        )
+
+    def owner(self, uid: int) -> Owner:
+        known = self._names.get(uid)
+        if known is None:
+            account = posix_users.account_of(uid)
+            known = Owner(uid=uid, name=account.name if account else str(uid))
+            if account is not None:  # an unknown one is asked again: its directory service may be away
+                self._names[uid] = known
+        return known
+
+    # --- files ---
+
+    def search_path(self) -> tuple[str, ...]:
+        return linux_search_path.folders(self.root, self._path, self.out_of_reach)
+
+    def out_of_reach(self, path: str) -> str | None:
+        return may_hang(mount_of(os.path.normpath(path), self._mounts.mounts()))
+
+    def os_package(self, path: str) -> str | Unseen | None:
+        return self._packages.owner(path)
+
+    def root_only(self, path: str) -> bool:
+        return linux_packages.root_only(path)
+
+    # --- processes ---
+
+    def processes(self) -> Iterator[Process | Unseen]:
+        only_uid = None if self.is_admin() else effective_uid()
+        yield from self._table.all(only_uid)
+
+    def process(self, pid: int) -> Process | Unseen | None:
+        return self._table.one(pid)
+
+    def image(self, pid: int) -> Image | None:
+        return self._table.image(pid)
+
+    def program(self, pid: int) -> str:
+        return self._table.program(pid)
+
+    def script_place(self, process: Process) -> str | None:
+        return self._table.script_place(process)
+
+    def parent(self, pid: int) -> int | None:
+        return self._table.parent(pid)
+
+    def descendants(self, pid: int) -> tuple[int, ...]:
+        return self._table.descendants(pid)
+
+    def is_init(self, pid: int) -> bool:
+        return self._table.is_init(pid)
+
+    def is_kernel(self, pid: int) -> bool:
+        return self._table.is_kernel(pid)
+
+    def terminal(self, pid: int) -> Terminal | None:
+        return self._table.terminal(pid)
+
+    def hold(self, pid: int) -> Hold | Unseen | None:
+        return linux_hold.hold(pid, self._table.image)

@@ -1,0 +1,83 @@
+"""System calls that Python knows on Linux or POSIX only, typed, so that what uses them imports everywhere."""
+
+import ctypes
+import os
+import select
+import signal
+import stat
+from typing import Any, NamedTuple
+
+_os: Any = os  # typeshed hides these names on other systems
+_select: Any = select
+_signal: Any = signal
+
+
+def effective_uid() -> int:
+    return int(_os.geteuid())
+
+
+def system_names() -> tuple[str, str, str]:
+    """Host name, kernel release and processor architecture, uname(2)."""
+    names = _os.uname()
+    return str(names.nodename), str(names.release), str(names.machine)
+
+
+def is_ready(fd: int, *, urgent: bool = False, timeout_s: float = 0.0) -> bool:
+    """Whether poll(2) has something to say about a descriptor; `urgent`: POLLPRI instead of POLLIN."""
+    poll = _select.poll()
+    poll.register(fd, _select.POLLPRI if urgent else _select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
+
+
+def ready_of(fds: list[int], timeout_s: float) -> list[int]:
+    """Those of several descriptors that poll(2) reports, readable or urgent."""
+    poll = _select.poll()
+    for fd in fds:
+        poll.register(fd, _select.POLLIN | _select.POLLPRI)
+    return [int(fd) for fd, _event in poll.poll(max(timeout_s, 0.0) * 1000)]
+
+
+def pidfd_open(pid: int) -> int:
+    return int(_os.pidfd_open(pid, 0))
+
+
+def pidfd_signal(fd: int, number: int) -> None:
+    _signal.pidfd_send_signal(fd, number)
+
+
+TERM = int(signal.SIGTERM)
+KILL = 9
+CONT = int(getattr(signal, "SIGCONT", 18))
+
+
+class Device(NamedTuple):
+    """A character device file."""
+
+    number: int
+    numbers: tuple[int, int]
+    uid: int
+
+
+def device_at(path: str | int) -> Device | None:
+    """What a path or descriptor is, when it is a character device; a link is not followed."""
+    try:
+        found: Any = os.fstat(path) if isinstance(path, int) else os.lstat(path)
+    except OSError:
+        return None
+    if not stat.S_ISCHR(found.st_mode):
+        return None
+    number = int(found.st_rdev)
+    return Device(number=number, numbers=(int(_os.major(number)), int(_os.minor(number))), uid=found.st_uid)
+
+
+def open_flags(*names: str) -> int:
+    """O_ flags by name, e.g. "O_NOCTTY"; those another system lacks count as 0."""
+    flags = 0
+    for name in names:
+        flags |= int(getattr(os, name, 0))
+    return flags
+
+
+def libc() -> Any:
+    """The C library; each caller sets argtypes of what it calls."""
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,99 @@
+"""Which filesystem a path lies on, read from mountinfo so that nothing is touched that might hang."""
+
+import os
+import re
+from typing import Final, NamedTuple
+
+from aipolicy.platforms.linux_calls import is_ready
+
+LOCAL_DISKS: Final = frozenset(
+    """ext2 ext3 ext4 xfs btrfs tmpfs overlay f2fs bcachefs zfs jfs reiserfs nilfs2 ramfs squashfs erofs
+    iso9660 vfat exfat ntfs3 hfsplus udf devtmpfs aufs ecryptfs""".split()
+)
+"""Filesystems that answer by themselves. Anything else may wait for a network or a user's program."""
+
+KERNEL_VIEWS: Final = frozenset(
+    """proc sysfs cgroup cgroup2 devpts securityfs debugfs tracefs bpf mqueue pstore configfs hugetlbfs
+    efivarfs fusectl rpc_pipefs binfmt_misc selinuxfs nsfs""".split()
+)
+"""Views into the kernel: quick to answer, without programs."""
+
+
+class Mount(NamedTuple):
+    """One line of /proc/PID/mountinfo."""
+
+    point: str
+    device: str
+    kind: str
+
+
+def parse_mountinfo(data: bytes) -> tuple[Mount, ...]:
+    """Mounts in the order they were made: of two on one place the later one counts."""
+    found = []
+    for line in data.split(b"\n"):
+        before, separator, after = line.partition(b" - ")
+        fields, behind = before.split(b" "), after.split(b" ")
+        if not separator or len(fields) < 6 or not behind[0]:
+            continue
+        found.append(Mount(point=_unescaped(fields[4]), device=fields[2].decode(), kind=behind[0].decode()))
+    return tuple(found)
+
+
+def mount_of(path: str, mounts: tuple[Mount, ...]) -> Mount | None:
+    """The mount an absolute, normal path lies on."""
+    best: Mount | None = None
+    for mount in mounts:
+        point = mount.point
+        inside = path == point or point == "/" or path.startswith(point + "/")
+        if inside and (best is None or len(point) >= len(best.point)):
+            best = mount
+    return best
+
+
+def may_hang(mount: Mount | None) -> str | None:
+    """Why a mount is not to be touched."""
+    if mount is None or mount.kind in LOCAL_DISKS or mount.kind in KERNEL_VIEWS:
+        return None
+    return f"on {mount.kind}, which may hang"
+
+
+class MountTable:
+    """Our own mounts, read again when poll(2) on mountinfo says that they changed (proc_pid_mountinfo(5))."""
+
+    def __init__(self, path: str = "/proc/self/mountinfo") -> None:
+        self._path = path
+        self._fd: int | None = None
+        self._mounts: tuple[Mount, ...] = ()
+
+    def mounts(self) -> tuple[Mount, ...]:
+        if self._fd is None:
+            try:
+                self._fd = os.open(self._path, os.O_RDONLY)
+            except OSError:
+                return ()
+            self._read(self._fd)
+        elif is_ready(self._fd, urgent=True):
+            self._read(self._fd)
+        return self._mounts
+
+    def fileno(self) -> int:
+        """Polls as POLLPRI | POLLERR on each change; -1 where there is no mountinfo."""
+        self.mounts()
+        return -1 if self._fd is None else self._fd
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _read(self, fd: int) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        chunks = []
+        while chunk := os.read(fd, 1 << 16):
+            chunks.append(chunk)
+        self._mounts = parse_mountinfo(b"".join(chunks))
+
+
+def _unescaped(field: bytes) -> str:
+    """Blank, tab, newline and backslash are octal in mountinfo."""
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), field))

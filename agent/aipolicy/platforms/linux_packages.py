@@ -1,0 +1,139 @@
+"""Which operating-system package owns a file, and whether only the administrator can replace it.
+
+Asked about a handful of files before something is stopped; finding installed packages is observe's part.
+"""
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+
+from aipolicy.core.model import Unseen
+
+_MERGED = (
+    "bin/",
+    "sbin/",
+    "lib/",
+    "lib32/",
+    "lib64/",
+    "libx32/",
+)  # /bin is /usr/bin today, the lists say /bin
+_SYSTEM_FOLDERS = ("/bin/", "/sbin/", "/lib", "/usr/bin/", "/usr/sbin/", "/usr/lib", "/usr/libexec/")
+_FOREIGN = ("/node_modules/", "/site-packages/", "/dist-packages/")  # npm and pip install there as well
+_ASK_S = 5.0
+
+
+class Packages:
+    """Answers are kept as long as the package database does not change."""
+
+    def __init__(self, root: str, ask: Callable[[str], str | Unseen | None] | None = None) -> None:
+        self._info = os.path.join(root, "var/lib/dpkg/info")
+        self._diversions = os.path.join(root, "var/lib/dpkg/diversions")
+        self._ask = ask or _ask_rpm
+        self._answers: dict[str, str | Unseen | None] = {}
+        self._seen_at: int | None = None
+
+    def owner(self, path: str) -> str | Unseen | None:
+        """Name of the package; None: no package's file; Unseen: nobody could be asked."""
+        changed = _mtime(self._info)
+        if changed != self._seen_at:
+            self._answers, self._seen_at = {}, changed
+        if path not in self._answers:
+            self._answers[path] = self._ask(path) if changed is None else self._in_lists(path)
+        return self._answers[path]
+
+    def _in_lists(self, path: str) -> str | Unseen | None:
+        """dpkg-query -S without the program: it must answer while programs are being stopped."""
+        wanted = {b"\n" + os.fsencode(name) + b"\n" for name in self._names(path)}
+        try:
+            names = os.listdir(self._info)
+        except OSError as error:
+            return Unseen(place=self._info, reason=str(error.strerror).lower())
+        for name in names:
+            if name.endswith(".list"):
+                try:
+                    with open(os.path.join(self._info, name), "rb") as file:
+                        listed = b"\n" + file.read() + b"\n"
+                except OSError:
+                    continue
+                if any(line in listed for line in wanted):
+                    return name.removesuffix(".list").partition(":")[0]
+        return None
+
+    def _names(self, path: str) -> set[str]:
+        """The names a list may have for a file: before /bin was merged into /usr/bin, and before a diversion."""
+        names = {path}
+        short = path.removeprefix("/usr")
+        if short.lstrip("/").startswith(_MERGED):
+            names |= {short, "/usr" + short}
+        try:
+            with open(self._diversions, encoding="utf-8", errors="surrogateescape") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            return names
+        for original, diverted in zip(lines[0::3], lines[1::3], strict=False):
+            if diverted in names:
+                names.add(original)
+        return names
+
+
+def _ask_rpm(path: str) -> str | Unseen | None:
+    """rpm -qf, where there is rpm. Without a database nobody knows of a file in the system's own folders."""
+    for program in ("/usr/bin/rpm", "/bin/rpm"):
+        if os.path.exists(program):
+            try:
+                answer = subprocess.run(
+                    [program, "-qf", "--queryformat", "%{NAME}\\n", "--", path],
+                    capture_output=True,
+                    timeout=_ASK_S,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                )
+            except (OSError, subprocess.TimeoutExpired):
+                return Unseen(place=program, reason="did not answer")
+            if answer.returncode == 0:
+                return answer.stdout.decode("utf-8", "replace").split("\n")[0]
+            return None
+    if path.startswith(_SYSTEM_FOLDERS) and not any(folder in path for folder in _FOREIGN):
+        return Unseen(place=path, reason="no package database that we can read")
+    return None
+
+
+def root_only(path: str) -> bool:
+    """Whether the file and every folder above it belong to root and nobody else may write to them."""
+    if not path.startswith("/"):
+        return False
+    while True:
+        try:
+            found = os.stat(path, follow_symlinks=False)
+        except (OSError, ValueError):
+            return False
+        if found.st_uid != 0 or (found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and found.st_gid != 0):
+            return False
+        if found.st_mode & stat.S_IWOTH:
+            return False
+        if path == "/":
+            return True
+        path = os.path.dirname(path)
+
+
+def os_release(root: str) -> str | None:
+    """PRETTY_NAME of os-release(5)."""
+    for name in ("etc/os-release", "usr/lib/os-release"):
+        try:
+            with open(os.path.join(root, name), encoding="utf-8", errors="replace") as file:
+                lines = file.read(1 << 16).splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            key, _, value = line.partition("=")
+            if key.strip() == "PRETTY_NAME":
+                return value.strip().strip("\"'") or None
+    return None
+
+
+def _mtime(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None

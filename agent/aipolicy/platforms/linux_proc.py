@@ -1,0 +1,80 @@
+"""Reading /proc: bytes of one file in, values out. Names in it are hostile: a comm may hold any byte."""
+
+from typing import Final, NamedTuple
+
+PF_KTHREAD: Final = 0x00200000  # include/linux/sched.h
+
+
+class Stat(NamedTuple):
+    """Fields of /proc/PID/stat, proc_pid_stat(5)."""
+
+    comm: bytes
+    state: str
+    parent: int
+    terminal: int
+    flags: int
+    threads: int
+    started: int
+    stack: int
+
+    @property
+    def kernel_thread(self) -> bool:
+        return bool(self.flags & PF_KTHREAD)
+
+    @property
+    def zombie(self) -> bool:
+        return self.state in "ZX"
+
+
+def parse_stat(data: bytes) -> Stat:
+    """Raises ValueError where it is no stat line."""
+    head, separator, tail = data.rpartition(b") ")  # comm may contain ") ", the rest never does
+    fields = tail.split()
+    if not separator or len(fields) < 26:
+        raise ValueError("not a stat line")
+    return Stat(
+        comm=head.partition(b"(")[2],
+        state=fields[0].decode("ascii", "replace"),
+        parent=int(fields[1]),
+        terminal=int(fields[4]),
+        flags=int(fields[6]),
+        threads=int(fields[17]),
+        started=int(fields[19]),
+        stack=int(fields[25]),
+    )
+
+
+class Status(NamedTuple):
+    """Lines of /proc/PID/status. pids: the pid in each pid namespace, ours first."""
+
+    uid: int
+    pids: tuple[int, ...]
+
+
+def parse_status(data: bytes) -> Status:
+    """Raises ValueError where the effective user is not in it. The kernel escapes newlines in the name."""
+    uid: int | None = None
+    pids: tuple[int, ...] = ()
+    for line in data.split(b"\n"):
+        if line.startswith(b"Uid:"):
+            uid = int(line.split()[2])
+        elif line.startswith(b"NSpid:"):
+            pids = tuple(int(pid) for pid in line.split()[1:])
+    if uid is None:
+        raise ValueError("no Uid line")
+    return Status(uid=uid, pids=pids)
+
+
+def split_arguments(data: bytes) -> list[bytes]:
+    """The arguments in /proc/PID/cmdline; empty where the process has overwritten them with a title.
+
+    A title leaves nothing behind the first but NULs. The last one is dropped where the read was cut off.
+    """
+    arguments = data.split(b"\0")
+    arguments.pop()  # what follows the last NUL: nothing, or an argument cut off
+    return arguments if any(arguments[1:]) else arguments[:1]
+
+
+def terminal_numbers(tty_nr: int) -> tuple[int, int]:
+    """Major and minor number of field 7 of stat."""
+    return (tty_nr >> 8) & 0xFFF, (tty_nr & 0xFF) | ((tty_nr >> 12) & 0xFFF00)

@@ -1,0 +1,143 @@
+"""From what an interpreter was told to run to the file that runs, as the process itself would find it.
+
+Looks names up (stat, readlink) and opens nothing. What is not an existing file is dropped, so that an
+argument mistaken for a script is never kept.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+
+from aipolicy.core.model import Record
+from aipolicy.platforms.interpreters import Ran
+
+_ENDINGS = {
+    "node": ("", ".js", ".cjs", ".mjs", "/index.js"),
+    "bun": ("", ".tsx", ".jsx", ".ts", ".mjs", ".js", ".cjs", "/index.ts", "/index.js"),
+    "deno": ("",),
+    "python": ("", "/__main__.py"),
+}
+_PACKAGE_SPEC = re.compile(r"(npm|jsr):/?(@[\w.-]+/)?[\w.-]+(@[\w.^~-]+)?")
+_OWN_FOLDERS = ("self", "thread-self")
+_MAX_LINKS = 40  # the kernel's own limit
+
+
+class View(Record, frozen=True, kw_only=True):
+    """How a process sees the files.
+
+    pid: its number in its own pid namespace: what /proc/self means to it.
+    prefix: what leads to its root from ours: empty, the folder of a chroot, or /proc/PID/root.
+    folder: its current folder, in its own terms; None where it may not be read.
+    program: the interpreter's file, in its own terms. home: its user's home.
+    out_of_reach: why a path in its own terms is not to be touched.
+    """
+
+    pid: int
+    prefix: str
+    folder: str | None
+    program: str
+    home: str | None
+    out_of_reach: Callable[[str], str | None]
+
+
+def find_script(ran: Ran, view: View) -> str | None:
+    """The file in the process's own terms, links resolved; a package spec (`npm:name`) as it stands."""
+    if ran.module is not None:
+        candidates = _module_files(ran, view)
+    elif ran.script is not None:
+        given = os.fsdecode(ran.script)
+        if _PACKAGE_SPEC.fullmatch(given):
+            return given
+        candidates = _script_files(given.removeprefix("file://"), ran.family, view)
+    else:
+        return None
+    for candidate in candidates:
+        found = resolve(view, candidate)
+        if found is not None and (view.out_of_reach(found) or _is_file(view.prefix + found)):
+            return found  # one out of reach is shown, but not touched
+    return None
+
+
+def resolve(view: View, path: str) -> str | None:
+    """`path` without links as the process sees it: absolute links start at its root, /proc/self is itself.
+
+    None for a loop. Where the way leads onto a filesystem that may hang, the rest is taken as it stands.
+    """
+    waiting = [part for part in reversed(path.split("/")) if part]
+    done: list[str] = []
+    links = 0
+    while waiting:
+        part = waiting.pop()
+        if part == ".":
+            continue
+        if part == "..":
+            del done[-1:]
+            continue
+        if part in _OWN_FOLDERS and done == ["proc"]:  # a shell's `<(...)` and /dev/fd/N lead here
+            done.append(str(view.pid))
+            continue
+        here = "/" + "/".join([*done, part])
+        if view.out_of_reach(here):
+            return "/".join([here, *reversed(waiting)])
+        try:
+            target = os.readlink(view.prefix + here)
+        except (OSError, ValueError):  # no link, or not there: the caller's stat tells
+            done.append(part)
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            return None
+        if target.startswith("/"):
+            done = []
+        waiting.extend(part for part in reversed(target.split("/")) if part)
+    return "/" + "/".join(done)
+
+
+def _script_files(given: str, family: str, view: View) -> Iterator[str]:
+    start = _absolute(given, view.folder)
+    if start is not None:
+        for ending in _ENDINGS.get(family, ("",)):
+            yield start + ending
+
+
+def _absolute(path: str, folder: str | None) -> str | None:
+    if path.startswith("/"):
+        return path
+    return None if folder is None else os.path.join(folder, path)
+
+
+def _module_files(ran: Ran, view: View) -> Iterator[str]:
+    inner = (ran.module or "").replace(".", "/")
+    for folder in _module_folders(ran, view):
+        yield f"{folder}/{inner}/__main__.py"
+        yield f"{folder}/{inner}.py"
+
+
+def _module_folders(ran: Ran, view: View) -> Iterator[str]:
+    """sys.path as `python -m` builds it, without PYTHONPATH: the environment is not ours to read."""
+    found = re.search(r"(\d+)\.(\d+)", view.program.rsplit("/", 1)[-1])
+    python = f"python{found[0]}" if found else "python3"
+    if view.folder is not None:
+        yield view.folder
+    interpreter = os.fsdecode(ran.interpreter)
+    called_as = _absolute(interpreter, view.folder) if "/" in interpreter else None
+    for prefix in dict.fromkeys(_prefix(path) for path in (called_as, view.program) if path):
+        for lib in ("lib", "lib64"):
+            yield f"{prefix}/{lib}/{python}"
+            yield f"{prefix}/{lib}/{python}/site-packages"
+    if view.home:
+        yield f"{view.home}/.local/lib/{python}/site-packages"
+    yield f"/usr/local/lib/{python}/dist-packages"
+    yield "/usr/lib/python3/dist-packages"
+
+
+def _prefix(program: str) -> str:
+    return os.path.dirname(os.path.dirname(program))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path, follow_symlinks=False).st_mode)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return False
