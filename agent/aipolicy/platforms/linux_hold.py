@@ -1,4 +1,4 @@
-"""A grip on one Linux process by pidfd: what is signalled through it is never another one with the same pid."""
+"""A grip on one Linux process by pidfd: a signal through it never meets another one with that pid."""
 
 import contextlib
 import errno

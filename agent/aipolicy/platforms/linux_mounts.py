@@ -6,15 +6,20 @@ from typing import Final, NamedTuple
 
 from aipolicy.platforms.linux_calls import is_ready
 
-LOCAL_DISKS: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LOCAL_DISKS: Final = _words(
     """ext2 ext3 ext4 xfs btrfs tmpfs overlay f2fs bcachefs zfs jfs reiserfs nilfs2 ramfs squashfs erofs
-    iso9660 vfat exfat ntfs3 hfsplus udf devtmpfs aufs ecryptfs""".split()
+    iso9660 vfat exfat ntfs3 hfsplus udf devtmpfs aufs ecryptfs"""
 )
 """Filesystems that answer by themselves. Anything else may wait for a network or a user's program."""
 
-KERNEL_VIEWS: Final = frozenset(
+KERNEL_VIEWS: Final = _words(
     """proc sysfs cgroup cgroup2 devpts securityfs debugfs tracefs bpf mqueue pstore configfs hugetlbfs
-    efivarfs fusectl rpc_pipefs binfmt_misc selinuxfs nsfs""".split()
+    efivarfs fusectl rpc_pipefs binfmt_misc selinuxfs nsfs"""
 )
 """Views into the kernel: quick to answer, without programs."""
 

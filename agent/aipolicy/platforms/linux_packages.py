@@ -61,7 +61,7 @@ class Packages:
         return None
 
     def _names(self, path: str) -> set[str]:
-        """The names a list may have for a file: before /bin was merged into /usr/bin, and before a diversion."""
+        """The names lists may have for a file: before /bin went into /usr/bin, and before a diversion."""
         names = {path}
         short = path.removeprefix("/usr")
         if short.lstrip("/").startswith(_MERGED):

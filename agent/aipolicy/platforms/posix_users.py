@@ -10,10 +10,9 @@ from aipolicy.core.model import Record
 from aipolicy.platforms.machine import User
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt")
-_NOT_HOMES = frozenset(
-    """/ /bin /sbin /usr /usr/bin /usr/sbin /usr/games /dev /proc /sys /run /tmp /var /var/empty /var/tmp
-    /var/lib /etc /home /opt /srv /nonexistent /boot /lib /Users""".split()
-)
+_SYSTEM_FOLDERS = """/ /bin /sbin /usr /usr/bin /usr/sbin /usr/games /dev /proc /sys /run /tmp /var /var/empty
+    /var/tmp /var/lib /etc /home /opt /srv /nonexistent /boot /lib /Users"""
+_NOT_HOMES = frozenset(_SYSTEM_FOLDERS.split())
 _FIRST_PERSON = {"linux": 1000, "macos": 500}
 
 

@@ -1,0 +1,113 @@
+"""The Windows machine, an honest minimum through psutil. It has never run on Windows.
+
+Accounts have no uid there: a stable number is made from the account's name. Elevation is not asked for yet,
+so it looks at oneself only.
+"""
+
+import os
+import platform
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import psutil
+
+from aipolicy.core.model import Owner, Process, Unseen
+from aipolicy.core.wire import HostInfo
+from aipolicy.platforms.machine import Hold, Image, Terminal, User
+from aipolicy.platforms.psutil_processes import ProcessTable
+
+
+class WindowsMachine:
+    """Implements machine.Machine."""
+
+    os: Final = "windows"
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.root = environ.get("SYSTEMDRIVE", "C:") + "\\"
+        self._system = environ.get("SYSTEMROOT", "C:\\Windows")
+        self._path = environ.get("PATH", "")
+        self._me = User(
+            name=environ.get("USERNAME", "user"),
+            uid=_number(environ.get("USERNAME", "user")),
+            gid=0,
+            home=environ.get("USERPROFILE", ""),
+        )
+        self._names = {self._me.uid: self._me.name}
+        self._table = ProcessTable(self._owner_of, posix=False)
+
+    def host(self, agent_version: str) -> HostInfo:
+        return HostInfo(
+            hostname=platform.node(),
+            os=self.os,
+            os_version=platform.version(),
+            arch=platform.machine(),
+            agent_version=agent_version,
+        )
+
+    def is_admin(self) -> bool:
+        return False
+
+    def my_pid(self) -> int:
+        return os.getpid()
+
+    def users(self) -> tuple[User, ...]:
+        return (self._me,) if os.path.isdir(self._me.home) else ()
+
+    def owner(self, uid: int) -> Owner:
+        return Owner(uid=uid, name=self._names.get(uid, str(uid)))
+
+    def search_path(self) -> tuple[str, ...]:
+        return tuple(folder for folder in self._path.split(";") if folder and os.path.isdir(folder))
+
+    def out_of_reach(self, path: str) -> str | None:
+        return "on a network share, which may hang" if path.startswith("\\\\") else None
+
+    def processes(self) -> Iterator[Process | Unseen]:
+        yield from self._table.all(self._me.uid)
+
+    def process(self, pid: int) -> Process | Unseen | None:
+        return self._table.one(pid)
+
+    def image(self, pid: int) -> Image | None:
+        return self._table.image(pid)
+
+    def program(self, pid: int) -> str:
+        return self._table.program(pid)
+
+    def script_place(self, process: Process) -> str | None:
+        return process.script
+
+    def parent(self, pid: int) -> int | None:
+        return self._table.parent(pid)
+
+    def descendants(self, pid: int) -> tuple[int, ...]:
+        return self._table.descendants(pid)
+
+    def is_init(self, pid: int) -> bool:
+        return pid in (0, 4)  # the idle process and the kernel's own
+
+    def is_kernel(self, pid: int) -> bool:
+        return pid in (0, 4)
+
+    def terminal(self, pid: int) -> Terminal | None:
+        return None
+
+    def os_package(self, path: str) -> str | Unseen | None:
+        return "windows" if path.lower().startswith(self._system.lower() + "\\") else None
+
+    def root_only(self, path: str) -> bool:
+        return path.lower().startswith((self._system.lower() + "\\", self.root.lower() + "program files"))
+
+    def hold(self, pid: int) -> Hold | Unseen | None:
+        return self._table.hold(pid)
+
+    def _owner_of(self, process: psutil.Process) -> Owner:
+        name = process.username().rpartition("\\")[2]
+        uid = _number(name)
+        self._names[uid] = name
+        return Owner(uid=uid, name=name)
+
+
+def _number(name: str) -> int:
+    return zlib.crc32(name.lower().encode("utf-8", "replace"))
