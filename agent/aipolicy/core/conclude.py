@@ -1,0 +1,151 @@
+"""From clues to findings: how sure they make us, and what the finding says. The clues are identify's part.
+
+The table of `weigh` is the one place that decides how sure we are. Only `certain` may be blocked.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from aipolicy.core.evidence_index import Clue
+from aipolicy.core.model import Confidence, Evidence, FileFacts, Finding, Owner, Record, State
+from aipolicy.core.tool import Kind, Tool
+from aipolicy.core.tools import Catalog
+
+OWN_PACKAGE: Final = frozenset({Kind.NPM, Kind.PYPI, Kind.EXTENSION, Kind.PLUGIN})
+"""Names that a registry gives to one publisher only."""
+_SYSTEM_PACKAGE: Final = frozenset({Kind.DEB, Kind.RPM})
+"""Names that anybody may use: Debian's `q` is no assistant."""
+_BACKING: Final = OWN_PACKAGE | _SYSTEM_PACKAGE | {Kind.CARRIER, Kind.BREW, Kind.PATH, Kind.SIGNER}
+_SHORTEST_NAME: Final = 3
+"""People call their own scripts `q`, `pi` and `cn`."""
+
+NATIVE: Final = "native"
+SCRIPT: Final = "script"
+PROCESS: Final = "process"
+
+ORDER: Final = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE)
+_STRENGTH: Final[dict[str, int]] = {kind: place for place, kind in enumerate(Kind)}
+
+
+class Sight(Record, frozen=True, kw_only=True):
+    """What was looked at, without the clues.
+
+    whole: what was looked at is the package's code itself (the package, or its script being run) and not just
+    any file that comes with it, such as a copy of ripgrep.
+    version: what it states of itself. file: facts of the file, None where a package was looked at.
+    """
+
+    owner: Owner
+    path: str
+    form: str
+    whole: bool = False
+    version: str | None = None
+    file: FileFacts | None = None
+    pid: int | None = None
+
+
+def weigh(clues: Iterable[Clue], *, whole: bool) -> Confidence | None:
+    """How sure these clues for one tool make us; None: not enough to say anything."""
+    clues = tuple(clues)
+    kinds = {clue.kind for clue in clues}
+    marks = len({clue.value for clue in clues if clue.kind is Kind.CONTENT})
+    named = Kind.EXECUTABLE in kinds
+    if marks >= 2 or (marks and kinds & _BACKING):
+        return Confidence.CERTAIN
+    if kinds & OWN_PACKAGE and (whole or named):
+        return Confidence.CERTAIN
+    if Kind.PATH in kinds and kinds & _SYSTEM_PACKAGE:
+        return Confidence.CERTAIN
+    if marks or Kind.PATH in kinds or Kind.BUNDLE in kinds:
+        return Confidence.LIKELY
+    if (kinds & {Kind.CARRIER, Kind.BREW} and (whole or named)) or (Kind.SIGNER in kinds and named):
+        return Confidence.LIKELY
+    if (whole and kinds & _SYSTEM_PACKAGE) or any(_says_its_name(clue) for clue in clues):
+        return Confidence.POSSIBLE
+    return None
+
+
+def _says_its_name(clue: Clue) -> bool:
+    long_enough = clue.kind is Kind.EXECUTABLE and len(clue.value) >= _SHORTEST_NAME
+    return long_enough or clue.kind is Kind.TITLE
+
+
+def conclude(clues: Iterable[Clue], sight: Sight, catalog: Catalog) -> tuple[Finding, ...]:
+    """One finding per tool that the clues speak for, surest first."""
+    by_tool: dict[str, list[Clue]] = {}
+    for clue in dict.fromkeys(clues):
+        by_tool.setdefault(clue.tool, []).append(clue)
+    found = []
+    for tool_id, its_clues in by_tool.items():
+        confidence = weigh(its_clues, whole=sight.whole)
+        if confidence is not None:
+            found.append(_finding(catalog.by_id[tool_id], confidence, its_clues, sight, catalog))
+    return surest(found)
+
+
+def surest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What certainly is one tool is not perhaps another: a program may mention its competitors."""
+    ordered = sorted(findings, key=lambda finding: ORDER.index(finding.confidence))
+    certain = [finding for finding in ordered if finding.confidence is Confidence.CERTAIN]
+    first_of_each = {finding.tool: finding for finding in reversed(certain or ordered)}
+    return tuple(reversed(first_of_each.values()))
+
+
+def surer(one: Confidence, other: Confidence) -> Confidence:
+    """The greater confidence of two."""
+    return min(one, other, key=ORDER.index)
+
+
+def by_strength(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Each once, strongest first."""
+    return tuple(sorted(dict.fromkeys(evidence), key=lambda e: _STRENGTH.get(e.kind, 0)))
+
+
+def _finding(
+    tool: Tool, confidence: Confidence, clues: Iterable[Clue], sight: Sight, catalog: Catalog
+) -> Finding:
+    kinds = {clue.kind for clue in clues}
+    finding = Finding(
+        tool=tool.id,
+        name=tool.name,
+        vendor=tool.vendor,
+        category=tool.category,
+        version=_version(tool, kinds, sight, catalog),
+        state=State.INSTALLED if sight.pid is None else State.RUNNING,
+        confidence=confidence,
+        because=by_strength(Evidence(kind=clue.kind, value=clue.value) for clue in clues),
+        owner=sight.owner,
+        path=sight.path,
+        form=sight.form,
+        pid=sight.pid,
+    )
+    return _at_home(finding, kinds, sight)
+
+
+def _version(tool: Tool, kinds: set[Kind], sight: Sight, catalog: Catalog) -> str | None:
+    """What the file itself says before what its package says: anybody can write a package.json.
+
+    The version of a package that carries the tool along, or that copied it, is not the tool's.
+    """
+    file = sight.file
+    if file is not None and file.version is not None and Kind.CONTENT in kinds:
+        return file.version
+    if kinds & (OWN_PACKAGE | _SYSTEM_PACKAGE | {Kind.BREW, Kind.BUNDLE}):
+        stated = file.package.version if file is not None and file.package is not None else sight.version
+        if stated is not None:
+            return stated
+    return catalog.index.path_version(tool.id, sight.path)
+
+
+def _at_home(finding: Finding, kinds: set[Kind], sight: Sight) -> Finding:
+    """A program of the tool's own package is found where the package lies; in another one it is embedded."""
+    package = sight.file.package if sight.file is not None else None
+    if package is None or sight.pid is not None:
+        return finding
+    if kinds & OWN_PACKAGE:
+        return msgspec.structs.replace(finding, path=package.path, form=f"{package.ecosystem} package")
+    if package.ecosystem in ("deb", "rpm", "brew"):
+        return msgspec.structs.replace(finding, form=f"{package.ecosystem} package")
+    return msgspec.structs.replace(finding, form=f"embedded in {package.name}")

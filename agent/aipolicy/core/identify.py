@@ -1,0 +1,186 @@
+"""Which AI tool one observation shows. Pure; what several observations say together is correlate's.
+
+A wrong accusation is the worst mistake and a missed renamed copy the second: a package without its code is
+nothing, a name is no proof, and an interpreter is never the tool that it runs.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from aipolicy.core.conclude import NATIVE, PROCESS, SCRIPT, Sight, conclude, surest
+from aipolicy.core.evidence_index import Clue
+from aipolicy.core.model import (
+    EXECUTABLE_KINDS,
+    App,
+    Executable,
+    Extension,
+    FileFacts,
+    FileKind,
+    Finding,
+    Observation,
+    Package,
+    Process,
+)
+from aipolicy.core.tool import Kind
+from aipolicy.core.tools import Catalog
+
+_INTERPRETER: Final = re.compile(r"(node(js)?|bunx?|deno|i?python|pypy|pythonw|ruby|perl)[-.\d]*(\.exe)?")
+_LIFECYCLE: Final = re.compile(r"(pre|post)?(un)?install|prepare|(pre|post)pack", re.IGNORECASE)
+"""Scripts that a package manager runs around an install: part of the package, but not the tool at work."""
+_PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.MACH_O, FileKind.PE})
+_DELETED: Final = " (deleted)"
+
+
+def identify(observation: Observation, catalog: Catalog) -> tuple[Finding, ...]:
+    """The tools that one observation shows, surest first; mostly none."""
+    match observation:
+        case Package():
+            return _package(observation, catalog)
+        case Extension():
+            return _extension(observation, catalog)
+        case Executable():
+            return _executable(observation, catalog)
+        case Process():
+            return _process(observation, catalog)
+        case App():
+            return _app(observation, catalog)
+
+
+def _package(seen: Package, catalog: Catalog) -> tuple[Finding, ...]:
+    package = seen.package
+    if not seen.has_code:
+        return ()
+    clues = list(catalog.index.package(package))
+    if package.ecosystem in ("deb", "rpm"):  # such a name proves nothing unless the place is right, too
+        clues += catalog.index.path(package.path)
+    carried = any(clue.kind is Kind.CARRIER for clue in clues)
+    sight = Sight(
+        owner=seen.owner,
+        path=package.path,
+        form=f"embedded in {package.name}" if carried else seen.form,
+        version=None if carried else package.version,
+        whole=True,
+    )
+    return conclude(clues, sight, catalog)
+
+
+def _extension(seen: Extension, catalog: Catalog) -> tuple[Finding, ...]:
+    package = seen.package
+    if not seen.has_code:
+        return ()
+    form = f"extension in {seen.editor}"
+    sight = Sight(owner=seen.owner, path=package.path, form=form, version=package.version, whole=True)
+    return conclude(catalog.index.package(package), sight, catalog)
+
+
+def _app(seen: App, catalog: Catalog) -> tuple[Finding, ...]:
+    clues = list(catalog.index.path(seen.path))
+    if seen.bundle_id is not None:
+        clues += catalog.index.clues(Kind.BUNDLE, seen.bundle_id)
+    sight = Sight(owner=seen.owner, path=seen.path, form="application", version=seen.version)
+    return conclude(clues, sight, catalog)
+
+
+def _executable(seen: Executable, catalog: Catalog) -> tuple[Finding, ...]:
+    file = seen.file
+    if file.kind not in EXECUTABLE_KINDS:
+        return ()
+    native = file.kind in _PROGRAMS
+    clues = [
+        *_file_clues(file, catalog),
+        *catalog.index.path(seen.path),
+        *_name_clues((_base(seen.path), _base(seen.found_as)), file, catalog),
+    ]
+    sight = Sight(
+        owner=seen.owner,
+        path=seen.path,
+        form=NATIVE if native else SCRIPT,
+        whole=not native and not _is_lifecycle(seen.path),
+        file=file,
+    )
+    return conclude(clues, sight, catalog)
+
+
+# --- processes -------------------------------------------------------------------------------------------
+
+
+def _process(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
+    """Either the program is the tool, or the script that an interpreter runs is; the interpreter never is."""
+    exe = seen.exe.removesuffix(_DELETED)
+    if seen.script is None and seen.module is None and not _INTERPRETER.fullmatch(_base(exe)):
+        clues = [
+            *(_file_clues(seen.file, catalog) if seen.file else ()),
+            *catalog.index.path(exe),
+            *_name_clues((_base(exe) or seen.name,), seen.file, catalog),
+        ]
+        return conclude(clues, _running(seen, exe, seen.file), catalog)
+    # An interpreter's own file counts by its contents alone: `node` in a tool's folder is still only node.
+    native = _content(seen.file, catalog) if seen.file else []
+    return surest((*_hosted(seen, catalog), *conclude(native, _running(seen, exe, seen.file), catalog)))
+
+
+def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
+    """What the script says; where it could not be read, its name and the process's title are left."""
+    file = seen.script_file
+    if file is None:
+        path = seen.script or seen.exe
+        names = (_base(seen.script) if seen.script else (seen.module or "").partition(".")[0],)
+        clues = [
+            *(catalog.index.path(seen.script) if seen.script else ()),
+            *_name_clues(names, None, catalog),
+            *_title_clues(seen, catalog),
+        ]
+        return conclude(clues, _running(seen, path, None), catalog)
+    clues = [*_file_clues(file, catalog), *catalog.index.path(file.path)]
+    native = file.kind in _PROGRAMS  # the dynamic loader was told to run it
+    if native:
+        clues += _name_clues((_base(file.path),), file, catalog)
+    whole = not native and not _is_lifecycle(file.path)
+    return conclude(clues, _running(seen, file.path, file, whole=whole), catalog)
+
+
+def _running(seen: Process, path: str, file: FileFacts | None, *, whole: bool = False) -> Sight:
+    path = path.removesuffix(_DELETED)
+    return Sight(owner=seen.owner, path=path, form=PROCESS, whole=whole, file=file, pid=seen.pid)
+
+
+# --- clues -----------------------------------------------------------------------------------------------
+
+
+def _file_clues(file: FileFacts, catalog: Catalog) -> Iterator[Clue]:
+    yield from _content(file, catalog)
+    if file.package is not None:
+        yield from catalog.index.package(file.package)
+    if file.signer is not None:
+        yield from catalog.index.clues(Kind.SIGNER, file.signer)
+
+
+def _content(file: FileFacts, catalog: Catalog) -> list[Clue]:
+    return [catalog.index.marks[mark] for mark in file.marks if mark in catalog.index.marks]
+
+
+def _name_clues(names: Iterable[str], file: FileFacts | None, catalog: Catalog) -> Iterator[Clue]:
+    """A file that belongs to another package is not the tool whose name it bears."""
+    package = file.package if file is not None else None
+    own = None if package is None else {clue.tool for clue in catalog.index.package(package)}
+    for name in dict.fromkeys(names):
+        for clue in catalog.index.clues(Kind.EXECUTABLE, name):
+            if own is None or clue.tool in own:
+                yield clue
+
+
+def _title_clues(seen: Process, catalog: Catalog) -> Iterator[Clue]:
+    """Some tools give their process their own name and so hide which script runs."""
+    for kind in (Kind.EXECUTABLE, Kind.TITLE):
+        for clue in catalog.index.clues(kind, seen.name):
+            yield Clue(tool=clue.tool, kind=Kind.TITLE, value=seen.name)
+
+
+def _base(path: str) -> str:
+    separator = "\\" if path[1:3] == ":\\" else "/"
+    return path.removesuffix(_DELETED).rpartition(separator)[2]
+
+
+def _is_lifecycle(path: str) -> bool:
+    return _LIFECYCLE.fullmatch(_base(path).partition(".")[0]) is not None

@@ -1,0 +1,200 @@
+"""Reads one tool file: strict YAML in, a Tool out, or every error at once with line and column.
+
+What holds between files (two tools with the same evidence) is conflicts.py's, whether the examples come out
+as they say is toolcheck.py's.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from aipolicy.core import toolexample
+from aipolicy.core.problem import shown
+from aipolicy.core.shapes import VERSION_PART, alternatives
+from aipolicy.core.tool import CATEGORIES, PLAIN_VERSION, Example, Kind, Rule, Stop, Tool, VersionMark
+from aipolicy.core.toolreader import Reader
+from aipolicy.core.yamlfile import Mapping as YamlMapping
+from aipolicy.core.yamlfile import Node, Scalar, YamlErrors, read
+
+NEEDED: Final = ("id", "name", "vendor", "category", "evidence", "sources", "examples", "not")
+KEYS: Final = (*NEEDED, "aliases", "stop", "versions")
+SHORTEST_MARK: Final = 12
+"""A shorter literal turns up by chance in files of hundreds of megabytes."""
+MAX_BYTES: Final = 256_000
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER})
+_BIN_FOLDER = re.compile(r"(~|/usr|/usr/local|/opt|~/\.local)?/s?bin")
+
+
+def parse_tool(text: str, filename: str) -> Tool:
+    """The tool that the file describes. Raises YamlErrors with every error of the file."""
+    root, problems = read(text, filename, limit=MAX_BYTES)
+    tool = _tool(root, Reader(problems), filename) if root is not None else None
+    if problems or tool is None:
+        raise YamlErrors(problems.all())
+    return tool
+
+
+def _tool(root: Node, reader: Reader, filename: str) -> Tool | None:
+    top = reader.mapping(root, "a tool file", KEYS, needed=NEEDED)
+    if top is None:
+        return None
+    tool_id = _identifier(top.get("id"), reader)
+    evidence = tuple(_evidence(top.get("evidence"), reader))
+    versions = tuple(_versions(top.get("versions"), reader, tool_id))
+    sources = _sources(top.get("sources"), reader, evidence, bool(versions))
+    return Tool(
+        id=tool_id,
+        name=reader.text(top.get("name")),
+        vendor=_identifier(top.get("vendor"), reader),
+        category=reader.one_of(top.get("category"), CATEGORIES, "category"),
+        aliases=tuple(_identifier(node, reader) for node in reader.items(top.get("aliases"))),
+        stop=Stop(reader.one_of(top.get("stop"), tuple(Stop), "way to stop") or Stop.TERMINATE),
+        evidence=evidence,
+        versions=versions,
+        sources=sources,
+        examples=_examples(top.get("examples"), reader, tool_id, versions, positive=True),
+        not_=_examples(top.get("not"), reader, tool_id, versions, positive=False),
+        file=filename,
+    )
+
+
+def _identifier(node: Node | None, reader: Reader) -> str:
+    text = reader.text(node)
+    if text and not _ID.fullmatch(text) and node is not None:
+        reader.problems.add(
+            node, "T003", f"{shown(text)} is no identifier", "lower-case letters, digits and single dashes"
+        )
+    return text
+
+
+# --- evidence --------------------------------------------------------------------------------------------
+
+
+def _evidence(node: Node | None, reader: Reader) -> Iterator[Rule]:
+    block = reader.mapping(node, "evidence", tuple(Kind)) if node is not None else None
+    if block is None:
+        return
+    kinds = set()
+    for key, values in block.items:
+        if key.text not in tuple(Kind):
+            continue
+        kind = Kind(key.text)
+        kinds.add(kind)
+        for value in reader.items(values):
+            if isinstance(value, Scalar) and (rule := _rule(kind, value, reader)):
+                yield rule
+    if kinds and kinds <= _NAME_ONLY:
+        reader.problems.add(
+            block,
+            "T010",
+            "a name alone is no evidence: anybody may use it",
+            "add a package, a content mark, an extension id or an installed path",
+        )
+
+
+def _rule(kind: Kind, node: Scalar, reader: Reader) -> Rule | None:
+    text = reader.text(node)
+    if not text:
+        return None
+    values = (text,) if kind is Kind.CONTENT else alternatives(text)
+    for value in values:
+        fault = _FAULTS[kind](value)
+        if fault:
+            reader.problems.add(node, "T011", f"{shown(value)} is no {kind} evidence: {fault}")
+            return None
+    return Rule(kind=kind, value=text, values=values, line=node.line, column=node.column)
+
+
+def _shaped(pattern: str, fault: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+    return lambda value: "" if compiled.fullmatch(value) else fault
+
+
+def _mark_fault(value: str) -> str:
+    if len(value) < SHORTEST_MARK:
+        return f"it is shorter than {SHORTEST_MARK} characters and turns up by chance"
+    return "" if value.isascii() and value.isprintable() else "a mark is printable ASCII"
+
+
+def _path_fault(value: str) -> str:
+    folder, _, name = value.rpartition("/")
+    if not value.startswith(("/", "~/")) or "//" in value or "/../" in value or not name:
+        return "a path starts with / or ~/ and names a file"
+    if value.count(VERSION_PART) > 1 or set("{}?[]") & set(value.replace(VERSION_PART, "")):
+        return "only * and one {version} stand for something"
+    if _BIN_FOLDER.fullmatch(folder):
+        return "in a folder for all programs it is a name like any other; write it as executable"
+    return ""
+
+
+_ANY = _shaped(r"\S.*", "it is empty")
+_NPM = _shaped(r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*", "npm has no such names")
+_SYSTEM = _shaped(r"[A-Za-z0-9][A-Za-z0-9+._-]*", "no package has such a name")
+_FAULTS: Final[Mapping[Kind, Callable[[str], str]]] = {
+    Kind.CONTENT: _mark_fault,
+    Kind.NPM: _NPM,
+    Kind.CARRIER: _NPM,
+    Kind.PYPI: _shaped(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "PyPI has no such names"),
+    Kind.EXTENSION: _shaped(r"[a-z0-9-]+\.[a-z0-9._-]+", "write publisher.name in lower case"),
+    Kind.PLUGIN: _ANY,
+    Kind.BREW: _SYSTEM,
+    Kind.DEB: _SYSTEM,
+    Kind.RPM: _SYSTEM,
+    Kind.PATH: _path_fault,
+    Kind.BUNDLE: _shaped(r"[A-Za-z0-9._-]+", "it is no bundle id"),
+    Kind.SIGNER: _ANY,
+    Kind.EXECUTABLE: _shaped(r"[^/\\\s]+", "write the file's name only"),
+    Kind.TITLE: _ANY,
+}
+
+
+def _versions(node: Node | None, reader: Reader, tool_id: str) -> Iterator[VersionMark]:
+    for item in reader.items(node):
+        mark = reader.mapping(item, "a version mark", ("before", "pattern"), needed=("before",))
+        if mark is None:
+            continue
+        pattern = reader.text(mark.get("pattern")) if mark.get("pattern") else PLAIN_VERSION
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            reader.problems.add(item, "T012", f"the pattern is no regular expression: {error}")
+            continue
+        if groups > 1:
+            reader.problems.add(item, "T012", "the pattern has more than one group", "mark the version alone")
+        yield VersionMark(tool=tool_id, before=reader.text(mark.get("before")), pattern=pattern)
+
+
+# --- sources and examples --------------------------------------------------------------------------------
+
+
+def _sources(
+    node: Node | None, reader: Reader, evidence: tuple[Rule, ...], versions: bool
+) -> Mapping[str, str]:
+    """Every kind of evidence says where it is known from, so that a reader can judge it and renew it."""
+    block = reader.mapping(node, "sources", (*Kind, "versions")) if node is not None else None
+    if block is None:
+        return {}
+    sources = {key.text: reader.text(value) for key, value in block.items}
+    used = dict.fromkeys(str(rule.kind) for rule in evidence)
+    if versions:
+        used["versions"] = None
+    for kind in used:
+        if kind not in sources:
+            reader.problems.add(block, "T020", f"no source says where the {kind} evidence is known from")
+    for key, _value in block.items:
+        if key.text not in used:
+            reader.problems.add(key, "T021", f"a source for {key.text}, of which there is no evidence")
+    return sources
+
+
+def _examples(
+    node: Node | None, reader: Reader, tool_id: str, versions: tuple[VersionMark, ...], *, positive: bool
+) -> tuple[Example, ...]:
+    return tuple(
+        example
+        for item in reader.items(node)
+        if isinstance(item, YamlMapping)
+        for example in toolexample.examples(item, reader, tool_id, versions, positive=positive)
+    )
