@@ -96,12 +96,13 @@ class ProcessTable:
         base = self._base(pid)
         if base is None or base.stat.kernel_thread:
             return None
-        device, inode = 0, 0
+        device, inode = 0, 0  # the start time and the stack still tell two programs apart
         try:
-            found = os.stat(f"{base.folder}/exe")
-            device, inode = found.st_dev, found.st_ino
+            if self._out_of_reach(os.readlink(f"{base.folder}/exe")) is None:
+                found = os.stat(f"{base.folder}/exe")
+                device, inode = found.st_dev, found.st_ino
         except PermissionError:
-            pass  # the start time still tells two processes apart
+            pass
         except OSError:
             return None
         return Image(started=base.stat.started, device=device, inode=inode, stack=base.stat.stack)
