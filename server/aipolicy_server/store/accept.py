@@ -126,7 +126,7 @@ def _row(event: Event, batch: Received, number: int) -> dict[str, Any]:
         "batch": number,
         "time": to_us(event.time),
         "received": batch.received_us,
-        "kind": _KINDS[type(about)],
+        "kind": about.__struct_config__.tag,
         "tool": None,
         "version": None,
         "owner": None,
@@ -151,9 +151,6 @@ def _row(event: Event, batch: Received, number: int) -> dict[str, Any]:
         case Health():
             row["place"], row["detail"] = about.part, about.condition
     return row
-
-
-_KINDS = {Outcome: "outcome", Gone: "gone", Unseen: "unseen", Health: "health"}
 
 
 def _apply(connection: Connection, batch: Received, events: Sequence[Event]) -> None:

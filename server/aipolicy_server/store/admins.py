@@ -1,4 +1,4 @@
-"""Who may see pages and API: admin tokens, the browsers signed in with them, and the enrolment secrets they hand out.
+"""Admin tokens, the browsers signed in with them, and the enrolment secrets that admins hand out.
 
 Only hashes are kept. Making tokens and comparing them is left to `tokens` and `access`.
 """
@@ -24,15 +24,13 @@ def admin_hashes(connection: Connection) -> dict[str, str]:
 
 
 def set_admin(connection: Connection, name: str, token_hash: str, now_us: int) -> None:
-    """Makes this the admin token of that name. Where it replaces another, that one's browsers are signed out."""
+    """Makes this the admin token of that name. Browsers of one that it replaces are signed out."""
     found = connection.execute(sa.select(_admins.hash).where(_admins.name == name)).scalar()
     if found == token_hash:
         return
     connection.execute(sa.delete(schema.sessions).where(_sessions.admin == name))
     connection.execute(sa.delete(schema.admins).where(_admins.name == name))
-    connection.execute(
-        sa.insert(schema.admins), {"name": name, "hash": token_hash, "created": now_us}
-    )
+    connection.execute(sa.insert(schema.admins), {"name": name, "hash": token_hash, "created": now_us})
 
 
 def add_session(connection: Connection, session_hash: str, admin: str, now_us: int, until_us: int) -> None:
@@ -56,7 +54,7 @@ def remove_session(connection: Connection, session_hash: str) -> None:
 
 
 class SecretRow(Record, frozen=True, kw_only=True):
-    """An enrolment secret, without itself. uses_left: null when not counted. expires: null when it does not."""
+    """An enrolment secret, without itself. uses_left, expires: null when it has no such bound."""
 
     name: str
     created: datetime

@@ -79,6 +79,11 @@ def _use_secret(connection: Connection, secret: str, now_us: int) -> str | None:
     return name if used.rowcount == 1 else None
 
 
+def secret_hashes(connection: Connection) -> frozenset[str]:
+    """The hashes of all secrets, good or not: a guess is held against them before it costs a transaction."""
+    return frozenset(connection.execute(sa.select(schema.secrets.c.hash)).scalars())
+
+
 def by_token_hash(connection: Connection, token_hash: str) -> Known | None:
     """Whose token has this hash."""
     table = schema.devices.c

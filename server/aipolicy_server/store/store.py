@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from aipolicy_server.store import migrate, schema
 from aipolicy_server.store.engine import open_engine, parse_url
@@ -48,8 +50,11 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the database and can't be kept for long. Raises Unavailable."""
-        with self._readers.connect() as connection:
-            yield connection
+        try:
+            with self._readers.connect() as connection:
+                yield connection
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable("the database does not answer") from error
 
     def write_now(self, job: Job[T]) -> T:
         """One transaction, for the command line and for what is rare."""

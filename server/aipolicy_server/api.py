@@ -1,0 +1,208 @@
+"""The JSON API: the facts of the pages, for programs. Each answer names its `schema`; times are UTC.
+
+Described at /api/v1/openapi.json. Behind an admin's bearer or a signed-in browser.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from sqlalchemy import Connection
+
+from aipolicy.core.model import Done, Record, Ruling
+from aipolicy_server.access import require_admin
+from aipolicy_server.console.export import csv_chunks
+from aipolicy_server.console.render import Pages
+from aipolicy_server.openapi import answer_model, operations
+from aipolicy_server.refusals import Refusal
+from aipolicy_server.store import queries
+from aipolicy_server.store.rows import (
+    DeviceDetail,
+    DeviceFilter,
+    DevicePage,
+    EventFilter,
+    EventPage,
+    EventRow,
+    FindingPage,
+    Overview,
+    ToolDetail,
+    ToolRow,
+)
+
+PREFIX: Final = "/api/v1"
+KINDS: Final = "outcome|gone|unseen|health"
+_NAME: Final = 200
+
+
+class ToolList(Record, frozen=True, kw_only=True):
+    """Every tool that some device has now."""
+
+    rows: tuple[ToolRow, ...]
+
+
+Text = Annotated[str, Query(max_length=_NAME, pattern=r"^[^\x00]*$")]
+Id = Annotated[str, Path(max_length=300, pattern=r"^[^\x00]*$")]
+After = Annotated[str | None, Query(max_length=4096, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+def _or_nothing(values: type[Ruling] | type[Done]) -> str:
+    return "^(" + "|".join(value.value for value in values) + ")?$"
+
+
+def event_filter(
+    tool: Text = "",
+    device: Text = "",
+    owner: Text = "",
+    ruling: Annotated[str, Query(pattern=_or_nothing(Ruling))] = "",
+    done: Annotated[str, Query(pattern=_or_nothing(Done))] = "",
+    kind: Annotated[str, Query(pattern=f"^({KINDS})?$")] = "",
+    since: Annotated[datetime | None, Query(alias="from", description="from this moment on; UTC")] = None,
+    until: Annotated[datetime | None, Query(alias="to", description="before this moment; UTC")] = None,
+    text: Annotated[str, Query(alias="q", max_length=_NAME, pattern=r"^[^\x00]*$")] = "",
+) -> EventFilter:
+    """The filters of the event log, as the address gives them."""
+    return EventFilter(
+        tool=tool,
+        device=device,
+        owner=owner,
+        ruling=ruling,
+        done=done,
+        kind=kind,
+        since=_utc(since),
+        until=_utc(until),
+        text=text,
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+Filtered = Annotated[EventFilter, Depends(event_filter)]
+
+
+def _answers(row: type[Record], schema: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": answer_model(row, schema)}}
+
+
+def _answer(row: Record, schema: str) -> Response:
+    body = {"schema": schema, **msgspec.to_builtins(row, builtin_types=(datetime,))}
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def _reading(request: Request) -> AbstractContextManager[Connection]:
+    reading: AbstractContextManager[Connection] = request.app.state.store.reading()
+    return reading
+
+
+def _nothing(what: str) -> Refusal:
+    return Refusal(HTTPStatus.NOT_FOUND, "not-found", f"no such {what}")
+
+
+def api_router() -> APIRouter:
+    """All routes under /api/v1."""
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(require_admin)])
+
+    @router.get("/overview", responses=_answers(Overview, "aipolicy.overview/1"))
+    def overview(request: Request) -> Response:
+        """Counts by ruling and by tool, the latest enforcement, alarms."""
+        with _reading(request) as connection:
+            row = queries.overview(connection, now=request.app.state.clock())
+        return _answer(row, "aipolicy.overview/1")
+
+    @router.get("/devices", responses=_answers(DevicePage, "aipolicy.devices/1"))
+    def devices(
+        request: Request,
+        q: Text = "",
+        tool: Text = "",
+        policy: Text = "",
+        silent: bool = False,
+        banned: bool = False,
+        after: After = None,
+        limit: Limit = 100,
+    ) -> Response:
+        """Devices by hostname, revoked ones included."""
+        which = DeviceFilter(text=q, tool=tool, policy=policy, silent=silent, banned=banned)
+        with _reading(request) as connection:
+            page = queries.devices(connection, which, now=request.app.state.clock(), after=after, limit=limit)
+        return _answer(page, "aipolicy.devices/1")
+
+    @router.get("/devices/{device_id}", responses=_answers(DeviceDetail, "aipolicy.device/1"))
+    def device(request: Request, device_id: Id, after: After = None, limit: Limit = 50) -> Response:
+        """One device: its findings, its latest events. `after` pages the events."""
+        with _reading(request) as connection:
+            row = queries.device(
+                connection, device_id, now=request.app.state.clock(), after=after, limit=limit
+            )
+        if row is None:
+            raise _nothing("device")
+        return _answer(row, "aipolicy.device/1")
+
+    @router.get("/tools", responses=_answers(ToolList, "aipolicy.tools/1"))
+    def tools(request: Request) -> Response:
+        """Every tool that some device has now."""
+        with _reading(request) as connection:
+            rows = queries.tools(connection)
+        return _answer(ToolList(rows=rows), "aipolicy.tools/1")
+
+    # A tool's id is the device's word and may hold a slash.
+    @router.get("/tools/{tool_id:path}/findings", responses=_answers(FindingPage, "aipolicy.findings/1"))
+    def tool_findings(request: Request, tool_id: Id, after: After = None, limit: Limit = 100) -> Response:
+        """The findings of one tool."""
+        with _reading(request) as connection:
+            page = queries.tool_findings(connection, tool_id, after=after, limit=limit)
+        return _answer(page, "aipolicy.findings/1")
+
+    @router.get("/tools/{tool_id:path}", responses=_answers(ToolDetail, "aipolicy.tool/1"))
+    def tool(request: Request, tool_id: Id, after: After = None, limit: Limit = 100) -> Response:
+        """One tool: its versions, owners, what was done. `after` pages its findings."""
+        with _reading(request) as connection:
+            row = queries.tool(connection, tool_id, after=after, limit=limit)
+        if row is None:
+            raise _nothing("tool")
+        return _answer(row, "aipolicy.tool/1")
+
+    @router.get("/events", responses=_answers(EventPage, "aipolicy.events/1"))
+    def events(request: Request, which: Filtered, after: After = None, limit: Limit = 100) -> Response:
+        """The event log, newest first."""
+        with _reading(request) as connection:
+            page = queries.events(connection, which, after=after, limit=limit)
+        return _answer(page, "aipolicy.events/1")
+
+    @router.get("/events.csv", responses={200: {"content": {"text/csv": {}}}})
+    def events_csv(request: Request, which: Filtered) -> StreamingResponse:
+        """All events of the filter as CSV, newest first."""
+        rows: Iterator[EventRow] = queries.every_event(request.app.state.store.reading, which)
+        return StreamingResponse(
+            csv_chunks(rows),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="aipolicy-events.csv"'},
+        )
+
+    @router.get("/events/{event_id}", responses=_answers(EventRow, "aipolicy.event/1"))
+    def event(request: Request, event_id: Id) -> Response:
+        """One event."""
+        with _reading(request) as connection:
+            row = queries.event(connection, event_id)
+        if row is None:
+            raise _nothing("event")
+        return _answer(row, "aipolicy.event/1")
+
+    @router.get("/openapi.json", include_in_schema=False)
+    def openapi(request: Request) -> Response:
+        return Response(msgspec.json.encode(request.app.openapi()), media_type="application/json")
+
+    @router.get("/docs", include_in_schema=False)
+    def docs(request: Request) -> Response:
+        pages: Pages = request.app.state.pages
+        return pages.page(request, "api.html", operations=operations(request.app.openapi()))
+
+    return router

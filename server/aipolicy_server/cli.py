@@ -1,0 +1,96 @@
+"""`aipolicy server`: run it, migrate its database. The verbs that manage it are in `manage`."""
+
+import logging
+import sys
+
+import click
+
+from aipolicy_server.app import build
+from aipolicy_server.first_start import BadDataFolder, prepare_folder, read_admin_token
+from aipolicy_server.manage import Failure, device, export, secret, where
+from aipolicy_server.serve import (
+    BadListen,
+    Listen,
+    address_of,
+    bind,
+    is_loopback,
+    parse_listen,
+    serve,
+    sign_in_address,
+)
+from aipolicy_server.settings import Settings
+from aipolicy_server.store import migrate
+from aipolicy_server.store.engine import BadDatabase, open_engine, parse_url
+from aipolicy_server.store.store import Unavailable
+
+DEFAULT_LISTEN = "127.0.0.1:8320"
+_ERRORS = (BadDatabase, BadDataFolder, BadListen, Unavailable)
+
+
+@click.group()
+def server() -> None:
+    """Run and manage the central server."""
+
+
+@server.command()
+@where
+@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--behind-proxy",
+    metavar="ADDRESS",
+    is_flag=False,
+    flag_value="127.0.0.1",
+    help="A proxy at ADDRESS (127.0.0.1 when not given) does TLS; its X-Forwarded headers are believed.",
+)
+@click.option(
+    "--plain-http", is_flag=True, help="Listen beyond this machine without TLS: for closed test networks."
+)
+def run(data: str, database: str | None, listen: str, behind_proxy: str | None, plain_http: bool) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = Settings(data=data, database=database)
+    try:
+        host, port = parse_listen(listen)
+        if not is_loopback(host) and behind_proxy is None and not plain_http:
+            raise BadListen(
+                f"--listen {listen}: tokens would cross the network unencrypted. Listen on 127.0.0.1 behind a"
+                " proxy that does TLS, or say --behind-proxy ADDRESS when that proxy is on another machine"
+                " (--plain-http for a closed test network)"
+            )
+        place = Listen(host=host, port=port, proxy=behind_proxy)
+        sock = bind(place)
+        with sock:
+            app = build(settings)
+            address = address_of(sock, host)
+            token = read_admin_token(settings)
+            click.echo(f"aipolicy server listens on {address}, data in {settings.data}")
+            click.echo(f"  sign in:  {sign_in_address(address, token)}")
+            click.echo(
+                f"  enrol:    aipolicy run --server {address}"
+                f" with the enrolment secret in {settings.enrolment_secret_file}"
+            )
+            sys.stdout.flush()
+            serve(app, sock, place)
+    except _ERRORS as error:
+        raise Failure(str(error)) from error
+
+
+@server.command("migrate")
+@where
+def migrate_command(data: str, database: str | None) -> None:
+    """Bring the database up to date. `run` does it by itself on SQLite."""
+    settings = Settings(data=data, database=database)
+    try:
+        prepare_folder(settings.data)
+        engine = open_engine(parse_url(settings.database_url))
+        changed = migrate.upgrade(engine)
+        engine.dispose()
+    except _ERRORS as error:
+        raise Failure(str(error)) from error
+    click.echo("the database is up to date now" if changed else "the database was up to date")
+
+
+server.add_command(secret)
+server.add_command(device)
+server.add_command(export)

@@ -1,0 +1,67 @@
+"""Which device is calling: known by its bearer alone, never by what it says.
+
+A token that we never made costs one MAC; only then is the database asked, and its answer kept for seconds.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from concurrent.futures import Executor
+from http import HTTPStatus
+
+from starlette.requests import Request
+
+from aipolicy_server import tokens
+from aipolicy_server.rates import Seconds
+from aipolicy_server.refusals import Refusal
+from aipolicy_server.store import devices
+from aipolicy_server.store.devices import Known
+from aipolicy_server.store.store import Store
+
+_KEPT = 20_000
+_KEPT_S = 5.0  # also the time until a revocation by another process is in force here
+
+
+class Credentials:
+    """Recognises devices."""
+
+    def __init__(self, store: Store, executor: Executor, seconds: Seconds = time.monotonic) -> None:
+        self._store = store
+        self._executor = executor
+        self._seconds = seconds
+        self._kept: OrderedDict[str, tuple[Known, float]] = OrderedDict()
+
+    async def device(self, request: Request) -> str:
+        """The id of the device that calls. Raises Refusal."""
+        token = tokens.bearer(request.headers.get("authorization"))
+        if token is None or not tokens.is_device_token(token, self._store.token_key):
+            raise _unknown()
+        token_hash = tokens.hashed(token)
+        known = self._recent(token_hash)
+        if known is None:
+            loop = asyncio.get_running_loop()
+            known = await loop.run_in_executor(self._executor, self._look_up, token_hash)
+            if known is None:
+                raise _unknown()
+            self._keep(token_hash, known)
+        if known.revoked:
+            raise Refusal(HTTPStatus.FORBIDDEN, "revoked", "this device's credential was withdrawn: ask IT")
+        return known.device
+
+    def _look_up(self, token_hash: str) -> Known | None:
+        with self._store.reading() as connection:
+            return devices.by_token_hash(connection, token_hash)
+
+    def _recent(self, token_hash: str) -> Known | None:
+        known, until = self._kept.get(token_hash, (None, 0.0))
+        return known if self._seconds() < until else None
+
+    def _keep(self, token_hash: str, known: Known) -> None:
+        self._kept[token_hash] = (known, self._seconds() + _KEPT_S)
+        self._kept.move_to_end(token_hash)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+
+def _unknown() -> Refusal:
+    return Refusal(HTTPStatus.UNAUTHORIZED, "bad-token", "no device has this token: enrol again")

@@ -1,0 +1,148 @@
+"""What agents call: enrol, send events, check in. Raw routes, decoded by the wire's own records.
+
+Each handler: who calls, read the body within bounds, decode, one transaction, answer. The answer leaves after
+the commit and never before.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from aipolicy.core import wire
+from aipolicy.core.wire import Ack, CheckInReply
+from aipolicy_server import tokens
+from aipolicy_server.clock import Clock, to_us
+from aipolicy_server.intake.admission import Admission
+from aipolicy_server.intake.body import read_body
+from aipolicy_server.intake.credentials import Credentials
+from aipolicy_server.intake.enrolment import Enrolment
+from aipolicy_server.intake.presence import Presence
+from aipolicy_server.intake.reading import read_batch, read_check_in
+from aipolicy_server.rates import Seconds
+from aipolicy_server.refusals import Refusal
+from aipolicy_server.settings import Settings
+from aipolicy_server.store import drift
+from aipolicy_server.store.accept import Conflict, Received, accept, raise_alarm
+from aipolicy_server.store.store import Store, Unavailable
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Intake:
+    """The agents' side of the server."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        chance: tokens.Chance = secrets.token_bytes,
+        seconds: Seconds = time.monotonic,
+    ) -> None:
+        limits = settings.limits
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._executor = ThreadPoolExecutor(4, thread_name_prefix="intake")  # apart from the pages' threads
+        self._credentials = Credentials(store, self._executor, seconds)
+        self._admission = Admission(limits.reading)
+        self._enrolment = Enrolment(store, settings, self._executor, clock, chance, seconds)
+        self.presence = Presence(store, settings.flush_s)
+
+    def routes(self) -> list[Route]:
+        """The routes, in the order of how often they are called."""
+        return [
+            Route(wire.EVENTS_PATH, self._guarded(self._events), methods=["POST"], name="events"),
+            Route(wire.CHECK_IN_PATH, self._guarded(self._check_in), methods=["POST"], name="check_in"),
+            Route(wire.ENROL_PATH, self._guarded(self._enrolment.enrol), methods=["POST"], name="enrol"),
+        ]
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._executor.shutdown(wait=True)
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            try:
+                with self._admission.enter():
+                    return await handler(request)
+            except Refusal as refusal:
+                return refusal.response()
+            except Unavailable as error:
+                return self._admission.busy(f"nothing was stored ({error})").response()
+
+        return guarded
+
+    async def _events(self, request: Request) -> Response:
+        device = await self._credentials.device(request)
+        raw, body = await read_body(request, wire.MAX_BODY_BYTES, self._settings.limits.read_s)
+        batch = read_batch(body)
+        now_us = to_us(self._clock())
+        if batch.device != device:
+            await self._store.write(
+                lambda connection: raise_alarm(connection, device, "wrong-device", batch.device[:100], now_us)
+            )
+            raise Refusal(HTTPStatus.FORBIDDEN, "wrong-device", "the batch is in another device's name")
+        received = Received(
+            device=device,
+            spool=batch.spool,
+            seq=batch.seq,
+            digest=hashlib.sha256(body).digest(),
+            body=raw,
+            received_us=now_us,
+            events=batch.events,
+        )
+        stored = await self._store.write(lambda connection: accept(connection, received))
+        if isinstance(stored, Conflict):
+            logger.warning(
+                "batch number used twice: device=%s spool=%s seq=%d", device, batch.spool, batch.seq
+            )
+            raise Refusal(
+                HTTPStatus.CONFLICT,
+                "content-conflict",
+                "this batch number was used for other content: start a new spool",
+            )
+        self.presence.batch(device, now_us)
+        return _json(Ack(spool=batch.spool, seq=batch.seq, stored=stored.events))
+
+    async def _check_in(self, request: Request) -> Response:
+        device = await self._credentials.device(request)
+        limits = self._settings.limits
+        _, body = await read_body(request, limits.check_in_bytes, limits.read_s)
+        said = read_check_in(body)
+        now_us = to_us(self._clock())
+        self.presence.check_in(device, said, now_us)
+        resend = False
+        # What still waits in its spool is in its digest but not here: then the two can't be compared.
+        if said.pending == 0 and said.findings:
+            loop = asyncio.get_running_loop()
+            if await loop.run_in_executor(self._executor, self._has_drifted, device, said.findings):
+                resend = await self._store.write(
+                    lambda connection: drift.settle(connection, device, said.findings, now_us)
+                )
+        every_s = self._settings.check_in_s
+        next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
+        return _json(CheckInReply(next_s=max(1, next_s), resend=resend))
+
+    def _has_drifted(self, device: str, findings: str) -> bool:
+        with self._store.reading() as connection:
+            return drift.has_drifted(connection, device, findings)
+
+
+def _json(record: Ack | CheckInReply) -> Response:
+    return Response(_encode(record), media_type="application/json")
