@@ -1,0 +1,33 @@
+"""The list of devices, and one device as its employee sees it."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from aipolicy_server.console.filters import Asked, read_devices
+from aipolicy_server.console.problems import not_found
+from aipolicy_server.console.render import Pages
+from aipolicy_server.store import queries
+from aipolicy_server.store.rows import DevicePage
+
+
+def devices_page(request: Request, pages: Pages) -> Response:
+    asked, which = read_devices(request.query_params)
+    if asked.problems:
+        empty = DevicePage(rows=(), next=None)
+        return pages.page(request, "devices.html", status=400, asked=asked, page=empty)
+    with request.app.state.store.reading() as connection:
+        page = queries.devices(connection, which, now=request.app.state.clock(), after=asked.after)
+    return pages.page(request, "devices.html", asked=asked, page=page)
+
+
+def device_page(request: Request, pages: Pages) -> Response:
+    device_id = request.path_params["device"]
+    asked = Asked(values={}, problems={}, after=request.query_params.get("after"))
+    if not device_id.isprintable():  # PostgreSQL refuses NUL
+        return not_found(request, pages, "device")
+    with request.app.state.store.reading() as connection:
+        detail = queries.device(connection, device_id, now=request.app.state.clock(), after=asked.after)
+        names = dict(queries.choices(connection).tools)
+    if detail is None:
+        return not_found(request, pages, "device")
+    return pages.page(request, "device.html", asked=asked, detail=detail, names=names)
