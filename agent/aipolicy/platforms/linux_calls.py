@@ -50,6 +50,12 @@ KILL = 9
 CONT = int(getattr(signal, "SIGCONT", 18))
 
 
+def wake_pipe() -> tuple[int, int]:
+    """A pipe of which neither end ever blocks."""
+    read, write = _os.pipe2(open_flags("O_NONBLOCK", "O_CLOEXEC"))
+    return int(read), int(write)
+
+
 class Device(NamedTuple):
     """A character device file."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from aipolicy.core.model import Record
 from aipolicy.platforms.interpreters import Ran
+from aipolicy.platforms.links import resolve
 
 _ENDINGS = {
     "node": ("", ".js", ".cjs", ".mjs", "/index.js"),
@@ -19,8 +20,6 @@ _ENDINGS = {
     "python": ("", "/__main__.py"),
 }
 _PACKAGE_SPEC = re.compile(r"(npm|jsr):/?(@[\w.-]+/)?[\w.-]+(@[\w.^~-]+)?")
-_OWN_FOLDERS = ("self", "thread-self")
-_MAX_LINKS = 40  # the kernel's own limit
 
 
 class View(Record, frozen=True, kw_only=True):
@@ -53,45 +52,10 @@ def find_script(ran: Ran, view: View) -> str | None:
     else:
         return None
     for candidate in candidates:
-        found = resolve(view, candidate)
+        found = resolve(candidate, view.out_of_reach, prefix=view.prefix, pid=view.pid)
         if found is not None and (view.out_of_reach(found) or _is_file(view.prefix + found)):
             return found  # one out of reach is shown, but not touched
     return None
-
-
-def resolve(view: View, path: str) -> str | None:
-    """`path` without links as the process sees it: absolute links start at its root, /proc/self is itself.
-
-    None for a loop. Where the way leads onto a filesystem that may hang, the rest is taken as it stands.
-    """
-    waiting = [part for part in reversed(path.split("/")) if part]
-    done: list[str] = []
-    links = 0
-    while waiting:
-        part = waiting.pop()
-        if part == ".":
-            continue
-        if part == "..":
-            del done[-1:]
-            continue
-        if part in _OWN_FOLDERS and done == ["proc"]:  # a shell's `<(...)` and /dev/fd/N lead here
-            done.append(str(view.pid))
-            continue
-        here = "/" + "/".join([*done, part])
-        if view.out_of_reach(here):
-            return "/".join([here, *reversed(waiting)])
-        try:
-            target = os.readlink(view.prefix + here)
-        except (OSError, ValueError):  # no link, or not there: the caller's stat tells
-            done.append(part)
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            return None
-        if target.startswith("/"):
-            done = []
-        waiting.extend(part for part in reversed(target.split("/")) if part)
-    return "/" + "/".join(done)
 
 
 def _script_files(given: str, family: str, view: View) -> Iterator[str]:
