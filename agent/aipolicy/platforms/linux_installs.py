@@ -173,7 +173,7 @@ class FilesystemEvents:
         except OSError:  # gone, and its mark with it
             return
 
-    def _wake_up(self) -> None:
+    def _wake_up(self, _path: str = "") -> None:
         try:
             os.write(self._waker, b"\0")
         except OSError:  # full: it is awake already

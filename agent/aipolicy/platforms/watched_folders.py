@@ -74,9 +74,9 @@ class WatchedFolders:
     way: Final = "folders"
 
     def __init__(
-        self, out_of_reach: Callable[[str], str | None], *, woken: Callable[[], None] = lambda: None
+        self, out_of_reach: Callable[[str], str | None], *, woken: Callable[[str], None] = lambda _path: None
     ) -> None:
-        """woken: called in watchdog's thread at each hint, for somebody who waits for several sources."""
+        """woken: called in watchdog's thread with each path that counts."""
         self._out_of_reach = out_of_reach
         self._lock = threading.Lock()
         self._wanted: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ class WatchedFolders:
         names = self._awaited.get(os.path.dirname(path), set())
         if names is None or os.path.basename(path) in names or path in self._awaited:
             self._hints.put(path)
-            self._woken()
+            self._woken(path)
 
     def _running(self) -> BaseObserver:
         if self._observer is None:
