@@ -1,7 +1,8 @@
 """Notices that a file was edited, replaced or linked anew; reading and judging it is left to who listens.
 
-Editors replace the file, git checks out a new one, Kubernetes swaps a link two folders away. So its folders
-are watched, and as that can fail (network filesystems, inotify's limit) the file is also looked at every second.
+Editors replace the file, git checks out a new one, Kubernetes swaps a link two folders away. So its
+folders are watched, and as that can fail (network filesystems, inotify's limit) it is also looked at every
+second.
 """
 
 import logging

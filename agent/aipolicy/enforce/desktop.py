@@ -1,0 +1,88 @@
+"""A notice on a person's desktop, over the session bus of each one's own: the bus refuses root.
+
+The command runs as that person, detached, and is ended when it hangs: nobody waits for it.
+"""
+
+import importlib
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from typing import Any, Final
+
+from aipolicy.core.wire import printable
+
+DESKTOP_S: Final = 2.0
+_MAX_TEXT: Final = 2000
+
+
+class Desktop:
+    """Hands notices over; its children are looked after by `poll`."""
+
+    def __init__(self, start: Callable[[list[str], int], subprocess.Popen[bytes]] | None = None) -> None:
+        """start: starts a command as a user; by default as a child without input and output."""
+        self._start = start or _as_user
+        self._waiting: list[tuple[subprocess.Popen[bytes], float]] = []
+
+    def tell(self, uid: int, title: str, text: str, now: float) -> bool:
+        """Whether it was handed over; whether there is a desktop behind the bus nobody can know."""
+        bus = f"/run/user/{uid}/bus"
+        if not _is_own_socket(bus, uid):
+            return False
+        body = [printable(line) for line in text.splitlines()]
+        command = notify_command(bus, title, "\n".join(body)[:_MAX_TEXT])
+        try:
+            self._waiting.append((self._start(command, uid), now + DESKTOP_S))
+        except (
+            OSError,
+            KeyError,
+            subprocess.SubprocessError,
+        ):  # no busctl, no such account, no right to be it
+            return False
+        return True
+
+    def poll(self, now: float) -> None:
+        """Reaps those that are done and ends those that hang."""
+        left = []
+        for child, due in self._waiting:
+            if child.poll() is not None:
+                continue
+            if now >= due:
+                child.kill()
+            left.append((child, due))
+        self._waiting = left
+
+
+def notify_command(bus: str, title: str, body: str) -> list[str]:
+    """org.freedesktop.Notifications.Notify through busctl, which comes with systemd: no notify-send is needed."""
+    call = ["org.freedesktop.Notifications", "/org/freedesktop/Notifications"]
+    return [
+        *("busctl", f"--address=unix:path={bus}", "--timeout=2", "call", *call),
+        *("org.freedesktop.Notifications", "Notify", "susssasa{sv}i"),
+        *("aipolicy", "0", "", printable(title), body, "0", "0", "-1"),
+    ]
+
+
+def _is_own_socket(path: str, uid: int) -> bool:
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISSOCK(found.st_mode) and found.st_uid == uid
+
+
+def _as_user(command: list[str], uid: int) -> subprocess.Popen[bytes]:
+    """The bus refuses root, so the child becomes the user; it gets nothing of our environment."""
+    accounts: Any = importlib.import_module("pwd")  # there is none on Windows
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+        user=uid,
+        group=accounts.getpwuid(uid).pw_gid,
+        extra_groups=[],
+        start_new_session=True,
+    )

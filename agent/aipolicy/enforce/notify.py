@@ -1,0 +1,86 @@
+"""Tells the person whose tool was stopped: what, why, what to use instead, whom to ask.
+
+On the terminal it ran in; the desktop is desktop.py's part. Never waits for a terminal that nobody reads. What
+was done is reported elsewhere: a notice that could not be given changes nothing.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from aipolicy.core.model import Done, Verdict
+from aipolicy.core.wire import printable
+from aipolicy.platforms.linux_calls import device_at, open_flags
+from aipolicy.platforms.machine import Terminal
+
+QUIET_S: Final = 600.0
+_MAX_TEXT: Final = 2000
+_MAX_REMEMBERED: Final = 10_000
+
+
+def notice_text(
+    verdict: Verdict, contact: str = "", *, instead: Sequence[str] = (), done: Done = Done.ENDED
+) -> str:
+    """What to tell, in lines. The policy's own words come whole; what they leave out is added.
+
+    Every character is printable: the text comes from a policy and names from anybody.
+    instead: the approved tools, for people.
+    """
+    finding = verdict.finding
+    name = f"{finding.name} {finding.version}" if finding.version else finding.name
+    said = verdict.message
+    lines = [f"aipolicy: {name} {_DONE.get(done, _AGAINST)} (rule {verdict.reason})", *said.splitlines()]
+    if verdict.why and verdict.why not in said:
+        lines.append(f"Reason: {verdict.why}")
+    if instead and not any(tool in said for tool in instead):
+        lines.append(f"Use instead: {', '.join(instead)}")
+    if contact and contact not in said:
+        lines.append(f"Questions: {contact}")
+    return "\n".join(printable(line) for line in lines)[:_MAX_TEXT]
+
+
+_AGAINST: Final = "is against your organisation's AI policy"
+_DONE: Final = {
+    Done.ENDED: "was ended by your organisation's AI policy",
+    Done.DENIED: "was not started, by your organisation's AI policy",
+}
+
+
+class RateLimit:
+    """Once per tool and person in ten minutes, by a clock that is given. Bounded: a new start forgets."""
+
+    def __init__(self, quiet_s: float = QUIET_S) -> None:
+        self._quiet_s = quiet_s
+        self._told_at: dict[tuple[str, int], float] = {}
+
+    def may_tell(self, tool: str, uid: int, now: float) -> bool:
+        """Asked and answered yes counts as told."""
+        last = self._told_at.get((tool, uid))
+        if last is not None and now - last < self._quiet_s:
+            return False
+        if len(self._told_at) >= _MAX_REMEMBERED:
+            self._told_at = {key: at for key, at in self._told_at.items() if now - at < self._quiet_s}
+        if len(self._told_at) < _MAX_REMEMBERED:
+            self._told_at[tool, uid] = now
+        return True
+
+
+def tell(terminal: Terminal, text: str) -> bool:
+    """Writes to the terminal unless that would mean waiting. True when all of it was written."""
+    # NOCTTY: it must not become ours. NONBLOCK: one that nobody reads, or stopped by Ctrl-S, says EAGAIN.
+    flags = os.O_WRONLY | open_flags("O_NOCTTY", "O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW")
+    try:
+        fd = os.open(terminal.path, flags)
+    except OSError:
+        return False
+    try:
+        device = device_at(fd)
+        if device is None or device.number != terminal.device or device.uid != terminal.uid:
+            return False  # somebody else's by now
+        lines = "".join(f"\r\n{printable(line)}" for line in text.splitlines()) + "\r\n"
+        data = lines.encode("utf-8", "replace")
+        return os.write(fd, data) == len(data)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
