@@ -33,11 +33,7 @@ class Desktop:
         command = notify_command(bus, title, "\n".join(body)[:_MAX_TEXT])
         try:
             self._waiting.append((self._start(command, uid), now + DESKTOP_S))
-        except (
-            OSError,
-            KeyError,
-            subprocess.SubprocessError,
-        ):  # no busctl, no such account, no right to be it
+        except (OSError, KeyError, subprocess.SubprocessError):  # no busctl, no account, no right to be it
             return False
         return True
 
@@ -54,7 +50,7 @@ class Desktop:
 
 
 def notify_command(bus: str, title: str, body: str) -> list[str]:
-    """org.freedesktop.Notifications.Notify through busctl, which comes with systemd: no notify-send is needed."""
+    """org.freedesktop.Notifications.Notify through busctl, which is part of systemd."""
     call = ["org.freedesktop.Notifications", "/org/freedesktop/Notifications"]
     return [
         *("busctl", f"--address=unix:path={bus}", "--timeout=2", "call", *call),

@@ -1,7 +1,7 @@
 """Tells the person whose tool was stopped: what, why, what to use instead, whom to ask.
 
-On the terminal it ran in; the desktop is desktop.py's part. Never waits for a terminal that nobody reads. What
-was done is reported elsewhere: a notice that could not be given changes nothing.
+On the terminal it ran in (desktop.py: on the desktop), without waiting for one that nobody reads. What was
+done is reported elsewhere: a notice that could not be given changes nothing.
 """
 
 import os

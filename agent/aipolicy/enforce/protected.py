@@ -44,7 +44,7 @@ def _ancestors(machine: Machine) -> set[int]:
 
 
 def _by_program(process: Process, machine: Machine, tool_packages: Collection[str]) -> str | None:
-    """What is judged is the script where there is one: its interpreter may be the system's and only lends itself."""
+    """Of a script its own file counts: the interpreter may be the system's and only lends itself."""
     if process.script is not None:
         return _system_file(process.script, machine, tool_packages) if not process.contained else None
     if process.module is not None:

@@ -121,16 +121,29 @@ class Ending:
         if isinstance(hold, Unseen):
             return Refused(reason=f"it cannot be taken hold of: {hold.reason}")
         judge = _Judge(machine=machine, before=process, still_matches=still_matches, packages=tool_packages)
+        try:
+            started = cls._started(hold, judge, now, image)
+        except BaseException:
+            hold.close()
+            raise
+        if isinstance(started, Refused):
+            hold.close()
+        return started
+
+    @classmethod
+    def _started(cls, hold: Hold, judge: _Judge, now: float, image: Image | None) -> "Ending | Refused":
         seen = hold.image()
-        refused = _GONE if seen is None or image not in (None, seen) else judge.refuses(process.pid)
-        if refused is None and seen is not None:
-            ending = cls(machine, hold, seen, judge, _held_descendants(machine, process.pid))
-            refused = ending._ask(now)
-            if refused is None:
-                return ending
-            ending.close()
-        hold.close()
-        return refused or _GONE
+        if seen is None or image not in (None, seen):
+            return _GONE
+        refused = judge.refuses(hold.pid)
+        if refused is not None:
+            return refused
+        ending = cls(judge.machine, hold, seen, judge, _held_descendants(judge.machine, hold.pid))
+        refused = ending._ask(now)
+        if refused is None:
+            return ending
+        ending.close()
+        return refused
 
     def _ask(self, now: float) -> Refused | None:
         if self._hold.image() != self._image:
@@ -163,7 +176,7 @@ class Ending:
         return self._result or Running(due=self._due)
 
     def survivors(self) -> tuple[Process, ...]:
-        """What the process had started and that still runs. To be judged each by itself, never by its parent."""
+        """What the process had started and still runs: to be judged each by itself, never by its parent."""
         found = []
         for descendant in self._descendants:
             if descendant.hold.ended():
@@ -186,7 +199,8 @@ class Ending:
         # A program that executes itself anew when it is asked to end is judged anew.
         image = self._hold.image()
         changed = image != self._image
-        if image is None or (changed and self._judge.refuses(self.pid)) or self._hold.image() != image:
+        refused = self._judge.refuses(self.pid) if changed else None
+        if image is None or refused or self._hold.image() != image:
             ended = self._hold.ended()
             self._result = Ended(how=_ASKED) if ended else Failed(reason="it runs another program by now")
             return
@@ -203,7 +217,7 @@ class Ending:
 
 
 def as_known_before(seen: Process, before: Process) -> Process:
-    """The process with the script known from before, where it has overwritten its arguments with a title since."""
+    """With the script known from before, where it has overwritten its arguments with a title since."""
     if seen.script is None and seen.module is None and seen.exe == before.exe:
         return msgspec.structs.replace(seen, script=before.script, module=before.module)
     return seen
