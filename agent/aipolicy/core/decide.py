@@ -1,4 +1,4 @@
-"""What the policy says of a finding: pure and total, one mechanism for the verdict and for its explanation."""
+"""What the policy says of a finding: pure, total, and the same mechanism for verdict and explanation."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -22,7 +22,7 @@ _UNLISTED_TEXT: Final = "{tool} is not on the list of approved tools."
 class Rule(Record, frozen=True, kw_only=True):
     """A rule of the policy that is about a finding.
 
-    ruling: what it makes of the tool. selector: what it names, as the policy writes it; "unlisted" for the rest.
+    ruling: what it makes of the tool. selector: what it names; "unlisted" where no entry names the tool.
     rule: file and line. asks: its action before the ceilings. reason, message: in the policy's words.
     """
 
@@ -106,10 +106,8 @@ def _lowered(asked: Action, confidence: Confidence, mode: Action) -> tuple[Actio
 
 
 def _message(finding: Finding, policy: Policy, rule: Rule, action: Action) -> str:
-    """What the person is told: the entry's words, else the policy's, else ours; nothing where nothing is wrong."""
-    told = rule.ruling is Ruling.BANNED or action in (Action.WARN, Action.BLOCK)
-    message = rule.message or (told and (policy.message or _own_words(policy, rule)))
-    if not message:
+    """What the person is told: the entry's words, else the policy's, else ours. Reports are not told."""
+    if action not in (Action.WARN, Action.BLOCK):
         return ""
     values = {
         "tool": finding.name,
@@ -117,14 +115,14 @@ def _message(finding: Finding, policy: Policy, rule: Rule, action: Action) -> st
         "contact": policy.contact,
         "instead": ", ".join(policy.instead) or "an approved tool",
     }
-    return fill(message, values)
+    return fill(rule.message or policy.message or _own_words(policy, rule), values)
 
 
 def _own_words(policy: Policy, rule: Rule) -> str:
     """A message for a policy that writes none."""
     words = [_BANNED_TEXT if rule.ruling is Ruling.BANNED else _UNLISTED_TEXT]
     if rule.reason:
-        words.append("Reason: {reason}.")
+        words.append("Reason: {reason}" + ("" if rule.reason.endswith((".", "!", "?")) else "."))
     if policy.instead:
         words.append("Use {instead} instead.")
     if policy.contact:

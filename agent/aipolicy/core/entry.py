@@ -7,7 +7,7 @@ from aipolicy.core.selector import Selector, read_selector
 from aipolicy.core.values import ENTRY_KEYS, Reading, kind
 
 
-class Entry(Record, frozen=True, kw_only=True):
+class Entry(Record, frozen=True, kw_only=True, gc=False):
     """One item of `banned` or `approved`.
 
     selector: what it names. action: the action it states, null where it states none.

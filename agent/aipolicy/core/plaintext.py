@@ -3,6 +3,9 @@
 from aipolicy.core.problem import Code, Problems
 from aipolicy.core.unsafe import UNSAFE, unsafe_character
 
+_NOISY = frozenset("\0\r\x85\u2028\u2029")
+"""Where one of these stands, nobody can tell where lines end, or the file is no text at all."""
+
 
 def plain_text(text: bytes | str, filename: str, limit: int) -> tuple[str | None, Problems]:
     """The text with one kind of line end and U+FFFD for each unsafe character, and what is wrong with it.
@@ -47,7 +50,7 @@ def _safe(text: str, filename: str) -> tuple[str | None, Problems]:
     for char, start in first.items():
         suggestion = "is the file UTF-16? Save it as UTF-8" if char == "\0" else "remove it"
         problems.add_at(*_place(text, start), Code.CHARACTER, unsafe_character(char), suggestion)
-    if "\0" in first or "\r" in first:
+    if not first.keys().isdisjoint(_NOISY):
         return None, problems
     return UNSAFE.sub("\ufffd", text) if first else text, problems
 

@@ -7,6 +7,7 @@ from typing import Final, Protocol, Self
 
 from aipolicy.core.model import Record
 from aipolicy.core.unsafe import escaped, visible
+from aipolicy.core.wire import printable
 
 MAX_PROBLEMS: Final = 1_000
 """More are counted, not kept: a wrong file of 100,000 entries must still be answered at once."""
@@ -72,7 +73,7 @@ class Problem(Record, frozen=True, kw_only=True):
     source_line: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        return f"{printable(self.file)}:{self.line}:{self.column}: {self.message}"
 
 
 class Placed(Protocol):

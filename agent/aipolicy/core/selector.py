@@ -35,7 +35,7 @@ class Kind(StrEnum):
 _EXACTNESS: Final = {Kind.ANY: 0, Kind.VENDOR: 1, Kind.CATEGORY: 1, Kind.TOOL: 2}
 
 
-class Selector(Record, frozen=True, kw_only=True):
+class Selector(Record, frozen=True, kw_only=True, gc=False):
     """value: the tool's id, the vendor or the category; empty for every tool."""
 
     kind: Kind
@@ -62,6 +62,9 @@ class Selector(Record, frozen=True, kw_only=True):
 
 def read_selector(text: str, at: Placed, known: KnownTools, problems: Problems) -> Selector | None:
     """The selector that `text` stands for; None, with the problem noted, where it names nothing known."""
+    tool = text if text in known.ids else known.aliases.get(text)
+    if tool is not None:
+        return Selector(kind=Kind.TOOL, value=tool)
     if text == "*":
         return Selector(kind=Kind.ANY)
     kind, colon, value = text.partition(":")
@@ -69,16 +72,11 @@ def read_selector(text: str, at: Placed, known: KnownTools, problems: Problems) 
         if value in known.vendors:
             return Selector(kind=Kind.VENDOR, value=value)
         _unknown(Code.UNKNOWN_VENDOR, "vendor", value, known.vendors, at, problems)
-        return None
-    if colon and kind == Kind.CATEGORY:
+    elif colon and kind == Kind.CATEGORY:
         if value in known.categories:
             return Selector(kind=Kind.CATEGORY, value=value)
         _unknown(Code.UNKNOWN_CATEGORY, "category", value, known.categories, at, problems)
-        return None
-    tool = text if text in known.ids else known.aliases.get(text)
-    if tool is not None:
-        return Selector(kind=Kind.TOOL, value=tool)
-    if colon:
+    elif colon:
         _unknown_kind(kind, value, at, problems)
     else:
         _unknown_tool(text, at, known, problems)

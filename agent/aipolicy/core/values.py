@@ -98,7 +98,8 @@ class Reading:
         possible = ACTIONS[where]
         if scalar.text in possible:
             return Action(scalar.text)
-        message = f"{shown(scalar.text)} is no {what}{did_you_mean(scalar.text, possible)}"
+        noun = "mode" if where == "mode" else "action"
+        message = f"{shown(scalar.text)} is no {noun}{did_you_mean(scalar.text, possible)}"
         suggestion = "write " + ", ".join(possible[:-1]) + f" or {possible[-1]}"
         if where == "approved":
             message = f"an approved tool is allowed, it cannot have the action {shown(scalar.text)}"

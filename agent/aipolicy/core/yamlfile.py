@@ -60,7 +60,7 @@ class Scalar(Record, frozen=True, kw_only=True, gc=False):
         return self.plain and not self.text
 
 
-class Sequence(Record, frozen=True, kw_only=True):
+class Sequence(Record, frozen=True, kw_only=True, gc=False):
     """A list."""
 
     items: "tuple[Node, ...]"
@@ -68,7 +68,7 @@ class Sequence(Record, frozen=True, kw_only=True):
     column: int
 
 
-class Mapping(Record, frozen=True, kw_only=True):
+class Mapping(Record, frozen=True, kw_only=True, gc=False):
     """Keys and values in the order of the file; no key stands twice."""
 
     items: "tuple[tuple[Scalar, Node], ...]"
@@ -172,9 +172,7 @@ class _Builder:
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._note(
-                event, Code.SECOND_DOCUMENT, "a second document starts here", "write one document per file"
-            )
+            self._note(event, Code.SECOND_DOCUMENT, "a second document starts here", "one file, one document")
             raise _Stop
         if event.tags:
             self._note(event, Code.TAG, "%TAG is not used here", "remove it")
@@ -185,8 +183,7 @@ class _Builder:
         mark, text, style = event.start_mark, event.value, event.style
         if style == '"' and (unsafe := UNSAFE.search(text)):  # from an escape such as "\u202e"
             self._note(event, Code.CHARACTER, unsafe_character(unsafe[0]), "remove it")
-        plain = style is None or style == ""
-        self._add(Scalar(text=text, line=mark.line + 1, column=mark.column + 1, plain=plain), event)
+        self._add(Scalar(text=text, line=mark.line + 1, column=mark.column + 1, plain=not style))
 
     def _start(self, event: Any, mapping: bool) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -196,12 +193,12 @@ class _Builder:
         self._open.append(_Open(event, mapping))
 
     def _end(self, event: Any) -> None:
-        self._add(self._open.pop().closed(), event)
+        self._add(self._open.pop().closed())
 
     def _alias(self, event: Any) -> None:
         message = f"{shown('*' + event.anchor)} is an alias, and aliases are not used here"
         self._note(event, Code.ANCHOR, message, 'quote the text; every tool is "*"')
-        self._add(None, event)
+        self._add(None)
 
     def _properties(self, event: Any) -> None:
         if event.anchor is not None:
@@ -211,7 +208,7 @@ class _Builder:
             message = f"the tag {shown(event.tag)} is not used here: every scalar is text"
             self._note(event, Code.TAG, message, "remove it, or quote the text")
 
-    def _add(self, node: Node | None, event: Any) -> None:
+    def _add(self, node: Node | None) -> None:
         if not self._open:
             self.root = node
             return
@@ -233,9 +230,7 @@ class _Builder:
         if node is None:
             return
         if not isinstance(node, Scalar):
-            self._problems.add(
-                node, Code.KEY, "a list or a mapping cannot be a key", "write a text as the key"
-            )
+            self._problems.add(node, Code.KEY, "a list or a mapping cannot be a key", "write a text there")
         elif node.missing:
             self._problems.add(node, Code.KEY, "a key is missing before the ':'")
         elif node.plain and node.text == "<<":

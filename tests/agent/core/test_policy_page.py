@@ -1,0 +1,58 @@
+"""What we tell people about the policy is true: the page's codes and examples, and the files they copy."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import Action
+from aipolicy.core.policy import Policy, PolicyErrors, parse
+from aipolicy.core.problem import Code, annotate
+from aipolicy.core.values import ENTRY_KEYS, LATER_KEYS, TOP_KEYS
+from aipolicy.tools import load
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+KNOWN = load().known
+
+
+def read(name: str) -> Policy:
+    return parse((ROOT / "policies" / name).read_bytes(), name, KNOWN)
+
+
+def test_the_table_of_codes_is_fresh() -> None:
+    table = "".join(f"| {code} | {code.meaning} |\n" for code in Code)
+    assert PAGE.partition("| code | what is wrong |\n| --- | --- |\n")[2] == table
+
+
+def test_the_page_names_every_word_of_the_language() -> None:
+    words = {
+        *TOP_KEYS,
+        *ENTRY_KEYS,
+        *LATER_KEYS,
+        *(str(action) for actions in ACTIONS.values() for action in actions),
+    }
+    assert {word for word in words if f"`{word}`" not in PAGE} == set()
+
+
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
+def test_the_pages_examples_are_right(example: str) -> None:
+    assert parse(example, "policy.yaml", KNOWN).banned
+
+
+def test_the_pages_error_is_what_is_shown() -> None:
+    with pytest.raises(PolicyErrors) as refused:
+        parse("banned: [claud-code]", "policy.yaml", KNOWN)
+    assert "\n".join(map(annotate, refused.value.problems)) in PAGE
+
+
+@pytest.mark.parametrize("file", sorted(file.name for file in (ROOT / "policies").glob("*.yaml")))
+def test_every_example_policy_is_right(file: str) -> None:
+    assert read(file).approved
+
+
+def test_the_examples_say_what_they_promise() -> None:
+    assert [str(entry.selector) for entry in read("simple.yaml").banned] == ["claude-code"]
+    assert [str(entry.selector) for entry in read("simple.yaml").approved] == ["qoder"]
+    assert read("example.yaml").mode is Action.REPORT
+    assert read("block.yaml").mode is Action.BLOCK
