@@ -94,7 +94,7 @@ def _page(refuse: Refuse) -> Show:
         refusal = refuse(error)
         match refusal.status:
             case HTTPStatus.NOT_FOUND:
-                return problems.not_found(request, pages, signed_in=False)
+                return problems.not_found(request, pages)
             case HTTPStatus.FORBIDDEN | HTTPStatus.UNAUTHORIZED | HTTPStatus.TOO_MANY_REQUESTS:
                 return problems.forbidden(request, pages, refusal.title)
             case HTTPStatus.SERVICE_UNAVAILABLE:

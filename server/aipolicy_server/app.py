@@ -69,6 +69,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
         openapi_url=None,  # served behind the sign-in, see api.py
         docs_url=None,  # Swagger UI would load from a CDN
         redoc_url=None,
+        redirect_slashes=False,  # such a redirect would follow the Host header of whoever asks
     )
     pages = Pages()
     app.state.store = store
@@ -76,6 +77,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
     app.state.clock = clock
     app.state.pages = pages
     app.state.access = Access(store, settings, clock)
+    app.state.intake = intake
     # The agents' routes first: they are matched in this order, and called most.
     app.router.routes.extend(intake.routes())
     app.router.routes.append(Route("/healthz", _healthz, name="healthz"))

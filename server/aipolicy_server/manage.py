@@ -1,4 +1,4 @@
-"""The verbs of `aipolicy server` that manage secrets, devices and the event log; the server may run meanwhile."""
+"""The verbs of `aipolicy server` for secrets, devices and the event log; the server may run meanwhile."""
 
 import contextlib
 import os

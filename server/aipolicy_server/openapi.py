@@ -13,6 +13,7 @@ import pydantic
 from aipolicy.core.model import Record
 
 
+@cache
 def answer_model(row: type[Record], schema: str) -> type[pydantic.BaseModel]:
     """The model of an answer: the row's fields and `schema`."""
     name = "".join(part.capitalize() for part in schema.partition("/")[0].split("."))

@@ -20,7 +20,7 @@ class BadListen(Exception):
 
 
 class Listen(Record, frozen=True, kw_only=True):
-    """Where to listen. proxy: address of the TLS proxy in front whose headers are believed, null without one."""
+    """Where to listen. proxy: address of the TLS proxy in front whose headers are believed, or null."""
 
     host: str
     port: int

@@ -76,12 +76,14 @@ class Enrolment:
         """Whether there is such a secret, from memory where that will do. Raises Refusal."""
         if tokens.find(secret, self._hashes) is not None:
             return True
-        if not self._wrong.take(caller):
+        if not self._wrong.has_left(caller):
             raise _slow_down("too many wrong secrets came from this address", 60)
-        if not secret.startswith(tokens.SECRET_PREFIX):
-            return False
-        self._hashes = await asyncio.get_running_loop().run_in_executor(self._executor, self._look_up)
-        return tokens.find(secret, self._hashes) is not None
+        if secret.startswith(tokens.SECRET_PREFIX):
+            self._hashes = await asyncio.get_running_loop().run_in_executor(self._executor, self._look_up)
+            if tokens.find(secret, self._hashes) is not None:
+                return True
+        self._wrong.take(caller)
+        return False
 
     def _look_up(self) -> frozenset[str]:
         with self._store.reading() as connection:
