@@ -110,5 +110,5 @@ def _show(checked: CheckedFile) -> None:
         return
     for problem in checked.problems:
         click.echo(annotate(problem), err=True)
-    count = len(checked.problems)
-    click.echo(f"{printable(checked.file)}: {count} error{'s' if count > 1 else ''}; nothing of it holds", err=True)
+    count = "1 error" if len(checked.problems) == 1 else f"{len(checked.problems):,} errors"
+    click.echo(f"{printable(checked.file)}: {count}; nothing of it holds", err=True)

@@ -90,7 +90,8 @@ class Problems:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self._lines = text.split("\n")
+        self._text = text
+        self._lines: list[str] = []
         self._kept: list[Problem] = []
         self._dropped = 0
 
@@ -111,6 +112,8 @@ class Problems:
         if self.full:
             self._dropped += 1
             return
+        if not self._lines:  # a right file needs no lines
+            self._lines = self._text.split("\n")
         source_line = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
         self._kept.append(
             Problem(

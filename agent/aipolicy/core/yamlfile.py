@@ -101,8 +101,7 @@ def read(text: bytes | str, filename: str, *, limit: int = MAX_BYTES) -> tuple[N
         return None, problems
     builder = _Builder(problems)
     try:
-        for event in yaml.parse(decoded, Loader=yaml.CSafeLoader):
-            builder.take(event)
+        builder.read(decoded)
     except _Stop:
         return builder.root, problems
     except yaml.YAMLError as error:
@@ -156,10 +155,13 @@ class _Builder:
             yaml.DocumentStartEvent: self._document,
         }
 
-    def take(self, event: Any) -> None:
-        taker = self._takers.get(type(event))
-        if taker is not None:
-            taker(event)
+    def read(self, text: str) -> None:
+        """Takes every event until the end, a _Stop or a YAMLError."""
+        next_event, takers = yaml.CSafeLoader(text).get_event, self._takers
+        while (event := next_event()) is not None:
+            taker = takers.get(type(event))
+            if taker is not None:
+                taker(event)
 
     @property
     def open_flow(self) -> tuple[int, int, str] | None:

@@ -40,7 +40,7 @@ def explained(text: str, found: Finding) -> Explanation:
         ("mode: block\nunlisted: block", "cursor", "unlisted", "block", "policy.yaml:2"),
         ("unlisted: block", "cursor", "unlisted", "report", "policy.yaml:1"),
         ("mode: block\nbanned: [vendor:anthropic]", "claude-desktop", "banned", "block", "policy.yaml:2"),
-        ("mode: block\nbanned: [vendor:anthropic]", "cursor", "unlisted", "report", "policy.yaml: not listed"),
+        ("banned: [vendor:anthropic]", "cursor", "unlisted", "report", "policy.yaml: not listed"),
         ("mode: block\nbanned: [category:cli]", "aider", "banned", "block", "policy.yaml:2"),
         ("mode: block\nbanned: [category:cli]", "cursor", "unlisted", "report", "policy.yaml: not listed"),
         ("mode: block\nbanned: ['*']", "cursor", "banned", "block", "policy.yaml:2"),

@@ -30,7 +30,7 @@ def test_the_page_names_every_word_of_the_language() -> None:
         *TOP_KEYS,
         *ENTRY_KEYS,
         *LATER_KEYS,
-        *(str(action) for actions in ACTIONS.values() for action in actions),
+        *Action,
     }
     assert {word for word in words if f"`{word}`" not in PAGE} == set()
 
