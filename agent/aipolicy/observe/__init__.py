@@ -1,0 +1,10 @@
+"""Looking around: every place where an AI tool can lie or run, one file per kind of place.
+
+`look_everywhere` is the whole look; the other functions look at one path, one process, or say where installs
+appear. Nothing here raises: a place that could not be looked into is an Unseen.
+"""
+
+from aipolicy.observe.everywhere import OBSERVERS, Observer, install_roots, look_everywhere
+from aipolicy.observe.single import look_at_path, look_at_process
+
+__all__ = ["OBSERVERS", "Observer", "install_roots", "look_at_path", "look_at_process", "look_everywhere"]

@@ -1,0 +1,199 @@
+"""A file -> FileFacts: kind, package, content marks, embedded version; each unchanged file is read once.
+
+What the facts mean is identify's affair. Nothing of a file's contents is kept but the ids of marks that the
+catalog knows, a version, and the name of a package.
+"""
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from aipolicy.core.model import EXECUTABLE_KINDS, FileFacts, FileKind, PackageRef, Unseen
+from aipolicy.core.tool import Mark, VersionMark
+from aipolicy.core.wire import printable
+from aipolicy.examine.cache import FactsCache, MemoryCache
+from aipolicy.examine.files import (
+    MIB,
+    CannotLook,
+    OpenFile,
+    cannot_look,
+    open_folder,
+    open_linked,
+    open_regular,
+    read_head,
+)
+from aipolicy.examine.kind import HEAD_BYTES, TAIL_BYTES, is_text, kind_of, may_be_zip
+from aipolicy.examine.marks import Found, MarkSearch
+from aipolicy.examine.node_package import Manifest
+from aipolicy.examine.owner_package import OwnerPackages, ScriptHead, read_script_head
+from aipolicy.examine.plugin_jar import Plugin, read_plugin
+from aipolicy.examine.remembered import Remembered, identity_of
+
+LARGEST_SCRIPT: Final = 64 * MIB
+LARGEST_PROGRAM: Final = 2048 * MIB
+"""Of a larger one the beginning and the end are searched, and without a mark in them it is unseen."""
+_FRESH_NS: Final = 2_000_000_000
+"""A file changed so short ago can change again without its times showing it; its facts are not kept."""
+_MOST_PARTLY: Final = 10_000
+_IN_CONTAINER: Final = re.compile(r"(/proc/\d+/root)(/.+)", re.DOTALL)
+
+
+class Examiner:
+    """Looks into files for one catalog. Threads may share it.
+
+    marks, versions: what to search for. pypi: Python distributions that entry scripts are held against.
+    cache: keeps facts beyond this examiner. now_ns: the wall clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        marks: tuple[Mark, ...],
+        versions: tuple[VersionMark, ...] = (),
+        cache: FactsCache | None = None,
+        pypi: frozenset[str] = frozenset(),
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._search = MarkSearch(marks, versions)
+        self._cache: FactsCache = MemoryCache() if cache is None else cache
+        self._packages = OwnerPackages(pypi)
+        self._heads: Remembered[ScriptHead] = Remembered()
+        self._plugins: Remembered[Plugin | None] = Remembered()
+        self._partly: dict[tuple[int, ...], str] = {}
+        self._now_ns = now_ns
+        self.bytes_read = 0
+        """Size of all files that had to be read: a budget for whoever looks at many."""
+
+    def file(self, path: str) -> FileFacts | Unseen:
+        """The file at `path`, no part of which may be a symbolic link (places.resolve comes first)."""
+        return self._look(path, as_script=False)
+
+    def script(self, path: str) -> FileFacts | Unseen:
+        """A file that an interpreter runs: text is a script here whether it begins with `#!` or not."""
+        return self._look(path, as_script=True)
+
+    def program(self, path_to_open: str, shown_path: str) -> FileFacts | Unseen:
+        """The program behind a link of the kernel (/proc/PID/exe); it may lie elsewhere, or nowhere."""
+        try:
+            with open_linked(path_to_open, shown_path) as file:
+                facts = self._facts(file, as_script=False)
+                in_place = _lies_at(shown_path, file.status)
+        except CannotLook as reason:
+            return reason.unseen()
+        package = self._package(shown_path, facts.kind) if in_place else None
+        return msgspec.structs.replace(facts, path=printable(shown_path), package=package)
+
+    def manifest(self, folder: str) -> Manifest | None:
+        """The package.json of a folder, None where there is none; raises CannotLook."""
+        return self._packages.manifest(folder)
+
+    def plugin(self, path: str) -> Plugin | None:
+        """The JetBrains plugin that the jar at `path` describes, None where none is; or CannotLook."""
+        return self._plugins.get(path, lambda: read_plugin(path))
+
+    def _look(self, path: str, *, as_script: bool) -> FileFacts | Unseen:
+        try:
+            if inside := _IN_CONTAINER.fullmatch(path):
+                return self._in_container(inside.group(1), inside.group(2), as_script=as_script)
+            facts = self._known(path, os.lstat(path), as_script=as_script)
+            if facts is None:
+                with open_regular(path) as file:
+                    facts = self._facts(file, as_script=as_script)
+        except CannotLook as reason:
+            return reason.unseen()
+        except (OSError, ValueError) as error:
+            return cannot_look(path, error).unseen()
+        return msgspec.structs.replace(facts, path=printable(path), package=self._package(path, facts.kind))
+
+    def _in_container(self, root: str, path: str, *, as_script: bool) -> FileFacts:
+        """The script of a process that sees other files than we: its names are looked up below its root."""
+        root_fd = open_folder(root)
+        try:
+            with open_regular(path, root_fd=root_fd) as file:
+                facts = self._facts(file, as_script=as_script)
+            package = self._packages.of(path, facts.kind, ScriptHead, root_fd)
+        finally:
+            os.close(root_fd)
+        return msgspec.structs.replace(facts, path=printable(path), package=package)
+
+    def _package(self, path: str, kind: FileKind) -> PackageRef | None:
+        def read() -> ScriptHead:
+            return read_script_head(read_head(path, HEAD_BYTES))
+
+        try:
+            return self._packages.of(path, kind, lambda: self._heads.get(path, read))
+        except CannotLook:  # swapped or closed to us since it was examined
+            return None
+
+    def _facts(self, file: OpenFile, *, as_script: bool) -> FileFacts:
+        return self._known(file.path, file.status, as_script=as_script) or self._read(
+            file, as_script=as_script
+        )
+
+    def _known(self, path: str, status: os.stat_result, *, as_script: bool) -> FileFacts | None:
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        identity = identity_of(status)
+        if reason := self._partly.get(identity):
+            raise CannotLook(path, reason)
+        return self._cache.get(*identity, self._digest(as_script=as_script))
+
+    def _digest(self, *, as_script: bool) -> str:
+        return self._search.digest + ("s" if as_script else "")
+
+    def _read(self, file: OpenFile, *, as_script: bool) -> FileFacts:
+        status = file.status
+        self.bytes_read += getattr(status, "st_blocks", status.st_size // 512) * 512
+        kind = _kind(file, as_script=as_script)
+        found = Found()
+        if kind in EXECUTABLE_KINDS:
+            found = self._search.search(file, LARGEST_SCRIPT if kind is FileKind.SCRIPT else LARGEST_PROGRAM)
+        device, inode, size, mtime_ns, ctime_ns = identity = identity_of(status)
+        settled = identity == identity_of(os.fstat(file.fileno())) and not self._is_fresh(status)
+        if not found.whole and not found.marks:
+            reason = "too large: only its beginning and its end were searched"
+            if settled and len(self._partly) < _MOST_PARTLY:
+                self._partly[identity] = reason
+            raise CannotLook(file.path, reason)
+        facts = FileFacts(
+            path=printable(file.path),
+            device=device,
+            inode=inode,
+            size=size,
+            mtime_ns=mtime_ns,
+            ctime_ns=ctime_ns,
+            kind=kind,
+            marks=found.marks,
+            version=found.version,
+        )
+        if settled:
+            self._cache.put(facts, self._digest(as_script=as_script))
+        return facts
+
+    def _is_fresh(self, status: os.stat_result) -> bool:
+        changed = max(status.st_mtime_ns, status.st_ctime_ns)
+        return 0 <= self._now_ns() - changed < _FRESH_NS
+
+
+def _lies_at(path: str, status: os.stat_result) -> bool:
+    """Whether it still lies there, by our own view of the files."""
+    try:
+        return os.path.samestat(os.lstat(path), status)
+    except (OSError, ValueError):
+        return False
+
+
+def _kind(file: OpenFile, *, as_script: bool) -> FileKind:
+    head = file.read(HEAD_BYTES)
+    tail = b""
+    if may_be_zip(head):
+        tail = file.read(TAIL_BYTES, max(0, file.status.st_size - TAIL_BYTES))
+    kind = kind_of(head, tail)
+    if as_script and kind is FileKind.OTHER and is_text(head):
+        return FileKind.SCRIPT
+    return kind

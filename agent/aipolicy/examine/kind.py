@@ -1,0 +1,55 @@
+"""What a file is, by its first bytes; its name is never asked."""
+
+import struct
+from typing import Final
+
+from aipolicy.core.model import FileKind
+
+HEAD_BYTES: Final = 4096
+"""How much of the beginning `kind_of` wants."""
+TAIL_BYTES: Final = 66_000
+"""How much of the end: the directory of a zip lies there, before a comment of at most 64 KiB."""
+
+_MACH_O: Final = frozenset(
+    bytes.fromhex(magic) for magic in ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabf", "bfbafeca")
+)
+_FAT_MACH_O: Final = bytes.fromhex("cafebabe")
+_MOST_ARCHITECTURES: Final = 30  # a Java class starts with the same four bytes; its next four are 45 and more
+
+
+def kind_of(head: bytes, tail: bytes = b"") -> FileKind:
+    """`head`: the first HEAD_BYTES. `tail`: the last TAIL_BYTES, needed only where `may_be_zip(head)`."""
+    if head.startswith(b"\x7fELF"):
+        return FileKind.ELF
+    if head.startswith(b"MZ"):
+        return FileKind.PE if _is_pe(head) else FileKind.OTHER
+    if head[:4] in _MACH_O or _is_fat(head):
+        return FileKind.MACH_O
+    if may_be_zip(head) and b"__main__.py" in tail:
+        return FileKind.ZIPAPP
+    return FileKind.SCRIPT if head.startswith(b"#!") else FileKind.OTHER
+
+
+def may_be_zip(head: bytes) -> bool:
+    """Whether it is a zip, or a zip behind a `#!` line as Python runs them."""
+    body = head.partition(b"\n")[2] if head.startswith(b"#!") else head
+    return body.startswith(b"PK\x03\x04")
+
+
+def is_text(head: bytes) -> bool:
+    """Whether it can be a program's source: UTF-8 or another encoding without NULs, or UTF-16."""
+    return b"\0" not in head or head[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _is_pe(head: bytes) -> bool:
+    if len(head) < 0x40:
+        return False
+    offset: int = struct.unpack_from("<I", head, 0x3C)[0]
+    return head[offset : offset + 4] == b"PE\0\0"
+
+
+def _is_fat(head: bytes) -> bool:
+    if head[:4] != _FAT_MACH_O or len(head) < 8:
+        return False
+    count: int = struct.unpack_from(">I", head, 4)[0]
+    return 0 < count < _MOST_ARCHITECTURES

@@ -1,0 +1,143 @@
+"""package.json, of npm packages and editor extensions: what it states, whether its code is there."""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from aipolicy.core.wire import printable
+from aipolicy.examine.files import CannotLook, parse_json
+from aipolicy.examine.places import OutOfReach, is_within, resolve
+
+_LONGEST: Final = 256
+_MOST_NAMES: Final = 200
+_NAME: Final = re.compile(r"(@[^/\s@]+/)?[^/\s]+")
+_PLATFORM: Final = re.compile(r"^(.+?)-(linux|linuxmusl|darwin|win32|windows|freebsd|android)\b")
+_COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
+_A_PROGRAM: Final = 16 << 10
+"""A smaller file can be a launcher, or what is left in place of a program that could not be fetched."""
+
+_A_NATIVE_PROGRAM: Final = 1 << 20
+
+
+class Manifest(NamedTuple):
+    """What a package.json states, as far as we ask; a field of the wrong type counts as absent.
+
+    programs: files that `bin` names. main: the file that is loaded, `main` or `browser`.
+    optional: optional dependencies: native programs come as one package per platform.
+    """
+
+    name: str | None
+    version: str | None
+    publisher: str | None = None
+    programs: tuple[str, ...] = ()
+    main: str | None = None
+    optional: tuple[str, ...] = ()
+
+
+def read_manifest(data: bytes, path: str) -> Manifest:
+    """The manifest in the bytes of `path`; CannotLook where it is no JSON object."""
+    stated = parse_json(path, data)
+    name = _text(stated.get("name"))
+    return Manifest(
+        name=name if name and _NAME.fullmatch(name) else None,
+        version=_text(stated.get("version")),
+        publisher=_text(stated.get("publisher")),
+        programs=tuple(_programs(stated.get("bin"))),
+        main=_text(stated.get("main")) or _text(stated.get("browser")),
+        optional=tuple(_keys(stated.get("optionalDependencies"))),
+    )
+
+
+def program_files(folder: str, manifest: Manifest) -> Iterator[str]:
+    """Where the files lie that the manifest names as its programs; nothing outside of `folder`."""
+    for target in manifest.programs or ((manifest.main or "index.js"),):
+        path = os.path.normpath(f"{folder}/{target}")
+        if is_within(path, folder):
+            yield path
+
+
+def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
+    """Whether a program that the manifest names is there: neither missing nor an empty file nor a stub."""
+    if not manifest.programs and manifest.main is None and _has_bare_program(folder):
+        return True
+    sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
+    if max(sizes, default=0) >= _A_PROGRAM:
+        return True
+    if not any(sizes):
+        return False
+    natives = [name for name in manifest.optional if _is_native_part(name, manifest.name or "")]
+    return not natives or any(_is_installed(folder, name, out_of_reach) for name in natives)
+
+
+def _has_bare_program(folder: str) -> bool:
+    """Whether a large executable file lies in it: the package of one platform names no program of its own."""
+    try:
+        with os.scandir(folder) as entries:
+            files = [
+                entry
+                for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)
+                if entry.is_file(follow_symlinks=False)
+            ]
+            return any(_is_native_size(entry.stat(follow_symlinks=False)) for entry in files)
+    except OSError:
+        return False
+
+
+def _is_native_size(status: os.stat_result) -> bool:
+    return bool(status.st_mode & 0o111) and status.st_size >= _A_NATIVE_PROGRAM
+
+
+def has_extension_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
+    """Whether the file that an extension loads is there; VS Code adds the ending itself."""
+    if manifest.main is None:
+        return False
+    start = os.path.normpath(f"{folder}/{manifest.main}")
+    endings = ("", ".js", ".cjs", ".mjs", "/index.js")
+    return is_within(start, folder) and any(_size(start + ending, out_of_reach) for ending in endings)
+
+
+def _size(path: str, out_of_reach: OutOfReach) -> int:
+    try:
+        status = os.lstat(resolve(path, out_of_reach))
+    except (OSError, ValueError, CannotLook):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def _is_native_part(dependency: str, name: str) -> bool:
+    """`@openai/codex-linux-x64` of `@openai/codex`, but not `@lydell/node-pty-linux-x64` of anybody's."""
+    found = _PLATFORM.match(dependency)
+    return found is not None and bool(_words(found.group(1)) & _words(name))
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.split(r"[@/-]", name)) - _COMMON_WORDS
+
+
+def _is_installed(folder: str, name: str, out_of_reach: OutOfReach) -> bool:
+    """Below the package, or beside it: the same or an outer node_modules."""
+    outer = folder.rpartition("/node_modules/")[0]
+    places = [folder, outer] if outer else [folder]
+    return any(_size(f"{place}/node_modules/{name}/package.json", out_of_reach) for place in places)
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str) or not value or len(value) > _LONGEST:
+        return None
+    return printable(value)
+
+
+def _programs(value: object) -> Iterator[str]:
+    targets: Iterable[object] = value.values() if isinstance(value, dict) else (value,)
+    for _, target in zip(range(_MOST_NAMES), targets, strict=False):
+        if (text := _text(target)) is not None:
+            yield text
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for _, key in zip(range(_MOST_NAMES), value, strict=False):
+            if _NAME.fullmatch(key) and ".." not in key:
+                yield key

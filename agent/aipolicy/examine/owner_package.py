@@ -1,0 +1,206 @@
+"""The package whose code a file is: from package.json up the tree, or from the Python metadata beside it.
+
+A name in a package.json proves nothing for whatever lies below it: outside of node_modules only the very
+programs that it names are its code, so that a build script in a copy of a tool's sources is not the tool.
+"""
+
+import functools
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from aipolicy.core.model import FileKind, PackageRef
+from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.wire import printable
+from aipolicy.examine.files import MIB, CannotLook, open_regular
+from aipolicy.examine.node_package import Manifest, program_files, read_manifest
+from aipolicy.examine.python_package import (
+    Distribution,
+    entry_points,
+    named_in_folder,
+    read_distribution,
+    top_levels,
+)
+from aipolicy.examine.remembered import Remembered
+
+_MODULES: Final = "/node_modules/"
+_LEVELS: Final = 8
+_JAVASCRIPT: Final = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
+_SITES: Final = ("site-packages", "dist-packages")
+_IN_SITE: Final = re.compile(r"(.+/(?:site|dist)-packages)/([^/]+)")
+_PYTHON_LINE: Final = re.compile(rb"#!\s*(/[^\n]*?/)?(?:env\s+)?\S*(?:python|pypy)", re.IGNORECASE)
+_PYTHON_EXEC: Final = re.compile(
+    rb"#!/bin/sh\n'''exec' [^\n]*python"
+)  # where a path is too long, or relative
+_PYTHON_PATH: Final = re.compile(
+    rb"(?:#!\s*|exec' \"?)(/[^\n\"]*?/bin)/[^/\n\" ]*(?:python|pypy)", re.IGNORECASE
+)
+_JAVASCRIPT_LINE: Final = re.compile(rb"#![^\n]*\b(?:node|nodejs|bun|deno|tsx)\b")
+_IMPORTED: Final = re.compile(rb"^\s*from ([\w.]+) import (\w+)", re.MULTILINE)
+_REQUIRED: Final = re.compile(rb"['\"]([A-Za-z][\w.-]*)(?:==[\w.]+)?['\"]")
+
+
+class ScriptHead(NamedTuple):
+    """What the beginning of a script tells about its origin.
+
+    python, javascript: what runs it. bin: the folder of the interpreter it names. imports: (module,
+    attribute) pairs that it imports. quoted: quoted words, as old entry scripts name their distribution.
+    """
+
+    python: bool = False
+    javascript: bool = False
+    bin: str | None = None
+    imports: frozenset[tuple[str, str]] = frozenset()
+    quoted: frozenset[str] = frozenset()
+
+
+def read_script_head(head: bytes) -> ScriptHead:
+    """From the first bytes of a script."""
+    first_lines = head[:1024]
+    path = _PYTHON_PATH.search(first_lines)
+    if path is None and not _PYTHON_LINE.match(head) and not _PYTHON_EXEC.match(head):
+        return ScriptHead(javascript=_JAVASCRIPT_LINE.match(head) is not None)
+    return ScriptHead(
+        python=True,
+        bin=os.fsdecode(path.group(1)) if path else None,
+        imports=frozenset((m.decode(), a.decode()) for m, a in _IMPORTED.findall(head)),
+        quoted=frozenset(word.decode() for word in _REQUIRED.findall(head)),
+    )
+
+
+class OwnerPackages:
+    """Answers for files; remembers manifests and metadata folders that did not change.
+
+    pypi: the distributions (normalised names) that are looked for; no other metadata is read.
+    """
+
+    def __init__(self, pypi: frozenset[str] = frozenset()) -> None:
+        self._pypi = pypi
+        self._manifests: Remembered[Manifest | None] = Remembered()
+        self._distributions: Remembered[tuple[Distribution, ...]] = Remembered()
+        self._sites: Remembered[tuple[str, ...]] = Remembered()
+
+    def of(
+        self, path: str, kind: FileKind, head: Callable[[], ScriptHead], root_fd: int | None = None
+    ) -> PackageRef | None:
+        """The package that the file at `path` (links resolved) belongs to; `head` is asked where needed."""
+        if _MODULES in path:
+            return self._in_node_modules(path, root_fd)
+        if kind is not FileKind.SCRIPT or root_fd is not None:
+            return None
+        if path.endswith(".py") and (inside := _IN_SITE.match(path)):
+            return self._in_site(inside.group(1), inside.group(2).removesuffix(".py"))
+        found = ScriptHead(javascript=True) if path.endswith(_JAVASCRIPT) else head()
+        if found.python:
+            return self._by_entry_script(path, found)
+        return self._named_by_manifest(path) if found.javascript else None
+
+    def manifest(self, folder: str, root_fd: int | None = None) -> Manifest | None:
+        """The package.json of a folder, None where there is none; CannotLook where it may not be read."""
+        path = f"{folder}/package.json"
+
+        def read() -> Manifest | None:
+            with open_regular(path, limit=MIB, root_fd=root_fd) as file:
+                return read_manifest(file.read(MIB), path)
+
+        try:
+            return read() if root_fd is not None else self._manifests.get(path, read)
+        except CannotLook as reason:
+            if reason.absent:
+                return None
+            raise
+
+    def _in_node_modules(self, path: str, root_fd: int | None) -> PackageRef | None:
+        before, _, inner = path.rpartition(_MODULES)
+        parts = inner.split("/")
+        folder = f"{before}{_MODULES}" + "/".join(parts[: 2 if inner.startswith("@") else 1])
+        return _reference(folder, self._quiet_manifest(folder, root_fd))
+
+    def _named_by_manifest(self, path: str) -> PackageRef | None:
+        folder = os.path.dirname(path)
+        for _ in range(_LEVELS):
+            manifest = self._quiet_manifest(folder)
+            if manifest is not None and manifest.name is not None:
+                return _reference(folder, manifest) if path in program_files(folder, manifest) else None
+            folder, last = os.path.dirname(folder), folder
+            if folder == last:
+                break
+        return None
+
+    def _quiet_manifest(self, folder: str, root_fd: int | None = None) -> Manifest | None:
+        """A manifest that may not be read names no package here; the observer of packages reports it."""
+        try:
+            return self.manifest(folder, root_fd)
+        except CannotLook:
+            return None
+
+    def _in_site(self, site: str, module: str) -> PackageRef | None:
+        for distribution in self._wanted_in(site):
+            if module in top_levels(distribution.folder):
+                return _python_reference(distribution)
+        return None
+
+    def _by_entry_script(self, path: str, head: ScriptHead) -> PackageRef | None:
+        bins = dict.fromkeys(folder for folder in (os.path.dirname(path), head.bin) if folder)
+        for site in (site for folder in bins for site in self._sites_of(os.path.dirname(folder))):
+            for distribution in self._wanted_in(site):
+                entries = entry_points(distribution.folder)
+                if any(
+                    (entry.module, entry.attribute.partition(".")[0]) in head.imports for entry in entries
+                ):
+                    return _python_reference(distribution)
+                if distribution.name in head.quoted and any(
+                    e.name == os.path.basename(path) for e in entries
+                ):
+                    return _python_reference(distribution)
+        return None
+
+    def _sites_of(self, prefix: str) -> Iterator[str]:
+        for lib in (f"{prefix}/lib", f"{prefix}/lib64"):
+            yield from self._sites.get(lib, functools.partial(_all_sites_in, lib))
+
+    def _wanted_in(self, site: str) -> tuple[Distribution, ...]:
+        def read() -> tuple[Distribution, ...]:
+            return tuple(_distributions(site, self._pypi))
+
+        return self._distributions.get(site, read) if self._pypi else ()
+
+
+def sites_in(lib: str) -> Iterator[str]:
+    """The site-packages folders in the lib folder of a Python prefix (a venv, /usr, ~/.local)."""
+    try:
+        names = sorted(name for name in os.listdir(lib) if name.startswith(("python", "pypy")))
+    except (OSError, ValueError):
+        return
+    for name in names[:20]:
+        yield from (f"{lib}/{name}/{site}" for site in _SITES)
+
+
+def _all_sites_in(lib: str) -> tuple[str, ...]:
+    return tuple(sites_in(lib))
+
+
+def _distributions(site: str, wanted: frozenset[str]) -> Iterator[Distribution]:
+    try:
+        names = sorted(os.listdir(site))
+    except OSError:
+        return
+    for name in names:
+        if named_in_folder(name) in wanted:
+            try:
+                yield read_distribution(f"{site}/{name}")
+            except CannotLook:
+                continue  # the observer of packages reports it
+
+
+def _reference(folder: str, manifest: Manifest | None) -> PackageRef | None:
+    if manifest is None or manifest.name is None:
+        return None
+    return PackageRef(ecosystem="npm", name=manifest.name, version=manifest.version, path=printable(folder))
+
+
+def _python_reference(found: Distribution) -> PackageRef:
+    return PackageRef(
+        ecosystem="pypi", name=normal_pypi(found.name), version=found.version, path=printable(found.folder)
+    )

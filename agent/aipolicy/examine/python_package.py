@@ -1,0 +1,143 @@
+"""A distribution in a site-packages folder: what its metadata states, whether its code is there.
+
+Both forms: `.dist-info` folders and the older `.egg-info`, which may be a single file.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.wire import printable
+from aipolicy.examine.files import CannotLook, read_head, read_text
+
+METADATA_HEAD: Final = 64 << 10
+"""Name and version stand in the first lines; the whole readme may follow."""
+
+_ENDINGS: Final = (".dist-info", ".egg-info")
+_RECORD_HEAD: Final = 256 << 10
+_ENTRY_POINTS: Final = 256 << 10
+_MOST_FILES: Final = 60
+_CODE: Final = (".py", ".so", ".pyd", ".pyc", ".pth")
+_LONGEST: Final = 256
+_ENTRY: Final = re.compile(r"\s*([^=#;\s][^=]*?)\s*=\s*([\w.]+)\s*:\s*([\w.]+)")
+
+
+class Distribution(NamedTuple):
+    """folder: its metadata folder (or file). name: as it writes it. version: None where it states none."""
+
+    folder: str
+    name: str
+    version: str | None
+
+
+class EntryPoint(NamedTuple):
+    """A command: the script `name` calls `attribute` of `module`."""
+
+    name: str
+    module: str
+    attribute: str
+
+
+def named_in_folder(entry_name: str) -> str | None:
+    """The normalised name of the distribution whose metadata folder is called so, else None."""
+    for ending in _ENDINGS:
+        if entry_name.endswith(ending):
+            return normal_pypi(entry_name.removesuffix(ending).split("-", 1)[0])
+    return None
+
+
+def read_distribution(folder: str) -> Distribution:
+    """What the metadata in `folder` says; CannotLook where it may not be read or names nothing."""
+    path = metadata_file(folder)
+    head = read_head(path, METADATA_HEAD)
+    name, version = read_metadata(head)
+    if name is None:
+        raise CannotLook(path, "states no name")
+    return Distribution(folder, name, version)
+
+
+def metadata_file(folder: str) -> str:
+    if folder.endswith(".dist-info"):
+        return f"{folder}/METADATA"
+    return f"{folder}/PKG-INFO" if os.path.isdir(folder) else folder
+
+
+def read_metadata(head: bytes) -> tuple[str | None, str | None]:
+    """Name and version from the header of METADATA or PKG-INFO (the format of e-mail headers)."""
+    found: dict[str, str] = {}
+    for line in head.decode("utf-8-sig", "replace").splitlines():
+        if not line.strip():
+            break  # the readme follows
+        field, colon, value = line.partition(":")
+        value = value.strip()
+        if colon and 0 < len(value) <= _LONGEST:
+            found.setdefault(field.strip().lower(), printable(value))
+    return found.get("name"), found.get("version")
+
+
+def entry_points(folder: str) -> tuple[EntryPoint, ...]:
+    """The commands that the distribution installs; none where they may not be read."""
+    try:
+        return read_entry_points(read_text(f"{folder}/entry_points.txt", _ENTRY_POINTS))
+    except CannotLook:
+        return ()
+
+
+def read_entry_points(text: str) -> tuple[EntryPoint, ...]:
+    """From the text of entry_points.txt (packaging.python.org, entry points specification)."""
+    found, section = [], ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[] \t")
+        elif section in ("console_scripts", "gui_scripts") and (entry := _ENTRY.match(line)):
+            found.append(EntryPoint(*entry.groups()))
+    return tuple(found)
+
+
+def top_levels(folder: str) -> frozenset[str]:
+    """The modules and packages it puts into site-packages."""
+    return frozenset(path.partition("/")[0].removesuffix(".py") for path in _recorded(folder))
+
+
+def has_code(folder: str) -> bool:
+    """Whether any file of code that the distribution installed is there and not empty."""
+    site = os.path.dirname(folder)
+    return any(
+        _is_code(f"{site}/{path}") for path, _ in zip(_recorded(folder), range(_MOST_FILES), strict=False)
+    )
+
+
+def _recorded(folder: str) -> Iterator[str]:
+    """Files of code, relative to site-packages; from RECORD, else guessed from top_level.txt or the name."""
+    listed = _head(f"{folder}/RECORD") or _head(f"{folder}/installed-files.txt")
+    found = False
+    for line in listed.splitlines():
+        path = line.strip().strip('"').partition(",")[0].removeprefix("../")
+        if path.endswith(_CODE) and not path.startswith(("/", "..")) and ".dist-info/" not in path:
+            found = True
+            yield path
+    if not found:
+        names = _head(f"{folder}/top_level.txt").split() or [
+            (named_in_folder(os.path.basename(folder)) or "")
+        ]
+        for name in names:
+            module = name.replace("-", "_")
+            yield from (f"{module}/__init__.py", f"{module}.py")
+
+
+def _head(path: str) -> str:
+    try:
+        return read_head(path, _RECORD_HEAD).decode("utf-8", "replace")
+    except CannotLook:
+        return ""
+
+
+def _is_code(path: str) -> bool:
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size > 0

@@ -1,0 +1,102 @@
+"""Debian packages that are installed, from dpkg's own database."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from aipolicy.core.model import Package, PackageRef, Unseen
+from aipolicy.core.wire import printable
+from aipolicy.examine import CannotLook
+from aipolicy.examine.files import MIB, read_bytes
+from aipolicy.observe.look import Look
+from aipolicy.observe.shapes import matches_any
+
+NAME: Final = "dpkg"
+
+_STATUS: Final = "/var/lib/dpkg/status"
+_LARGEST: Final = 128 * MIB
+_BINS: Final = ("/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/sbin/", "/opt/")
+
+
+class Entry(NamedTuple):
+    """An installed package, as the status file has it."""
+
+    name: str
+    version: str | None
+    architecture: str
+
+
+def observe(look: Look) -> Iterator[Package | Unseen]:
+    if not look.wanted.deb:
+        return
+    path = look.system(_STATUS)
+    try:
+        status = read_bytes(path, _LARGEST)
+    except CannotLook as reason:
+        if not reason.absent:
+            yield reason.unseen()
+        return
+    for entry in read(status, look.wanted.deb):
+        yield from _package(look, entry)
+
+
+def read(status: bytes, wanted: frozenset[str]) -> Iterator[Entry]:
+    """The wanted packages whose state is installed (dpkg(1), `Status: want ok installed`)."""
+    for paragraph in status.split(b"\n\n"):
+        fields = _fields(paragraph, wanted)
+        if fields.get("status", "").split()[-1:] == ["installed"]:
+            yield Entry(fields["package"], fields.get("version"), fields.get("architecture", ""))
+
+
+def _fields(paragraph: bytes, wanted: frozenset[str]) -> dict[str, str]:
+    """Of any other package not even its fields."""
+    fields: dict[str, str] = {}
+    for line in paragraph.splitlines():
+        field, colon, value = line.partition(b":")
+        if not colon or line[:1] in (b" ", b"\t"):
+            continue
+        key = field.decode("ascii", "replace").lower()
+        if key in ("package", "status", "version", "architecture"):
+            fields.setdefault(key, printable(value.decode("utf-8", "replace").strip()))
+            if key == "package" and fields[key] not in wanted:
+                return {}
+    return fields if "package" in fields else {}
+
+
+def _package(look: Look, entry: Entry) -> Iterator[Package | Unseen]:
+    files: list[str] = []
+    for name in (entry.name, f"{entry.name}:{entry.architecture}"):
+        listing = look.system(f"/var/lib/dpkg/info/{name}.list")
+        try:
+            files = read_bytes(listing, _LARGEST).decode("utf-8", "surrogateescape").splitlines()
+            break
+        except CannotLook as reason:
+            if not reason.absent:
+                yield reason.unseen()
+    programs = [path for path in files if _is_program(look.system(path))]
+    program = min(programs, key=lambda path: _rank(path, look.wanted.paths), default=None)
+    place = look.system(f"/var/lib/dpkg/info/{entry.name}.list")
+    if program is not None:
+        with contextlib.suppress(CannotLook):  # removed meanwhile
+            place = look.resolve(look.system(program))
+    yield Package(
+        package=PackageRef(ecosystem="deb", name=entry.name, version=entry.version, path=printable(place)),
+        owner=look.machine.owner(0),
+        form="dpkg",
+        has_code=program is not None,
+    )
+
+
+def _rank(path: str, shapes: tuple[str, ...]) -> tuple[bool, bool, int]:
+    """First a program where the catalog says that the tool's lies, then one in a folder of programs."""
+    return (not matches_any(path, shapes), not path.startswith(_BINS), len(path))
+
+
+def _is_program(path: str) -> bool:
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o111) and status.st_size > 0

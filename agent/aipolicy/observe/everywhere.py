@@ -1,0 +1,165 @@
+"""The whole look: the walks through homes and system folders first, then every observer."""
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from aipolicy.core.model import Executable, Extension, Observation, Package, Process, Unseen
+from aipolicy.core.tools import Wanted
+from aipolicy.core.wire import printable
+from aipolicy.examine import CannotLook, Examiner, resolve
+from aipolicy.observe import (
+    bun,
+    dpkg,
+    executables,
+    homebrew,
+    jetbrains,
+    npm,
+    pnpm,
+    processes,
+    pypi,
+    vscode,
+    yarn,
+)
+from aipolicy.observe.look import Look, Progress, Seen, users_here
+from aipolicy.observe.walk import Bounds, Tree, walk
+from aipolicy.platforms.machine import Machine, User
+
+logger = logging.getLogger(__name__)
+
+SYSTEM_TREES: Final = ("/opt", "/usr/local", "/srv")
+"""Where administrators put what no package brought; walked like a home."""
+
+_MOST_UNSEEN: Final = 300
+"""Per observer; a home full of closed doors must not drown the report."""
+
+
+class Observer(Protocol):
+    """A module of this package that knows one kind of place. NAME: how it is called in messages."""
+
+    NAME: str
+
+    def observe(self, look: Look) -> Seen: ...
+
+
+OBSERVERS: Final[tuple[Observer, ...]] = (
+    npm,
+    pnpm,
+    yarn,
+    bun,
+    pypi,
+    vscode,
+    jetbrains,
+    homebrew,
+    dpkg,
+    executables,
+    processes,
+)
+"""Executables come after the packages, so that a package's own programs are not looked at twice."""
+
+
+def look_everywhere(
+    machine: Machine, wanted: Wanted, examiner: Examiner, progress: Progress | None = None
+) -> Iterator[Observation | Unseen]:
+    """Everything wanted on this machine, each thing once; never raises."""
+    progress = progress or _silent
+    look = Look(machine=machine, wanted=wanted, examiner=examiner, progress=progress)
+    try:
+        users = list(users_here(machine))
+        yield from (user for user in users if isinstance(user, Unseen))
+        known = tuple(user for user in users if isinstance(user, User))
+        trees = tuple(_trees(machine, wanted, known, progress))
+        look = Look(
+            machine=machine, wanted=wanted, examiner=examiner, progress=progress, users=known, trees=trees
+        )
+    except Exception as error:  # a fault of ours in one place must not end the look at all others
+        logger.exception("the walk through the homes failed")
+        yield Unseen(place="homes", reason=f"the walk failed: {type(error).__name__}")
+    yield from _unseen_in(look)
+    seen: set[tuple[object, ...]] = set()
+    for observer in OBSERVERS:
+        for found in _bounded(observer, look):
+            key = _key(found)
+            if key not in seen:
+                seen.add(key)
+                yield found
+
+
+def install_roots(machine: Machine, wanted: Wanted) -> tuple[str, ...]:
+    """Folders in which a new install shows itself by a new entry, for whoever watches for them."""
+    users = tuple(user for user in users_here(machine) if isinstance(user, User))
+    roots = list(machine.search_path())
+    for tree in _trees(machine, wanted, users, _silent):
+        roots += [tree.top, *tree.node_modules, *tree.sites, *tree.bins, *tree.pnpm_globals]
+        roots += [os.path.dirname(folder) for folder in tree.extensions]
+    return tuple(dict.fromkeys(root for root in roots if os.path.isdir(root)))
+
+
+def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
+    unseen = 0
+    try:
+        for found in observer.observe(look):
+            if isinstance(found, Unseen):
+                unseen += 1
+                if unseen > _MOST_UNSEEN:
+                    continue
+            elif isinstance(found, Package | Extension) and found.has_code:
+                look.covered.add(found.package.path)
+            yield found
+    except Exception as error:  # as above: logged whole, reported, and the next observer goes on
+        logger.exception("observer failed observer=%s", observer.NAME)
+        yield Unseen(place=f"observer {observer.NAME}", reason=f"it failed: {type(error).__name__}")
+    if unseen > _MOST_UNSEEN:
+        more = unseen - _MOST_UNSEEN
+        yield Unseen(
+            place=f"observer {observer.NAME}", reason=f"{more:,} more places could not be looked into"
+        )
+
+
+def _key(found: Observation | Unseen) -> tuple[object, ...]:
+    match found:
+        case Package() | Extension():
+            return (found.package.ecosystem, found.package.name, found.package.path)
+        case Executable():
+            return ("executable", found.path)
+        case Process():
+            return ("process", found.pid)
+        case Unseen():
+            return ("unseen", found.place, found.reason)
+    return (found,)
+
+
+# --- the walks -------------------------------------------------------------------------------------------
+
+
+def _trees(machine: Machine, wanted: Wanted, users: tuple[User, ...], progress: Progress) -> Iterator[Tree]:
+    tops = dict.fromkeys(user.home for user in users)
+    for folder in SYSTEM_TREES:
+        try:
+            tops[resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)] = None
+        except CannotLook as reason:
+            if not reason.absent:
+                tree = Tree(folder)
+                tree.cannot(reason)
+                yield tree
+    for top in tops:
+        bounds = Bounds(out_of_reach=machine.out_of_reach, skip=frozenset(tops))
+        yield walk(top, wanted, bounds, progress)
+
+
+def _unseen_in(look: Look) -> Iterator[Unseen]:
+    """What the walks could not enter; what the system closes to an ordinary user is not his affair."""
+    homes = {user.home for user in look.users}
+    for tree in look.trees:
+        if tree.top in homes or look.machine.is_admin():
+            yield from tree.unseen
+            if tree.unseen_more:
+                yield Unseen(
+                    place=printable(tree.top),
+                    reason=f"{tree.unseen_more:,} more places could not be looked into",
+                )
+
+
+def _silent(_stage: str, _done: int) -> None:
+    pass

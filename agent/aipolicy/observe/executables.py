@@ -1,0 +1,180 @@
+"""Program files: in the PATH and every folder of programs, where the catalog says a tool's lie, and by name.
+
+A copy under another name is known by its contents. Whatever has neither the name nor the marks nor the
+package of a wanted tool is passed over and leaves no trace.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from aipolicy.core.model import Executable, FileFacts, FileKind, PackageRef, Unseen
+from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.wire import printable
+from aipolicy.examine import CannotLook
+from aipolicy.examine.files import cannot_look, read_text
+from aipolicy.observe import shapes
+from aipolicy.observe.look import Look, Seen
+
+NAME: Final = "executables"
+
+MOST_IN_FOLDER: Final = 20_000
+MOST_BYTES: Final = 64 << 30
+"""How much is read of files that no cache knows, in one look."""
+
+_EXECUTABLE: Final = 0o111
+_LARGEST_SHIM: Final = 64 << 10
+_SHIM_TARGET: Final = re.compile(
+    r"^# cmd-shim-target=(.+)$|\$basedir[\w}]*\"?/\"?'?([^\"'\n]*/node_modules/[^\"'\n]+)", re.MULTILINE
+)
+
+
+def observe(look: Look) -> Seen:
+    seen: set[str] = set()
+    start = look.examiner.bytes_read
+    for done, found in enumerate(_candidates(look)):
+        look.progress("programs", done)
+        if isinstance(found, Unseen):
+            yield found
+            continue
+        if look.examiner.bytes_read - start > MOST_BYTES:
+            yield Unseen(
+                place=printable(found), reason="more programs than one look can read; the rest comes later"
+            )
+            return
+        yield from _executable(look, found, seen, named=False)
+    for place in shapes.files_of(look):
+        if isinstance(place, CannotLook):
+            yield place.unseen()
+        else:
+            yield from _executable(look, place, seen, named=True)
+
+
+def executable_at(look: Look, path: str) -> Iterator[Executable | Unseen]:
+    """The file at `path`, whatever it is called and whether it is of interest or not."""
+    try:
+        real = look.resolve(path)
+        status = os.lstat(real)
+    except CannotLook as reason:
+        yield reason.unseen()
+        return
+    except OSError as error:
+        yield cannot_look(path, error).unseen()
+        return
+    facts = look.examiner.file(real)
+    yield facts if isinstance(facts, Unseen) else _observed(look, path, real, facts, status)
+
+
+# --- where programs lie ----------------------------------------------------------------------------------
+
+
+def _candidates(look: Look) -> Iterator[str | Unseen]:
+    """Paths of files in folders of programs, links not resolved; and files of a wanted name elsewhere."""
+    known: set[str] = set()
+    for folder in _folders(look):
+        try:
+            real = look.resolve(folder)
+        except CannotLook as reason:
+            if not reason.absent:
+                yield reason.unseen()
+            continue
+        if real not in known:
+            known.add(real)
+            yield from _in_folder(look, real)
+    for tree in look.trees:
+        yield from tree.programs
+
+
+def _folders(look: Look) -> Iterator[str]:
+    yield from look.machine.search_path()
+    for tree in look.trees:
+        yield from tree.bins
+
+
+def _in_folder(look: Look, folder: str) -> Iterator[str | Unseen]:
+    try:
+        with os.scandir(folder) as entries:
+            for count, entry in enumerate(entries):
+                if count == MOST_IN_FOLDER:
+                    yield Unseen(place=printable(folder), reason=f"more than {MOST_IN_FOLDER:,} files")
+                    return
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry.path
+    except OSError as error:
+        reason = cannot_look(folder, error)
+        if not reason.absent:
+            yield reason.unseen()
+
+
+# --- one program -----------------------------------------------------------------------------------------
+
+
+def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterator[Executable | Unseen]:
+    """The program at `path` if it is wanted. named: the catalog names the place; the mode does not matter."""
+    name = path.rpartition("/")[2]
+    wanted_name = named or name in look.wanted.executables
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISLNK(status.st_mode):
+            real = path
+        else:
+            real = look.resolve(path)
+            status = os.lstat(real)
+    except CannotLook as reason:
+        if wanted_name and not reason.absent:
+            yield reason.unseen()
+        return
+    except OSError:  # gone since it was listed
+        return
+    if real in seen or look.is_covered(real):
+        return
+    if not stat.S_ISREG(status.st_mode):
+        if wanted_name and not stat.S_ISDIR(status.st_mode):
+            yield Unseen(place=printable(real), reason="not a regular file")
+        return
+    if not status.st_size or not (named or status.st_mode & _EXECUTABLE):
+        return
+    seen.add(real)
+    facts = look.examiner.file(real)
+    if isinstance(facts, Unseen):
+        if wanted_name or look.concerns(status):
+            yield facts
+        return
+    wanted_name = wanted_name or real.rpartition("/")[2] in look.wanted.executables
+    if wanted_name and facts.kind is FileKind.SCRIPT and facts.package is None:
+        facts = msgspec.structs.replace(facts, package=_package_behind_shim(look, real, facts))
+    if wanted_name or facts.marks or _is_wanted(look, facts.package):
+        yield _observed(look, path, real, facts, status)
+
+
+def _observed(look: Look, path: str, real: str, facts: FileFacts, status: os.stat_result) -> Executable:
+    return Executable(
+        path=printable(real), found_as=printable(path), owner=look.owner(real, status.st_uid), file=facts
+    )
+
+
+def _is_wanted(look: Look, package: PackageRef | None) -> bool:
+    if package is None:
+        return False
+    if package.ecosystem == "pypi":
+        return normal_pypi(package.name) in look.wanted.pypi
+    return package.name in look.wanted.npm
+
+
+def _package_behind_shim(look: Look, path: str, facts: FileFacts) -> PackageRef | None:
+    """pnpm and yarn put a small shell script in place of a link; it names the program that it starts."""
+    if facts.size > _LARGEST_SHIM:
+        return None
+    try:
+        found = _SHIM_TARGET.search(read_text(path, _LARGEST_SHIM))
+        if found is None:
+            return None
+        target = look.resolve(os.path.join(os.path.dirname(path), found.group(1) or found.group(2)))
+    except CannotLook:
+        return None
+    behind = look.examiner.file(target)
+    return None if isinstance(behind, Unseen) else behind.package

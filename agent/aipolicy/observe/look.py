@@ -1,0 +1,80 @@
+"""What every observer is handed: the machine, what to look for, and the folders that the walk found."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from aipolicy.core.model import Observation, Owner, Unseen
+from aipolicy.core.tools import Wanted
+from aipolicy.examine import CannotLook, Examiner, places
+from aipolicy.observe.walk import Tree
+from aipolicy.platforms.machine import Machine, User
+
+Progress = Callable[[str, int], None]
+"""(stage, how many things were looked at so far); called often, so it has to be cheap."""
+
+Seen = Iterator[Observation | Unseen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One look at a machine.
+
+    users: whose homes are looked into. trees: what the walks through homes and system folders found.
+    covered: folders of wanted packages already observed with their code: their programs need no second look.
+    """
+
+    machine: Machine
+    wanted: Wanted
+    examiner: Examiner
+    progress: Progress
+    users: tuple[User, ...] = ()
+    trees: tuple[Tree, ...] = ()
+    covered: set[str] = field(default_factory=set)
+
+    def resolve(self, path: str) -> str:
+        """`path` without links; raises CannotLook."""
+        return places.resolve(path, self.machine.out_of_reach)
+
+    def system(self, path: str) -> str:
+        """The system's `path` (absolute) on this machine, which may be a fake one in a folder."""
+        root = self.machine.root.rstrip("/")
+        return f"{root}{path}"
+
+    def owner(self, path: str, uid: int) -> Owner:
+        """Whose `path` (links resolved) is: the user's whose home it lies in, else its owner's by `uid`."""
+        inner = [user for user in self.users if places.is_within(path, user.home)]
+        if not inner:
+            return self.machine.owner(uid)
+        user = max(inner, key=lambda user: len(user.home))
+        return Owner(uid=user.uid, name=user.name)
+
+    def concerns(self, status: os.stat_result) -> bool:
+        """Whether it matters that a file is closed to us: the system's own are no concern of one user."""
+        return self.machine.is_admin() or status.st_uid in {user.uid for user in self.users}
+
+    def is_covered(self, path: str) -> bool:
+        """Whether `path` lies in a wanted package that was observed already."""
+        return any(folder in self.covered for folder in _above(path)) if self.covered else False
+
+
+def users_here(machine: Machine) -> Iterator[User | Unseen]:
+    """Those whose home may be walked, its path without links; the root folder itself is nobody's home."""
+    for user in machine.users():
+        try:
+            home = places.resolve(user.home, machine.out_of_reach)
+        except CannotLook as reason:
+            if not reason.absent:
+                yield reason.unseen()
+            continue
+        if home not in ("/", machine.root.rstrip("/")):
+            yield msgspec.structs.replace(user, home=home)
+
+
+def _above(path: str) -> Iterator[str]:
+    folder = os.path.dirname(path)
+    while len(folder) > 1:
+        yield folder
+        folder = os.path.dirname(folder)

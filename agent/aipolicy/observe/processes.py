@@ -1,0 +1,87 @@
+"""Running processes: the facts of the program and of the script that an interpreter runs.
+
+Which processes there are, and which of their arguments is the script, is the platform's part.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from typing import Final
+
+import msgspec
+
+from aipolicy.core.model import FileFacts, Process, Unseen
+from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.wire import printable
+from aipolicy.examine import Examiner
+from aipolicy.examine.files import NO_SUCH_FILE
+from aipolicy.observe.look import Look, Seen
+from aipolicy.observe.shapes import matches_any
+from aipolicy.platforms.machine import Machine
+
+NAME: Final = "processes"
+
+_DELETED: Final = " (deleted)"
+
+
+def observe(look: Look) -> Seen:
+    for done, process in enumerate(look.machine.processes()):
+        look.progress("processes", done)
+        if isinstance(process, Unseen):
+            yield process
+            continue
+        for seen in with_facts(process, look.machine, look.examiner):
+            if isinstance(seen, Unseen) or is_wanted(look, seen):
+                yield seen
+
+
+def with_facts(process: Process, machine: Machine, examiner: Examiner) -> Iterator[Process | Unseen]:
+    """The process with the facts of its files, after what could not be read of them."""
+    pid = process.pid
+    file = script_file = None
+    if process.exe:
+        file = yield from _read(
+            machine, process.exe, lambda: examiner.program(machine.program(pid), process.exe)
+        )
+    if (place := machine.script_place(process)) is not None:
+        script_file = yield from _read(machine, place, lambda: examiner.script(place))
+    yield msgspec.structs.replace(process, file=file, script_file=script_file)
+
+
+def _read(
+    machine: Machine, place: str, look: Callable[[], FileFacts | Unseen]
+) -> Generator[Unseen, None, FileFacts | None]:
+    if reason := machine.out_of_reach(place):
+        yield Unseen(place=printable(place), reason=reason)
+        return None
+    found = look()
+    if isinstance(found, FileFacts):
+        return found
+    if found.reason != NO_SUCH_FILE:  # it ended meanwhile, or its script is gone
+        yield found
+    return None
+
+
+def is_wanted(look: Look, process: Process) -> bool:
+    """Whether anything about it speaks for a tool; every other process is of no concern."""
+    names = {process.name, _base(process.exe), _base(process.script or "")}
+    if process.module is not None:
+        names.add(process.module.partition(".")[0])
+    if names & look.wanted.executables:
+        return True
+    if matches_any(process.exe.removesuffix(_DELETED), look.wanted.paths):
+        return True
+    for facts in (process.file, process.script_file):
+        if facts is None:
+            continue
+        package = facts.package
+        if facts.marks or (package is not None and _named(look, package.ecosystem, package.name)):
+            return True
+    return False
+
+
+def _named(look: Look, ecosystem: str, name: str) -> bool:
+    return (normal_pypi(name) in look.wanted.pypi) if ecosystem == "pypi" else (name in look.wanted.npm)
+
+
+def _base(path: str) -> str:
+    return os.path.basename(path.removesuffix(_DELETED))

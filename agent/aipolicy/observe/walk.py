@@ -1,0 +1,214 @@
+"""One bounded walk through a home or a system folder: where packages, programs and extensions lie.
+
+Only names of folder entries are read here, no file is opened and no symbolic link is followed.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from aipolicy.core.model import Unseen
+from aipolicy.core.tools import Wanted
+from aipolicy.examine import CannotLook
+from aipolicy.examine.files import cannot_look
+from aipolicy.examine.python_package import named_in_folder
+
+MOST_ENTRIES: Final = 1_000_000
+DEEPEST: Final = 40
+_MOST_UNSEEN: Final = 100
+_MOST_RENAMED: Final = 2_000
+_REPORT_EVERY: Final = 2_000
+
+_SITES: Final = frozenset({"site-packages", "dist-packages"})
+_BINS: Final = frozenset({"bin", "sbin", "shims", "Scripts"})
+_LINKED: Final = _BINS | {"node_modules"}
+_PRUNED: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".Trash", ".pnpm-store", "lost+found"})
+_IN_HOME_PRUNED: Final = (
+    ".local/share/Trash",
+    ".local/share/containers",
+    ".local/share/Steam",
+    ".npm/_cacache",
+    ".npm/_logs",
+    ".cargo/registry",
+    ".cargo/git",
+    ".rustup",
+    "go/pkg",
+    ".m2/repository",
+    ".gradle/caches",
+    ".ivy2",
+    ".nuget/packages",
+    ".mozilla",
+    ".thunderbird",
+    ".config/google-chrome",
+    ".config/chromium",
+    ".config/BraveSoftware",
+    ".config/microsoft-edge",
+)
+"""Caches and profiles: many files, and nothing in them is installed."""
+_CACHES_WITH_PROGRAMS: Final = frozenset({"uv", "pnpm", "pypoetry"})
+_VERSION_FOLDER: Final = re.compile(r"v?\d+")
+_EXTENSION_FOLDER: Final = re.compile(r"([\w-]+\.[\w.-]*?\w)-\d+\.\d[\w.+-]*", re.ASCII)
+
+
+@dataclass
+class Tree:
+    """What one walk found; paths as the system gave them.
+
+    top: where it began. extensions: folders that may be a wanted editor extension. pnpm_globals: pnpm's
+    folders of global packages. programs: files outside of bins that bear a wanted program's name.
+    entries: how many names were looked at.
+    """
+
+    top: str
+    node_modules: list[str] = field(default_factory=list)
+    sites: list[str] = field(default_factory=list)
+    bins: list[str] = field(default_factory=list)
+    extensions: list[str] = field(default_factory=list)
+    pnpm_globals: list[str] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
+    unseen: list[Unseen] = field(default_factory=list)
+    unseen_more: int = 0
+    entries: int = 0
+
+    def cannot(self, reason: CannotLook) -> None:
+        """Note a place that could not be looked into; beyond a number of them only how many there are."""
+        if reason.absent:
+            return
+        if len(self.unseen) < _MOST_UNSEEN:
+            self.unseen.append(reason.unseen())
+        else:
+            self.unseen_more += 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Where a walk goes: skip: folders that are another walk's. out_of_reach: see Machine. The rest: caps."""
+
+    out_of_reach: Callable[[str], str | None]
+    skip: frozenset[str] = frozenset()
+    most_entries: int = MOST_ENTRIES
+    deepest: int = DEEPEST
+
+
+class _Walk:
+    def __init__(
+        self, top: str, wanted: Wanted, bounds: Bounds, progress: Callable[[str, int], None]
+    ) -> None:
+        self.tree = Tree(top)
+        self._bounds = bounds
+        self._progress = progress
+        self._wanted = wanted
+        self._skip = bounds.skip | {f"{top}/{inner}" for inner in _IN_HOME_PRUNED}
+        self._waiting = [(top, 0)]
+        self._next_report = _REPORT_EVERY
+
+    def run(self) -> Tree:
+        while self._waiting:
+            folder, depth = self._waiting.pop()
+            if reason := self._bounds.out_of_reach(folder):
+                self.tree.cannot(CannotLook(folder, reason))
+                continue
+            try:
+                with os.scandir(folder) as entries:
+                    inner = self._folders(folder, entries)
+            except OSError as error:
+                self.tree.cannot(cannot_look(folder, error))
+                continue
+            self._note(folder, inner, depth)
+            if self.tree.entries > self._bounds.most_entries:
+                most = f"more than {self._bounds.most_entries:,} files"
+                self.tree.cannot(CannotLook(self.tree.top, f"{most}: only a part was looked at"))
+                break
+            if self.tree.entries > self._next_report:
+                self._next_report = self.tree.entries + _REPORT_EVERY
+                self._progress("folders", self.tree.entries)
+        return self.tree
+
+    def _folders(self, folder: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
+        """The names of the folders in it; of its files those that bear a wanted program's name are noted."""
+        programs = self._wanted.executables
+        left = self._bounds.most_entries - self.tree.entries
+        folders, count = [], 0
+        for entry in entries:
+            count += 1
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.name in programs:
+                self.tree.programs.append(f"{folder}/{entry.name}")
+            elif (
+                entry.name in _LINKED and entry.is_symlink()
+            ):  # where it leads is asked when it is looked into
+                self._is_known(f"{folder}/{entry.name}", entry.name, in_extensions=False)
+            if count > left:
+                break
+        self.tree.entries += count
+        return folders
+
+    def _note(self, folder: str, inner: list[str], depth: int) -> None:
+        """What the folders in `folder` are, and which of them to walk."""
+        name = folder.rpartition("/")[2]
+        if name == "global" and any(_VERSION_FOLDER.fullmatch(child) for child in inner):
+            self.tree.pnpm_globals.append(folder)
+        has_extensions = name == "extensions"
+        for child in inner:
+            path = f"{folder}/{child}"
+            if child in _PRUNED or path in self._skip or _is_a_store(folder, name, child):
+                continue
+            if not self._is_known(path, child, has_extensions):
+                self._later(path, depth + 1)
+
+    def _is_known(self, path: str, name: str, in_extensions: bool) -> bool:
+        """Note what a folder is by its name; whether that is all there is to know of it."""
+        tree = self.tree
+        if name == "node_modules":
+            tree.node_modules.append(path)
+            return True
+        if name in _SITES:
+            tree.sites.append(path)
+            return True
+        if name in _BINS:
+            tree.bins.append(path)
+            return False
+        if name.endswith("-info") and named_in_folder(name) in self._wanted.pypi:
+            return self._note_bare_site(path.rpartition("/")[0])
+        return self._is_extension(path, name, in_extensions)
+
+    def _note_bare_site(self, folder: str) -> bool:
+        """A folder that pip filled with --target. uv's cache of wheels looks so, but is no install."""
+        if "/archive-v" not in folder and folder not in self.tree.sites[-1:]:
+            self.tree.sites.append(folder)
+        return True
+
+    def _is_extension(self, path: str, name: str, in_extensions: bool) -> bool:
+        if "." not in name and not in_extensions:
+            return False
+        found = _EXTENSION_FOLDER.fullmatch(name)
+        if found is not None and found.group(1).lower() not in self._wanted.extensions:
+            return in_extensions
+        if found is not None or (in_extensions and len(self.tree.extensions) < _MOST_RENAMED):
+            self.tree.extensions.append(path)  # one under another name is known by its package.json
+        return found is not None
+
+    def _later(self, path: str, depth: int) -> None:
+        if depth > self._bounds.deepest:
+            self.tree.cannot(CannotLook(path, f"more than {self._bounds.deepest} folders deep"))
+        else:
+            self._waiting.append((path, depth))
+
+
+def _is_a_store(folder: str, name: str, child: str) -> bool:
+    """Whether `child` of `folder` only keeps copies: what is in use of them is linked, or lies elsewhere."""
+    if name == ".cache":
+        return child not in _CACHES_WITH_PROGRAMS
+    if name == "store":
+        return _VERSION_FOLDER.fullmatch(child) is not None  # pnpm's
+    if child == "pkgs":
+        return os.path.isdir(f"{folder}/conda-meta")
+    return folder.endswith("/install/cache") and not child.startswith(".bunx-")  # bun's
+
+
+def walk(top: str, wanted: Wanted, bounds: Bounds, progress: Callable[[str, int], None]) -> Tree:
+    """Walk through the folder `top`, no part of whose path is a link."""
+    return _Walk(top, wanted, bounds, progress).run()
