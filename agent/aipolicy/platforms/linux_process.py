@@ -37,6 +37,7 @@ class _Base(NamedTuple):
 
     folder: str
     stat: Stat
+    started: int
 
 
 class _Denied(NamedTuple):
@@ -105,7 +106,7 @@ class ProcessTable:
             pass
         except OSError:
             return None
-        return Image(started=base.stat.started, device=device, inode=inode, stack=base.stat.stack)
+        return Image(started=base.started, device=device, inode=inode, stack=base.stat.stack)
 
     def parent(self, pid: int) -> int | None:
         found = self._stat(self._folder(pid))
@@ -181,7 +182,7 @@ class ProcessTable:
         script, place, module = self._script(base, exe, status, contained)
         process = Process(
             pid=pid,
-            started=base.stat.started,
+            started=base.started,
             owner=self._owner(status.uid),
             name=comm,
             exe=printable(exe),
@@ -251,7 +252,7 @@ class ProcessTable:
         folder = self._folder(pid)
         found = self._stat(folder)
         if found is None or not found.zombie:
-            return None if found is None else _Base(folder=folder, stat=found)
+            return None if found is None else _Base(folder=folder, stat=found, started=found.started)
         if found.threads <= 1:
             return None
         try:
@@ -261,7 +262,7 @@ class ProcessTable:
         for thread in threads:
             lives = self._stat(f"{folder}/task/{thread}")
             if lives is not None and not lives.zombie:
-                return _Base(folder=f"{folder}/task/{thread}", stat=lives._replace(started=found.started))
+                return _Base(folder=f"{folder}/task/{thread}", stat=lives, started=found.started)
         return None
 
     def _stat(self, folder: str) -> Stat | None:

@@ -1,0 +1,97 @@
+"""Given a name and a process's view of the files, then the file it runs, or nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aipolicy.platforms.interpreters import Ran
+from aipolicy.platforms.links import resolve
+from aipolicy.platforms.scripts import View, find_script
+
+
+def view(place: Path, **changed: object) -> View:
+    fields = {
+        "pid": 42,
+        "prefix": "",
+        "folder": str(place),
+        "program": "/usr/bin/python3.11",
+        "home": None,
+        "out_of_reach": lambda _path: None,
+    } | changed
+    return View(**fields)  # type: ignore[arg-type]  # named by the test
+
+
+def make(folder: Path, name: str) -> str:
+    place = folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("x")
+    return str(place)
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "file"),
+    [
+        ("node", "cli", "cli.js"),
+        ("node", ".", "index.js"),
+        ("node", "cli.mjs", "cli.mjs"),
+        ("bun", "cli", "cli.ts"),
+        ("python", ".", "__main__.py"),
+        ("shell", "./run", "run"),
+        ("shell", "a/../run", "run"),
+    ],
+)
+def test_each_family_finds_files_its_own_way(tmp_path: Path, family: str, given: str, file: str) -> None:
+    place = make(tmp_path, file)
+    (tmp_path / "a").mkdir()
+    assert find_script(Ran(family=family, script=given.encode()), view(tmp_path)) == place
+
+
+def test_what_is_no_file_is_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for given in (b"missing", b"pipe", b"loop", b"nul\0", b"pipe/x", b"."):
+        assert find_script(Ran(family="shell", script=given), view(tmp_path)) is None
+
+
+def test_without_a_folder_a_relative_name_is_nothing(tmp_path: Path) -> None:
+    assert find_script(Ran(family="node", script=b"cli.js"), view(tmp_path, folder=None)) is None
+
+
+def test_a_package_that_deno_fetches_is_named_as_such(tmp_path: Path) -> None:
+    given = b"npm:@anthropic-ai/claude-code@2.1.3"
+    assert find_script(Ran(family="deno", script=given), view(tmp_path)) == given.decode()
+    assert find_script(Ran(family="deno", script=b"https://x.test/a.ts?token=SECRET"), view(tmp_path)) is None
+
+
+def test_a_module_is_looked_for_as_python_does(tmp_path: Path) -> None:
+    in_home = make(tmp_path, "home/.local/lib/python3.11/site-packages/aider/__main__.py")
+    ran = Ran(family="python", module="aider", interpreter=b"python3")
+    assert find_script(ran, view(tmp_path, home=str(tmp_path / "home"))) == in_home
+    in_venv = make(tmp_path, "venv/lib/python3.11/site-packages/aider/__main__.py")
+    called = Ran(family="python", module="aider", interpreter=b"venv/bin/python")
+    assert find_script(called, view(tmp_path, home=str(tmp_path / "home"))) == in_venv
+    here = make(tmp_path, "aider.py")
+    assert find_script(called, view(tmp_path)) == here
+
+
+def test_proc_self_is_the_process_itself(tmp_path: Path) -> None:
+    assert resolve("/proc/self/exe-not", lambda _path: None, pid=42) == "/proc/42/exe-not"
+
+
+def test_a_way_that_leads_onto_another_machine_is_not_walked(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/net/server/home")
+    asked: list[str] = []
+
+    def far(path: str) -> str | None:
+        asked.append(path)
+        return "nfs" if path.startswith("/net/server") else None
+
+    assert resolve(f"{tmp_path}/link/x/cli.js", far) == "/net/server/home/x/cli.js"
+    assert "/net/server/home" not in asked  # at its first folder it stopped
+
+
+def test_links_stay_below_the_root_of_the_process(tmp_path: Path) -> None:
+    make(tmp_path, "root/app/x")
+    (tmp_path / "root/out").symlink_to("/../../../app/x")
+    assert resolve("/out", lambda _path: None, prefix=str(tmp_path / "root")) == "/app/x"
