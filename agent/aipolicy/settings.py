@@ -5,7 +5,6 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aipolicy.core import yamlfile
 
@@ -24,8 +23,8 @@ class Settings:
 
     policy: the policy file. state: the folder for spool and ledger. server: the server's address, None to
     keep all events here. enrolment_secret_file: the file that holds the enrolment secret. proxy: the HTTP
-    proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a folder
-    with IT's own tool files. tags: labels for the policy. scan_every_s: seconds between two full scans.
+    proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a
+    folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds from scan to scan.
     """
 
     policy: str | None = None
@@ -59,10 +58,7 @@ def load(config: str | None, environ: Map[str, str], **flags: Any) -> Settings:
     if config is not None:
         settings = replace(settings, **_from_file(config))
     settings = replace(settings, **_from_environment(environ))
-    settings = replace(settings, **{name: value for name, value in flags.items() if value is not None})
-    if settings.server is not None:
-        _check_server(settings.server)
-    return settings
+    return replace(settings, **{name: value for name, value in flags.items() if value is not None})
 
 
 def _from_file(path: str) -> dict[str, Any]:
@@ -115,11 +111,3 @@ def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
         is_seconds = field.name == "scan_every_s"
         found[field.name] = _seconds(f"AIPOLICY_{field.name.upper()}", value) if is_seconds else value
     return found
-
-
-def _check_server(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(f"server {url!r} is not an address: write https://HOST[:PORT]")
-    if parts.username or parts.password:
-        raise SettingsError("server: no user or password in the address; a device has a token of its own")

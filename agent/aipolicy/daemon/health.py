@@ -7,6 +7,9 @@ from datetime import datetime
 from aipolicy.core.model import Health
 from aipolicy.core.status import Problem
 
+_NOT_TOLD = frozenset({"server"})
+"""An event that says the server cannot be reached reaches it when that is over: `status` says it instead."""
+
 
 class Conditions:
     """What is wrong now, by part. A change is handed to `report` once; the threads share one instance."""
@@ -23,14 +26,14 @@ class Conditions:
             same = before is not None and before.condition == condition
             since = before.since if same and before else now
             self._problems[part] = Problem(part=part, condition=condition, since=since, detail=detail)
-        if not same:
+        if not same and part not in _NOT_TOLD:
             self._report(Health(part=part, condition=condition, detail=detail, count=count))
 
     def well(self, part: str, condition: str, detail: str = "") -> None:
         """`part` is well again; reported only where it was not well before."""
         with self._lock:
             before = self._problems.pop(part, None)
-        if before is not None:
+        if before is not None and part not in _NOT_TOLD:
             self._report(Health(part=part, condition=condition, detail=detail))
 
     def problems(self) -> tuple[Problem, ...]:

@@ -1,0 +1,56 @@
+"""`aipolicy mine`: the exact records stored about the person who asks."""
+
+import os
+
+import click
+import msgspec
+
+from aipolicy.cli import local
+from aipolicy.cli.errors import Failure
+from aipolicy.core.model import Event, Gone, Health, Outcome, Unseen
+from aipolicy.core.status import Mine
+
+
+@click.command()
+@click.option("--state", metavar="DIR", help="The agent's state folder; the system's where none is given.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def mine(state: str | None, form: str) -> None:
+    """Show exactly what is stored and reported about you; nobody else's records.
+
+    With --format json the records are byte for byte what is stored and sent.
+    """
+    answered = local.answer(state, "mine")
+    if answered is None:
+        raise Failure(
+            f"no agent answers at {' or '.join(local.sockets(state))}: nothing is reported while none runs; "
+            "start it with `aipolicy run`, or name its state folder with --state DIR"
+        )
+    if form == "json":
+        click.echo(answered.rstrip(b"\n").decode())
+        return
+    about_me = msgspec.json.decode(answered, type=Mine)
+    click.echo(
+        f"{len(about_me.records)} records about {about_me.who} (uid {os.getuid()}) on {about_me.device}"
+    )
+    for raw in about_me.records:
+        click.echo(_line(msgspec.json.decode(raw, type=Event)))
+    click.echo("`aipolicy mine --format json` shows every byte; docs/privacy.md says what each field means.")
+
+
+def _line(event: Event) -> str:
+    about = event.about
+    when = event.time.strftime("%Y-%m-%d %H:%M:%S UTC")
+    match about:
+        case Outcome():
+            verdict, finding = about.verdict, about.verdict.finding
+            said = (
+                f"{finding.tool} {finding.version or '?'} {finding.state} at {finding.path}: "
+                f"{verdict.ruling}, {about.done} ({verdict.reason})"
+            )
+        case Gone():
+            said = f"{about.tool} no longer {about.state} at {about.path}"
+        case Unseen():
+            said = f"could not look into {about.place}: {about.reason}"
+        case Health():
+            said = f"{about.part}: {about.condition} {about.detail}"
+    return f"  {when}  {said}"

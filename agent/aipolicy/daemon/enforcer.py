@@ -1,0 +1,138 @@
+"""Acts on one running tool as the verdict says: nothing, a notice, or its end. Never raises past here."""
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from aipolicy.core.model import Action, Done, Finding, Outcome, Process, State, Verdict
+from aipolicy.enforce.desktop import Desktop
+from aipolicy.enforce.notify import RateLimit, notice_text, tell
+from aipolicy.enforce.terminate import Ended, Ending, Failed, Refused, Running
+from aipolicy.platforms.machine import Machine, Terminal
+
+logger = logging.getLogger(__name__)
+
+Matches = Callable[[Process], bool]
+
+
+@dataclass
+class _Underway:
+    ending: Ending
+    verdict: Verdict
+    terminal: Terminal | None
+
+
+class Enforcer:
+    """One thread drives it: `act` at once, `poll` until nothing is underway.
+
+    tool_packages: packages of the operating system that are themselves AI tools.
+    """
+
+    def __init__(self, machine: Machine, tool_packages: Collection[str]) -> None:
+        self._machine = machine
+        self._tool_packages = tool_packages
+        self._notices = RateLimit()
+        self._desktop = Desktop()
+        self._underway: dict[int, _Underway] = {}
+        self.contact = ""
+        self.instead: tuple[str, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether some process is on its way out."""
+        return bool(self._underway)
+
+    def is_ending(self, pid: int) -> bool:
+        """Whether this process is on its way out already."""
+        return pid in self._underway
+
+    def act(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
+        """What was done about a running tool; None where `poll` will say it later, or it is gone by now.
+
+        matches: whether the process, looked at anew, is still what was judged. now: monotonic seconds.
+        """
+        match verdict.action:
+            case Action.ALLOW:
+                return Outcome(verdict=verdict, done=Done.ALLOWED)
+            case Action.REPORT:
+                return Outcome(verdict=verdict, done=Done.REPORTED)
+            case Action.WARN:
+                told = self._tell(verdict, self._machine.terminal(process.pid), Done.WARNED, now)
+                return Outcome(
+                    verdict=verdict, done=Done.WARNED if told else Done.REPORTED, detail=_told(told)
+                )
+            case Action.BLOCK:
+                return self._end(process, verdict, matches, now)
+
+    def _end(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
+        terminal = self._machine.terminal(process.pid)  # after its end nobody knows where it ran
+        started = Ending.start(self._machine, process, matches, now, tool_packages=self._tool_packages)
+        if isinstance(started, Refused):
+            if started.gone:
+                return None
+            return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=started.reason)
+        self._underway[process.pid] = _Underway(ending=started, verdict=verdict, terminal=terminal)
+        return None
+
+    def poll(self, now: float) -> list[tuple[Outcome, int, tuple[Process, ...]]]:
+        """What came of those underway: outcome, pid, and what the ended one had started and still runs."""
+        self._desktop.poll(now)
+        done: list[tuple[Outcome, int, tuple[Process, ...]]] = []
+        for pid, one in list(self._underway.items()):
+            state = one.ending.poll(now)
+            if isinstance(state, Running):
+                continue
+            del self._underway[pid]
+            survivors = one.ending.survivors() if isinstance(state, Ended) else ()
+            one.ending.close()
+            done.append((self._outcome(one, state, now), pid, survivors))
+        return done
+
+    def close(self) -> None:
+        """Let go of all processes held."""
+        for one in self._underway.values():
+            one.ending.close()
+        self._underway.clear()
+
+    def _outcome(self, one: _Underway, state: Ended | Failed, now: float) -> Outcome:
+        if isinstance(state, Failed):
+            return Outcome(verdict=one.verdict, done=Done.FAILED, detail=state.reason)
+        told = self._tell(one.verdict, one.terminal, Done.ENDED, now)
+        return Outcome(verdict=one.verdict, done=Done.ENDED, detail=f"{state.how}; {_told(told)}")
+
+    def _tell(self, verdict: Verdict, terminal: Terminal | None, done: Done, now: float) -> bool:
+        """Whether the person was told, now or within the last ten minutes."""
+        finding = verdict.finding
+        if not self._notices.may_tell(finding.tool, finding.owner.uid, now):
+            return True
+        text = notice_text(verdict, self.contact, instead=self.instead, done=done)
+        if terminal is not None and tell(terminal, text):
+            return True
+        return self._desktop.tell(finding.owner.uid, f"{finding.name}: not allowed here", text, now)
+
+
+def installed_outcome(verdict: Verdict) -> Outcome:
+    """What is done about a tool that lies on the disk: it is reported, and ended when it runs.
+
+    An extension runs inside its editor, which is never ended because of it: that is said, not passed over.
+    """
+    if verdict.action is Action.ALLOW:
+        return Outcome(verdict=verdict, done=Done.ALLOWED)
+    if verdict.action is not Action.BLOCK:
+        return Outcome(verdict=verdict, done=Done.REPORTED)
+    if _inside_an_editor(verdict.finding):
+        return Outcome(
+            verdict=verdict,
+            done=Done.NOT_ENFORCEABLE,
+            detail="an extension runs inside its editor, and the editor is not ended because of it",
+        )
+    return Outcome(verdict=verdict, done=Done.REPORTED, detail="it is ended when it runs")
+
+
+def _inside_an_editor(finding: Finding) -> bool:
+    kinds = {evidence.kind for evidence in finding.because}
+    return finding.state is State.INSTALLED and bool(kinds & {"vscode-extension", "jetbrains-plugin"})
+
+
+def _told(told: bool) -> str:
+    return "the person was told" if told else "there was no terminal or desktop to tell the person on"

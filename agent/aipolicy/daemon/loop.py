@@ -1,0 +1,288 @@
+"""The daemon itself: opens everything, holds it together until it is told to end, and closes it again."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from aipolicy import __version__
+from aipolicy.central.check_in import Enforced
+from aipolicy.core.model import Action, Unseen
+from aipolicy.core.status import Mine, PolicyStatus, ServerStatus, Status
+from aipolicy.core.tools import Catalog
+from aipolicy.daemon.courier import Courier
+from aipolicy.daemon.enforcer import Enforcer
+from aipolicy.daemon.judge import Judge, Surroundings
+from aipolicy.daemon.local_api import LocalApi, socket_path
+from aipolicy.daemon.policy_keeper import PolicyKeeper
+from aipolicy.daemon.process_watch import ProcessWatch
+from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.scanner import Scanner
+from aipolicy.examine import examiner_for
+from aipolicy.platforms import local_peer
+from aipolicy.platforms.machine import Machine
+from aipolicy.platforms.policy_watch import FileWatch
+from aipolicy.platforms.service import Service
+from aipolicy.platforms.sources import install_source, process_source
+from aipolicy.settings import SYSTEM_STATE, Settings
+from aipolicy.state.evidence import EvidenceCache
+from aipolicy.state.files import write_safely
+from aipolicy.state.instance import InstanceLock
+from aipolicy.state.store import Store
+
+logger = logging.getLogger(__name__)
+
+STATUS_FILE = "status.json"
+_TICK_S = 1.0
+_STATUS_EVERY_S = 30.0
+_STUCK_S = 120.0
+"""How long the process watch may be without progress before systemd is no longer told that all is well."""
+
+
+class Daemon:
+    """One agent. Construct it, `run` it; `stop` may be called from a signal handler."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        policy_file: str,
+        machine: Machine,
+        catalog: Catalog,
+        environ: Mapping[str, str],
+    ) -> None:
+        """Raises StateError, NoGoodPolicy, ValueError (server address), each with words for the person."""
+        self._settings = settings
+        self._machine = machine
+        self._catalog = catalog
+        self._started = self._now()
+        self._stopping = threading.Event()
+        self._policy_touched = threading.Event()
+        self._status_due = 0.0
+        self._service = Service(environ, os.getpid())
+        folder = settings.state_dir(admin=machine.is_admin(), environ=environ)
+        self._state = Path(os.path.abspath(folder))
+        self._store = Store.open(str(self._state), now=self._now)
+        self._lock = InstanceLock.take(self._state, os.getpid())
+        self._reporter = Reporter(self._store, machine, self._now, self._news)
+        self._courier: Courier | None = None
+        self._keeper = PolicyKeeper(
+            path=policy_file,
+            known=catalog.known,
+            state_dir=self._state,
+            conditions=self._reporter.conditions,
+            now=self._now,
+        )
+        self._cache = EvidenceCache(self._state / "evidence.db")
+        examiner = examiner_for(catalog, self._cache)
+        self._enforcer = Enforcer(machine, catalog.wanted.deb | catalog.wanted.rpm)
+        self._process_source, self._why_polling = process_source(machine, time.monotonic)
+        self._installs, self._why_folders = install_source(machine, catalog.wanted.install_names, ())
+        self._processes = ProcessWatch(
+            machine=machine,
+            source=self._process_source,
+            examiner=examiner,
+            judge=self._judge,
+            enforcer=self._enforcer,
+            reporter=self._reporter,
+        )
+        self._scanner = Scanner(
+            machine=machine,
+            examiner=examiner,
+            installs=self._installs,
+            judge=self._judge,
+            processes=self._processes,
+            reporter=self._reporter,
+            every_s=settings.scan_every_s,
+            scanned=self._scanned,
+        )
+        if settings.server is not None:
+            self._courier = Courier(
+                settings=settings,
+                server=settings.server,
+                store=self._store,
+                host=lambda: machine.host(__version__),
+                enforced=self._enforced,
+                conditions=self._reporter.conditions,
+                now=self._now,
+            )
+        self._watch = FileWatch(policy_file, self._policy_touched.set)
+        self._api = self._open_api()
+        self._use_policy()
+
+    def stop(self, *_signal: int | FrameType | None) -> None:
+        """End soon; also a signal handler."""
+        self._stopping.set()
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Work until `stop`. `ready` is called once everything watches."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        try:
+            self._processes.start()
+            self._scanner.start()
+            if self._courier is not None:
+                self._courier.start()
+            self._service.ready(f"policy {self._keeper.current.version}, mode {self._keeper.current.mode}")
+            logger.info(
+                "running pid=%d state=%s process_events=%s",
+                os.getpid(),
+                self._state,
+                self._process_source.way,
+            )
+            ready()
+            self._loop()
+        finally:
+            self._close()
+
+    def _loop(self) -> None:
+        beats, moved = -1, time.monotonic()
+        while not self._stopping.is_set():
+            if self._policy_touched.wait(self._tick_s()) or self._keeper.passing:
+                self._policy_touched.clear()
+                if self._keeper.refresh():
+                    self._use_policy()
+                    self._scanner.judge_again()
+                    if self._courier is not None:
+                        self._courier.check_in_soon()
+                self._status_due = 0.0
+            now = time.monotonic()
+            if self._processes.beats != beats:
+                beats, moved = self._processes.beats, now
+            if now - moved < _STUCK_S:
+                self._service.alive()
+            if now >= self._status_due:
+                self._status_due = now + _STATUS_EVERY_S
+                self._keep_status()
+
+    def _tick_s(self) -> float:
+        """Short enough for a prompt end: a signal sets an event that this wait does not see."""
+        every = self._service.alive_every_s
+        return min(_TICK_S, every) / 2 if every else _TICK_S / 2
+
+    def _close(self) -> None:
+        logger.info("ending pid=%d", os.getpid())
+        self._service.stopping()
+        if self._api is not None:
+            self._api.close()
+        self._watch.close()
+        self._processes.close()
+        self._scanner.close()
+        if self._courier is not None:
+            self._courier.close()
+        self._keep_status(running=False)
+        self._cache.close()
+        self._store.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # --- what the parts ask of each other ---------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def _news(self) -> None:
+        if self._courier is not None:
+            self._courier.wake()
+
+    def _judge(self) -> Judge:
+        host = self._machine.host(__version__)
+        return Judge(
+            catalog=self._catalog,
+            policy=self._keeper.current,
+            surroundings=Surroundings(
+                device=self._store.identity().device,
+                hostname=host.hostname,
+                os=self._machine.os,
+                tags=frozenset(self._settings.tags),
+                first_seen=lambda finding: self._store.first_seen(finding.tool, finding.owner.uid),
+            ),
+        )
+
+    def _use_policy(self) -> None:
+        self._enforcer.contact = self._keeper.current.contact
+        self._enforcer.instead = self._keeper.current.instead
+        self._processes.sweep()
+
+    def _scanned(self) -> None:
+        self._cache.flush()
+        self._status_due = 0.0
+
+    def _enforced(self) -> Enforced:
+        policy = self._keeper.current
+        return Enforced(
+            policy=policy.version,
+            mode=policy.mode,
+            catalog=self._catalog.version,
+            process_events=self._process_source.way,
+        )
+
+    # --- what people are told ---------------------------------------------------------------------------
+
+    def _open_api(self) -> LocalApi | None:
+        if not local_peer.supported():
+            return None
+        path = socket_path(str(self._state), admin=self._machine.is_admin(), system_state=SYSTEM_STATE)
+        try:
+            return LocalApi(path, {"status": lambda _uid: self._status(), "mine": self._mine})
+        except OSError as error:
+            detail = f"{path}: {error.strerror or error}; `aipolicy status` and `mine` cannot ask this agent"
+            self._reporter.conditions.wrong("local socket", "closed", detail, self._now())
+            return None
+
+    def _mine(self, uid: int) -> Mine:
+        return Mine(
+            who=self._machine.owner(uid).name,
+            device=self._store.identity().device,
+            records=tuple(msgspec.Raw(record) for record in self._store.events_about(uid)),
+        )
+
+    def _status(self, *, running: bool = True) -> Status:
+        policy, problems = self._keeper.current, self._reporter.conditions.problems()
+        return Status(
+            running=running,
+            healthy=running and not problems,
+            pid=os.getpid(),
+            started=self._started,
+            agent_version=__version__,
+            scope="machine" if self._machine.is_admin() else "user",
+            layers={
+                "native controls": "off",
+                "guard": "off",
+                "ending": "in force" if policy.mode is Action.BLOCK else "off",
+            },
+            process_events=_way(self._process_source.way, self._why_polling),
+            install_events=_way(self._installs.way, self._why_folders),
+            policy=PolicyStatus(
+                file=self._keeper.file,
+                name=policy.name,
+                version=policy.version,
+                mode=policy.mode,
+                since=self._keeper.since,
+            ),
+            catalog=self._catalog.version,
+            server=ServerStatus(
+                url=self._settings.server,
+                device=self._store.identity().device,
+                pending=self._store.pending(),
+                last_ok=self._courier.last_ok if self._courier is not None else None,
+            ),
+            scan=self._scanner.status,
+            problems=problems,
+        )
+
+    def _keep_status(self, *, running: bool = True) -> None:
+        try:
+            write_safely(self._state / STATUS_FILE, msgspec.json.encode(self._status(running=running)))
+        except OSError as error:  # a full disk; the socket still answers
+            logger.debug("status not written error=%s", error)
+
+
+def _way(way: str, why_not: Unseen | None) -> str:
+    return way if why_not is None else f"{way} ({why_not.reason})"

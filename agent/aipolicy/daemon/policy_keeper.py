@@ -1,0 +1,105 @@
+"""The policy in force: taken from its source, checked, and never replaced by a worse one."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from aipolicy.central.policy_source import FilePolicy, LastGood, NoPolicy, PolicyText
+from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
+from aipolicy.core.problem import annotate_all
+from aipolicy.daemon.health import Conditions
+
+logger = logging.getLogger(__name__)
+
+_PART = "policy"
+
+
+class NoGoodPolicy(Exception):
+    """There is no policy to start with; the text says what is wrong and where."""
+
+
+class PolicyKeeper:
+    """Holds the policy in force. One thread calls `refresh`; `current` may be read by all."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        known: KnownTools,
+        state_dir: Path,
+        conditions: Conditions,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Raises NoGoodPolicy where neither the file nor the last good one can be used."""
+        self.file = path
+        self._known = known
+        self._source = FilePolicy(path)
+        self._last_good = LastGood(state_dir)
+        self._conditions = conditions
+        self._now = now
+        self._sha256 = ""
+        self.since = now()
+        self.passing = False
+        """Whether the file was being written when it was last read: look again soon."""
+        self.current = self._first()
+
+    def refresh(self) -> bool:
+        """Read the source again; whether another policy is in force now. A wrong one changes nothing."""
+        found = self._source.read()
+        self.passing = isinstance(found, NoPolicy) and found.passing
+        if isinstance(found, NoPolicy):
+            if not found.passing:
+                self._conditions.wrong(_PART, "unreadable", f"{found.reason}; {self._staying()}", self._now())
+            return False
+        if found.sha256 == self._sha256:
+            self._conditions.well(_PART, "in force", f"version {self.current.version}")
+            return False
+        try:
+            policy = parse(found.content, found.name, self._known)
+        except PolicyErrors as errors:
+            self._conditions.wrong(
+                _PART, "rejected", f"{_first_line(errors)}; {self._staying()}", self._now()
+            )
+            return False
+        self._take(policy, found)
+        self._conditions.well(_PART, "in force", f"version {policy.version}")
+        return True
+
+    def _first(self) -> Policy:
+        found = self._source.read()
+        if isinstance(found, PolicyText):
+            try:
+                policy = parse(found.content, found.name, self._known)
+            except PolicyErrors as errors:
+                return self._kept(_first_line(errors), annotate_all(errors.problems))
+            self._take(policy, found)
+            return policy
+        return self._kept(found.reason, found.reason)
+
+    def _kept(self, reason: str, whole: str) -> Policy:
+        """The last good policy, for a start beside a broken one."""
+        kept = self._last_good.load()
+        if kept is None:
+            raise NoGoodPolicy(whole)
+        try:
+            policy = parse(kept.content, kept.name, self._known)
+        except PolicyErrors as errors:  # a tool of it left the catalog
+            raise NoGoodPolicy(whole) from errors
+        self.current, self._sha256 = policy, kept.sha256
+        self._conditions.wrong(_PART, "rejected", f"{reason}; {self._staying()}", self._now())
+        return policy
+
+    def _take(self, policy: Policy, text: PolicyText) -> None:
+        self.current, self._sha256, self.since = policy, text.sha256, self._now()
+        if not self._last_good.keep(text):
+            logger.warning("the last good policy could not be kept: the disk takes nothing")
+        logger.info("policy in force name=%s version=%s mode=%s", policy.name, policy.version, policy.mode)
+
+    def _staying(self) -> str:
+        return f"the last good policy, version {self.current.version}, stays in force"
+
+
+def _first_line(errors: PolicyErrors) -> str:
+    more = len(errors.problems) - 1
+    return f"{errors.problems[0]}" + (f" (and {more} more; see `aipolicy policy check`)" if more else "")

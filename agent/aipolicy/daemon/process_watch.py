@@ -1,0 +1,158 @@
+"""Every process that starts: looked at, named, judged, and acted on, in a thread of its own."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from aipolicy.core.model import Action, Done, Finding, Outcome, Process, Unseen, Verdict
+from aipolicy.daemon.enforcer import Enforcer
+from aipolicy.daemon.judge import Judge
+from aipolicy.daemon.reporter import Reporter
+from aipolicy.examine import Examiner
+from aipolicy.observe import look_at_process
+from aipolicy.observe.processes import with_facts
+from aipolicy.platforms.events import ProcessSource
+from aipolicy.platforms.machine import Machine
+
+logger = logging.getLogger(__name__)
+
+_IDLE_S = 1.0
+_ENDING_S = 0.05
+
+
+class ProcessWatch:
+    """Runs until closed. `sweep` looks at every process; `judge` is asked anew for each."""
+
+    def __init__(
+        self,
+        *,
+        machine: Machine,
+        source: ProcessSource,
+        examiner: Examiner,
+        judge: Callable[[], Judge],
+        enforcer: Enforcer,
+        reporter: Reporter,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._machine = machine
+        self._source = source
+        self._examiner = examiner
+        self._judge = judge
+        self._enforcer = enforcer
+        self._reporter = reporter
+        self._now = now
+        self._closed = False
+        self._sweep = threading.Event()
+        self._stuck: dict[tuple[int, int], Outcome] = {}
+        self.beats = 0
+        """Counts the turns of the loop: progress that a watchdog can see."""
+        self._thread = threading.Thread(target=self._run, name="process-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed = True
+        self._source.close()
+        self._thread.join(timeout=1.0)
+        self._enforcer.close()
+
+    def sweep(self) -> None:
+        """Look at every running process, soon: after a new policy, a gap, or a scan."""
+        self._sweep.set()
+
+    def outcome(self, verdict: Verdict) -> Outcome | None:
+        """How to report a running tool that a scan found; None where this thread is about to end it."""
+        stuck = next(
+            (o for o in list(self._stuck.values()) if _same(o.verdict.finding, verdict.finding)), None
+        )
+        if stuck is not None:
+            return stuck
+        if verdict.action is Action.BLOCK:
+            return None
+        done = {Action.ALLOW: Done.ALLOWED, Action.WARN: Done.WARNED}.get(verdict.action, Done.REPORTED)
+        return Outcome(verdict=verdict, done=done)
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                self._turn()
+            except Exception:  # one odd process must not blind us for all others
+                logger.exception("process watch stumbled")
+                time.sleep(_ENDING_S)
+
+    def _turn(self) -> None:
+        self.beats += 1
+        batch = self._source.wait(_ENDING_S if self._enforcer.busy else _IDLE_S)
+        if batch.lost:
+            self._reporter.conditions.wrong(
+                "process-events",
+                "overflow",
+                "The kernel had to drop process events; every process is looked at again.",
+                self._reporter.now(),
+                batch.lost,
+            )
+            self._sweep.set()
+        for pid in batch.pids:
+            self._look(pid)
+        if self._sweep.is_set():
+            self._sweep.clear()
+            self._sweep_all()
+            self._reporter.conditions.well("process-events", "seeing", "Every process was looked at again.")
+        for outcome, pid, survivors in self._enforcer.poll(self._now()):
+            self._settle(outcome, pid)
+            for survivor in survivors:
+                self._look(survivor.pid)
+
+    def _sweep_all(self) -> None:
+        running: set[tuple[int, int]] = set()
+        for process in self._machine.processes():
+            if isinstance(process, Unseen):
+                continue
+            running.add((process.pid, process.started))
+            self._look(process.pid)
+            if self._closed:
+                return
+        self._stuck = {key: outcome for key, outcome in self._stuck.items() if key in running}
+
+    def _look(self, pid: int) -> None:
+        if self._enforcer.is_ending(pid):
+            return
+        for process, verdict in self._verdicts(pid):
+            outcome = self._enforcer.act(process, verdict, self._matches(verdict), self._now())
+            if outcome is None:
+                continue
+            if outcome.done in (Done.NOT_ENFORCEABLE, Done.FAILED):
+                self._stuck[process.pid, process.started] = outcome
+            self._reporter.running(outcome)
+
+    def _verdicts(self, pid: int) -> list[tuple[Process, Verdict]]:
+        seen = [o for o in look_at_process(pid, self._machine, self._examiner) if isinstance(o, Process)]
+        return [(process, verdict) for process in seen for verdict in self._judged([process])]
+
+    def _judged(self, processes: Iterable[Process]) -> list[Verdict]:
+        judge = self._judge()
+        findings = judge.findings(processes)
+        moment = self._reporter.now()
+        return [judge.verdict(finding, moment) for finding in findings]
+
+    def _matches(self, verdict: Verdict) -> Callable[[Process], bool]:
+        """Whether the process as it is now would still be blocked for the same tool."""
+
+        def matches(process: Process) -> bool:
+            seen = with_facts(process, self._machine, self._examiner)
+            again = self._judged(o for o in seen if isinstance(o, Process))
+            return any(v.action is Action.BLOCK and v.finding.tool == verdict.finding.tool for v in again)
+
+        return matches
+
+    def _settle(self, outcome: Outcome, pid: int) -> None:
+        if outcome.done is Done.ENDED:
+            self._reporter.ended(outcome, pid)
+            return
+        self._reporter.running(outcome)
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    return (one.tool, one.owner.uid, one.pid) == (other.tool, other.owner.uid, other.pid)

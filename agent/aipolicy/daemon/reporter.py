@@ -1,0 +1,79 @@
+"""What was found and done becomes events: the one way from the daemon's threads into the spool."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from msgspec import structs
+
+from aipolicy.core.model import Health, Outcome, Unseen
+from aipolicy.core.wire import finding_key, home_relative
+from aipolicy.daemon.health import Conditions
+from aipolicy.platforms.machine import Machine
+from aipolicy.state.changes import full_look, one_less, one_more
+from aipolicy.state.records import Look, Sighting, process_place, sighting, unseen_place
+from aipolicy.state.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Threads share it. `changed` is called when there is something new to send."""
+
+    def __init__(
+        self,
+        store: Store,
+        machine: Machine,
+        now: Callable[[], datetime],
+        changed: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._machine = machine
+        self.now = now
+        self._changed = changed
+        self.conditions = Conditions(self.health)
+
+    def survey(self, outcomes: Iterable[Outcome], unseen: Iterable[Unseen]) -> None:
+        """Everything that one full scan saw; what it no longer saw is gone."""
+        homes = self._homes()
+        sightings = [sighting(outcome, homes) for outcome in outcomes]
+        look = Look(unseen=tuple(unseen_place(place, homes) for place in unseen))
+        changes, durable = self._store.change(lambda ledger: full_look(ledger, sightings, look))
+        self._noted(durable, bool(changes.tell))
+
+    def running(self, outcome: Outcome) -> None:
+        """One more running tool, seen at its start."""
+        seen = sighting(outcome, self._homes())
+        changes, durable = self._store.change(lambda ledger: one_more(ledger, seen))
+        self._noted(durable, bool(changes.tell))
+
+    def ended(self, outcome: Outcome, pid: int) -> None:
+        """A running tool was ended: told as a deed, and gone with its last process."""
+        seen: Sighting = sighting(outcome, self._homes())
+        key = finding_key(seen.outcome.verdict.finding)
+        self._store.change(lambda ledger: one_more(ledger, seen))
+        _, durable = self._store.change(lambda ledger: one_less(ledger, key, process_place(pid)))
+        self._noted(durable, True)
+
+    def health(self, about: Health) -> None:
+        """A change of the agent's own condition."""
+        logger.info("health part=%s condition=%s detail=%s", about.part, about.condition, about.detail)
+        about = structs.replace(about, detail=home_relative(about.detail, self._homes()))
+        self._noted(self._store.tell(about), True)
+
+    def _homes(self) -> dict[str, int]:
+        return {user.home: user.uid for user in self._machine.users()}
+
+    def _noted(self, durable: bool, news: bool) -> None:
+        if durable:
+            self.conditions.well("spool", "writable", "Events are on disk again.")
+        else:
+            self.conditions.wrong(
+                "spool",
+                "disk",
+                f"{self._store.undurable()} events wait in memory: the disk of the state folder takes none. "
+                "Is it full or read-only?",
+                self.now(),
+            )
+        if news:
+            self._changed()

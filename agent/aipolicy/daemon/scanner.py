@@ -1,0 +1,161 @@
+"""Full scans: at the start, when something was installed, and now and then, in a thread of their own."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from aipolicy.core.model import Finding, Outcome, State
+from aipolicy.core.status import ScanStatus
+from aipolicy.daemon.enforcer import installed_outcome
+from aipolicy.daemon.judge import Judge
+from aipolicy.daemon.process_watch import ProcessWatch
+from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.survey import Survey, survey
+from aipolicy.examine import Examiner
+from aipolicy.observe import install_roots
+from aipolicy.platforms.events import InstallSource
+from aipolicy.platforms.machine import Machine
+
+logger = logging.getLogger(__name__)
+
+_QUIET_S = 1.0
+"""How long nothing may have been installed before a scan: an install is thousands of files."""
+_LATEST_S = 3.0
+"""A scan comes at the latest this long after the first hint, however busy it stays."""
+
+
+class _Closing(BaseException):
+    """Ends a scan at once; no Exception, so that no observer takes it for a fault of its own."""
+
+
+class Scanner:
+    """Runs until closed. `soon` asks for a scan."""
+
+    def __init__(
+        self,
+        *,
+        machine: Machine,
+        examiner: Examiner,
+        installs: InstallSource,
+        judge: Callable[[], Judge],
+        processes: ProcessWatch,
+        reporter: Reporter,
+        every_s: float,
+        scanned: Callable[[], None],
+    ) -> None:
+        self._machine = machine
+        self._examiner = examiner
+        self._installs = installs
+        self._judge = judge
+        self._processes = processes
+        self._reporter = reporter
+        self._every_s = every_s
+        self._scanned = scanned
+        self._closed = False
+        self._due = threading.Event()
+        self._due.set()
+        self._last: Survey | None = None
+        self.status: ScanStatus | None = None
+        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="install-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._listener.start()
+
+    def soon(self) -> None:
+        """Scan as soon as the one underway is over."""
+        self._due.set()
+
+    def judge_again(self) -> None:
+        """Another policy: what is known is judged anew at once, without a look at the disk."""
+        if self._last is not None:
+            self._report(self._last)
+
+    def close(self) -> None:
+        self._closed = True
+        self._due.set()
+        self._installs.close()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._due.wait(self._every_s)
+            self._due.clear()
+            if self._closed:
+                return
+            try:
+                self._scan()
+            except _Closing:
+                return
+            except Exception:  # the next scan may go better; the daemon stays
+                logger.exception("scan failed")
+                self._reporter.conditions.wrong(
+                    "scan", "failed", "A scan failed; the log says why.", self._reporter.now()
+                )
+
+    def _scan(self) -> None:
+        started = time.monotonic()
+        at = self._reporter.now()
+        seen = survey(self._machine, self._judge(), self._examiner, self._progress)
+        self._last = seen
+        outcomes = self._report(seen)
+        counts: dict[str, int] = {}
+        for outcome in outcomes:
+            counts[outcome.verdict.ruling] = counts.get(outcome.verdict.ruling, 0) + 1
+        self.status = ScanStatus(
+            at=at,
+            took_s=round(time.monotonic() - started, 2),
+            complete=seen.complete,
+            unseen=len(seen.unseen),
+            findings=counts,
+        )
+        self._installs.watch(install_roots(self._machine, self._judge().catalog.wanted))
+        self._reporter.conditions.well("scan", "done")
+        self._scanned()
+        logger.info(
+            "scanned took_s=%s findings=%d unseen=%d", self.status.took_s, len(outcomes), len(seen.unseen)
+        )
+
+    def _report(self, seen: Survey) -> list[Outcome]:
+        outcomes = list(self._outcomes(seen.findings))
+        self._reporter.survey(outcomes, seen.unseen)
+        self._processes.sweep()
+        return outcomes
+
+    def _outcomes(self, findings: Iterable[Finding]) -> Iterable[Outcome]:
+        judge, now = self._judge(), self._reporter.now()
+        for finding in findings:
+            verdict = judge.verdict(finding, now)
+            if finding.state is State.INSTALLED:
+                yield installed_outcome(verdict)
+            elif (outcome := self._processes.outcome(verdict)) is not None:
+                yield outcome
+
+    def _progress(self, _stage: str, _done: int) -> None:
+        if self._closed:
+            raise _Closing
+
+    def _listen(self) -> None:
+        first = 0.0
+        while not self._closed:
+            try:
+                hints = self._installs.wait(_QUIET_S if first else self._every_s)
+            except Exception:  # scans go on at their interval
+                logger.exception("install watch stumbled")
+                self._reporter.conditions.wrong(
+                    "install-events",
+                    "failed",
+                    "New installs are seen by the regular scan only.",
+                    self._reporter.now(),
+                )
+                return
+            now = time.monotonic()
+            if hints.lost:
+                self.soon()
+            if hints.changed and not first:
+                first = now
+            if first and (not hints.changed or now - first >= _LATEST_S):
+                first = 0.0
+                self.soon()
