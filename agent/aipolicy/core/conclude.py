@@ -78,11 +78,16 @@ def conclude(clues: Iterable[Clue], sight: Sight, catalog: Catalog) -> tuple[Fin
     for clue in dict.fromkeys(clues):
         by_tool.setdefault(clue.tool, []).append(clue)
     found = []
+    others: set[str] = set()
     for tool_id, its_clues in by_tool.items():
         confidence = weigh(its_clues, whole=sight.whole)
-        if confidence is not None:
-            found.append(_finding(catalog.by_id[tool_id], confidence, its_clues, sight, catalog))
-    return surest(found)
+        if confidence is None:
+            continue
+        tool = catalog.by_id[tool_id]
+        found.append(_finding(tool, confidence, its_clues, sight, catalog))
+        if confidence is Confidence.CERTAIN and any(clue.kind in OWN_PACKAGE for clue in its_clues):
+            others.update(tool.same_code)
+    return surest(finding for finding in found if finding.tool not in others)
 
 
 def surest(findings: Iterable[Finding]) -> tuple[Finding, ...]:

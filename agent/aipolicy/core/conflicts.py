@@ -12,6 +12,8 @@ _SHARED_KINDS = frozenset({Kind.SIGNER})
 
 def conflicts(tools: Iterable[Tool], texts: Mapping[str, str]) -> Iterator[Problem]:
     """Every claim that an earlier file made already. The earlier one is the first in the order given."""
+    tools = tuple(tools)
+    ids = {tool.id for tool in tools}
     words: dict[str, Tool] = {}
     claims: dict[tuple[Kind, str], Tool] = {}
     marks: list[tuple[str, Tool]] = []
@@ -20,6 +22,9 @@ def conflicts(tools: Iterable[Tool], texts: Mapping[str, str]) -> Iterator[Probl
             first = words.setdefault(word, tool)
             if first is not tool:
                 yield _problem(tool, texts, 1, 1, "T040", f"'{word}' is a word for {_where(first)} already")
+        for other in tool.same_code:
+            if other not in ids or other == tool.id:
+                yield _problem(tool, texts, 1, 1, "T043", f"same-code names '{other}', which is no other tool")
         for rule in tool.evidence:
             yield from _claimed(tool, rule, claims, marks, texts)
 

@@ -29,10 +29,11 @@ def correlate(
     Of several processes of one owner and one program the finding has the lowest process id.
     """
     hosted = _hosted_packages(observations, catalog)
-    found = [_backed_title(finding, hosted) for finding in findings]
-    installed = [f for f in found if f.state is State.INSTALLED]
-    running = [f for f in found if f.state is State.RUNNING]
-    merged = [*_installs(_backed_programs(installed)), *_by_key(running)]
+    found = _backed_programs(_backed_title(finding, hosted) for finding in findings)
+    merged = [
+        *_installs(f for f in found if f.state is State.INSTALLED),
+        *_by_key(f for f in found if f.state is State.RUNNING),
+    ]
     return tuple(sorted(merged, key=lambda f: (f.tool, f.state, f.owner.uid, f.path)))
 
 
@@ -70,18 +71,14 @@ def _backed_title(finding: Finding, hosted: Hosted) -> Finding:
 
 def _backed_programs(findings: Iterable[Finding]) -> list[Finding]:
     """A system package and a program where that package puts it belong together; neither alone is proof."""
-    findings = list(findings)
-    for package in [f for f in findings if _kinds(f) & _SYSTEM_PACKAGE and not _is_program(f)]:
-        programs = [
-            f
-            for f in findings
-            if f.tool == package.tool and f.owner.uid == package.owner.uid and _is_program(f)
-        ]
-        if programs:
-            findings.remove(package)
+    found = list(findings)
+    for package in [f for f in found if _kinds(f) & _SYSTEM_PACKAGE and not _is_program(f)]:
+        programs = [f for f in found if f.tool == package.tool and _is_program(f)]
+        if any(program.state is State.INSTALLED for program in programs):
+            found.remove(package)  # it is the same install
         for program in programs:
-            findings[findings.index(program)] = _merged(program, package)
-    return findings
+            found[found.index(program)] = _merged(program, package)
+    return found
 
 
 def _is_program(finding: Finding) -> bool:

@@ -115,6 +115,7 @@ class Tool(Record, frozen=True, kw_only=True):
 
     aliases: other words a policy may use. stop: how it is stopped. evidence: what gives it away.
     versions: where its files say their version. examples, not_: what must and what must not be recognised.
+    same_code: tools whose content marks are in this one's files, too; its own package tells it from them.
     sources: where each kind of evidence is known from. file: the file that says all this.
     """
 
@@ -124,6 +125,7 @@ class Tool(Record, frozen=True, kw_only=True):
     category: str
     aliases: tuple[str, ...] = ()
     stop: Stop = Stop.TERMINATE
+    same_code: tuple[str, ...] = ()
     evidence: tuple[Rule, ...]
     versions: tuple[VersionMark, ...] = ()
     examples: tuple[Example, ...] = ()

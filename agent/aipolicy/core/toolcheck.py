@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from aipolicy.core.conclude import ORDER
 from aipolicy.core.correlate import correlate
 from aipolicy.core.identify import identify
-from aipolicy.core.model import Confidence, Record
+from aipolicy.core.model import Confidence, Process, Record, State
 from aipolicy.core.tool import Example, Kind, Tool
 from aipolicy.core.tools import Catalog, catalog_of
 
@@ -29,6 +29,9 @@ def answer(example: Example, tool_id: str, catalog: Catalog) -> Answer:
     """How surely the catalog sees the tool in the example, and which version it reads."""
     alone = [finding for seen in example.saw for finding in identify(seen, catalog)]
     found = [f for f in correlate(example.saw, alone, catalog) if f.tool == tool_id]
+    running_first = any(isinstance(seen, Process) for seen in example.saw)
+    if running_first:  # the rest of what was seen is there to back the process
+        found = [f for f in found if f.state is State.RUNNING]
     found.sort(key=lambda finding: ORDER.index(finding.confidence))
     return (found[0].confidence, found[0].version) if found else (None, None)
 

@@ -17,7 +17,7 @@ from aipolicy.core.yamlfile import Mapping as YamlMapping
 from aipolicy.core.yamlfile import Node, Scalar, YamlErrors, read
 
 NEEDED: Final = ("id", "name", "vendor", "category", "evidence", "sources", "examples", "not")
-KEYS: Final = (*NEEDED, "aliases", "stop", "versions")
+KEYS: Final = (*NEEDED, "aliases", "stop", "same-code", "versions")
 SHORTEST_MARK: Final = 12
 """A shorter literal turns up by chance in files of hundreds of megabytes."""
 MAX_BYTES: Final = 256_000
@@ -51,6 +51,7 @@ def _tool(root: Node, reader: Reader, filename: str) -> Tool | None:
         category=reader.one_of(top.get("category"), CATEGORIES, "category"),
         aliases=tuple(_identifier(node, reader) for node in reader.items(top.get("aliases"))),
         stop=Stop(reader.one_of(top.get("stop"), tuple(Stop), "way to stop") or Stop.TERMINATE),
+        same_code=tuple(_identifier(node, reader) for node in reader.items(top.get("same-code"))),
         evidence=evidence,
         versions=versions,
         sources=sources,
