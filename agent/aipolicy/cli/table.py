@@ -38,9 +38,11 @@ def print_report(report: ScanReport, homes: Iterable[str]) -> None:
         console.print(table)
     else:
         console.print("No AI tool found.")
-    console.print(Text(_summary(report)))
+    console.print(Text(_summary(report)), soft_wrap=True)
     for place in report.unseen:
-        console.print(Text(f"not looked into: {home_relative(place.place, homes)}: {place.reason}"))
+        console.print(
+            Text(f"not looked into: {home_relative(place.place, homes)}: {place.reason}"), soft_wrap=True
+        )
 
 
 def _state(verdict: ReportedVerdict) -> str:

@@ -11,7 +11,7 @@ from aipolicy.core.wire import finding_key, home_relative
 from aipolicy.daemon.health import Conditions
 from aipolicy.platforms.machine import Machine
 from aipolicy.state.changes import full_look, one_less, one_more
-from aipolicy.state.records import Look, Sighting, process_place, sighting, unseen_place
+from aipolicy.state.records import Changes, Ledger, Look, Sighting, process_place, sighting, unseen_place
 from aipolicy.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -33,12 +33,28 @@ class Reporter:
         self._changed = changed
         self.conditions = Conditions(self.health)
 
-    def survey(self, outcomes: Iterable[Outcome], unseen: Iterable[Unseen]) -> None:
-        """Everything that one full scan saw; what it no longer saw is gone."""
+    def survey(
+        self, outcomes: Iterable[Outcome], pending: Iterable[Outcome], unseen: Iterable[Unseen]
+    ) -> None:
+        """Everything that one full scan saw; what it no longer saw is gone.
+
+        pending: running tools about to be ended. They stay as they were told, if they were: what becomes of
+        them is told when it is known.
+        """
         homes = self._homes()
         sightings = [sighting(outcome, homes) for outcome in outcomes]
+        waiting = [sighting(outcome, homes) for outcome in pending]
         look = Look(unseen=tuple(unseen_place(place, homes) for place in unseen))
-        changes, durable = self._store.change(lambda ledger: full_look(ledger, sightings, look))
+
+        def diff(ledger: Ledger) -> Changes:
+            known = [
+                Sighting(outcome=ledger.known[key].outcome, place=one.place)
+                for one in waiting
+                if (key := finding_key(one.outcome.verdict.finding)) in ledger.known
+            ]
+            return full_look(ledger, [*sightings, *known], look)
+
+        changes, durable = self._store.change(diff)
         self._noted(durable, bool(changes.tell))
 
     def running(self, outcome: Outcome) -> None:

@@ -3,9 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from aipolicy.core.model import Finding, Outcome, State
+from aipolicy.core.model import Done, Outcome, State
 from aipolicy.core.status import ScanStatus
 from aipolicy.daemon.enforcer import installed_outcome
 from aipolicy.daemon.judge import Judge
@@ -119,19 +119,20 @@ class Scanner:
         )
 
     def _report(self, seen: Survey) -> list[Outcome]:
-        outcomes = list(self._outcomes(seen.findings))
-        self._reporter.survey(outcomes, seen.unseen)
-        self._processes.sweep()
-        return outcomes
-
-    def _outcomes(self, findings: Iterable[Finding]) -> Iterable[Outcome]:
         judge, now = self._judge(), self._reporter.now()
-        for finding in findings:
+        outcomes: list[Outcome] = []
+        pending: list[Outcome] = []
+        for finding in seen.findings:
             verdict = judge.verdict(finding, now)
             if finding.state is State.INSTALLED:
-                yield installed_outcome(verdict)
+                outcomes.append(installed_outcome(verdict))
             elif (outcome := self._processes.outcome(verdict)) is not None:
-                yield outcome
+                outcomes.append(outcome)
+            else:
+                pending.append(Outcome(verdict=verdict, done=Done.REPORTED))
+        self._reporter.survey(outcomes, pending, seen.unseen)
+        self._processes.sweep()
+        return [*outcomes, *pending]
 
     def _progress(self, _stage: str, _done: int) -> None:
         if self._closed:

@@ -1,0 +1,5 @@
+"""`python -m aipolicy` is the command `aipolicy`."""
+
+from aipolicy.cli import main
+
+main(prog_name="aipolicy")
