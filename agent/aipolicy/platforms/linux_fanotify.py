@@ -56,7 +56,7 @@ def parse_records(buffer: bytes) -> Iterator[Change]:
         if length < _METADATA:
             return
         mask = int.from_bytes(buffer[at + 8 : at + 16], "little")
-        folder, name = _folder_and_name(buffer, at + _METADATA, at + length)
+        folder, name = _folder_and_name(buffer, at + _METADATA, min(at + length, len(buffer)))
         yield Change(mask, folder, name)
         at += length
 

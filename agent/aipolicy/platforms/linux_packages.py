@@ -35,6 +35,8 @@ class Packages:
 
     def owner(self, path: str) -> str | Unseen | None:
         """Name of the package; None: no package's file; Unseen: nobody could be asked."""
+        if not path.startswith("/") or "\n" in path:  # the lists hold one path a line
+            return None
         changed = _mtime(self._info)
         if changed != self._seen_at:
             self._answers, self._seen_at = {}, changed
