@@ -1,6 +1,8 @@
 """What several verbs need before they can start: the machine, the catalog, the policy, the time."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +10,10 @@ from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core import yamlfile
 from aipolicy.core.tools import Catalog
+from aipolicy.platforms.machine import Machine
 from aipolicy.settings import SYSTEM_POLICY
+from aipolicy.state.evidence import EvidenceCache
+from aipolicy.state.folder import StateError, prepare_folder
 from aipolicy.tools import load as load_tools
 
 NO_POLICY = b"name: none\nbanned: []\n"
@@ -42,6 +47,23 @@ def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:
         return policies.parse(text, path, tools.known), path
     except policies.PolicyErrors as errors:
         raise Failure("\n".join(yamlfile.annotate(problem) for problem in errors.problems)) from errors
+
+
+@contextmanager
+def evidence_cache(machine: Machine) -> Iterator[EvidenceCache | None]:
+    """What earlier scans read, so that unchanged files are not read again; None where it cannot be kept."""
+    home = environ().get("XDG_CACHE_HOME") or os.path.join(environ().get("HOME", "/"), ".cache")
+    folder = Path("/var/cache/aipolicy") if machine.is_admin() else Path(home, "aipolicy")
+    try:
+        prepare_folder(str(folder))
+    except (OSError, StateError):
+        yield None
+        return
+    cache = EvidenceCache(folder / "evidence.db")
+    try:
+        yield cache
+    finally:
+        cache.close()
 
 
 def environ() -> dict[str, str]:

@@ -35,8 +35,8 @@ def scan(policy_file: str | None, tools_dir: str | None, form: str, everything: 
         policy=policy,
         surroundings=Surroundings(device=host.hostname, hostname=host.hostname, os=machine.os),
     )
-    with shown_progress() as progress:
-        seen = survey(machine, judge, examiner_for(catalog), progress)
+    with inputs.evidence_cache(machine) as cache, shown_progress() as progress:
+        seen = survey(machine, judge, examiner_for(catalog, cache), progress)
     moment = inputs.now()
     report = scan_report(
         scanned_at=moment,

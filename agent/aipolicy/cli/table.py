@@ -1,7 +1,10 @@
 """The report as a table for people."""
 
+import io
 import sys
 from collections.abc import Iterable
+
+import click
 
 from aipolicy.core.scan_report import ReportedVerdict, ScanReport
 from aipolicy.core.wire import home_relative
@@ -17,7 +20,13 @@ def print_report(report: ScanReport, homes: Iterable[str]) -> None:
     from rich.text import Text
 
     homes = tuple(homes)
-    console = Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    terminal = sys.stdout.isatty()
+    text = io.StringIO()
+    console = Console(
+        highlight=False,
+        file=sys.stdout if terminal else text,
+        width=None if terminal else _PIPE_WIDTH,
+    )
     if report.verdicts:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("TOOL", "VERSION", "STATE", "OWNER"):
@@ -43,6 +52,8 @@ def print_report(report: ScanReport, homes: Iterable[str]) -> None:
         console.print(
             Text(f"not looked into: {home_relative(place.place, homes)}: {place.reason}"), soft_wrap=True
         )
+    for line in text.getvalue().splitlines():  # in a pipe: without the blanks that fill up a column
+        click.echo(line.rstrip())
 
 
 def _state(verdict: ReportedVerdict) -> str:

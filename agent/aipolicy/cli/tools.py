@@ -1,0 +1,205 @@
+"""`aipolicy tools`: which AI tools are known, what gives one away, and whether a tool file is right."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import msgspec
+
+from aipolicy.cli import inputs
+from aipolicy.cli.errors import Failure
+from aipolicy.cli.tools_page import tools_page
+from aipolicy.core.model import Record
+from aipolicy.core.problem import Problem, Problems, annotate
+from aipolicy.core.suggest import did_you_mean
+from aipolicy.core.tool import Tool
+from aipolicy.core.toolcheck import faults
+from aipolicy.core.tools import Catalog, catalog_from
+from aipolicy.core.wire import printable
+from aipolicy.core.yamlfile import YamlErrors
+from aipolicy.tools import own_texts, shared_strings, texts
+
+__all__ = ["tools", "tools_page"]
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+_TOOLS_DIR = click.option("--tools", "tools_dir", metavar="DIR", help="A folder with your own tool files.")
+
+
+class ListedTool(Record, frozen=True, kw_only=True):
+    """One tool as a policy names it. stop: terminate, or deny-new where one may hold unsaved work."""
+
+    id: str
+    name: str
+    vendor: str
+    category: str
+    aliases: tuple[str, ...]
+    stop: str
+
+
+class ToolList(Record, frozen=True, kw_only=True):
+    """What `tools list --format json` prints. catalog: the catalog's version."""
+
+    schema: str = "aipolicy.tools/1"
+    catalog: str
+    tools: tuple[ListedTool, ...]
+
+
+class ShownTool(Record, frozen=True, kw_only=True):
+    """What `tools show --format json` prints.
+
+    evidence: by kind, what gives the tool away. sources: by kind, where that is known from.
+    file: which says so.
+    """
+
+    schema: str = "aipolicy.tool/1"
+    catalog: str
+    tool: ListedTool
+    evidence: Mapping[str, tuple[str, ...]]
+    sources: Mapping[str, str]
+    file: str
+
+
+class CheckedTools(Record, frozen=True, kw_only=True):
+    """What `tools check --format json` prints. ok: whether every file is right. checked: how many."""
+
+    schema: str = "aipolicy.tools-check/1"
+    ok: bool
+    checked: int
+    problems: tuple[Problem, ...]
+
+
+@click.group()
+def tools() -> None:
+    """List, show and check the catalog of AI tools."""
+
+
+@tools.command(name="list")
+@_TOOLS_DIR
+@_FORMAT
+def list_(tools_dir: str | None, form: str) -> None:
+    """Show every tool that a policy can name."""
+    catalog = inputs.catalog(tools_dir)
+    listed = ToolList(catalog=catalog.version, tools=tuple(_listed(tool) for tool in catalog.tools))
+    if form == "json":
+        _print_json(listed)
+        return
+    width = max(len(tool.id) for tool in listed.tools)
+    for tool in listed.tools:
+        words = f" (also: {', '.join(tool.aliases)})" if tool.aliases else ""
+        click.echo(f"{tool.id:<{width}}  {tool.category:<11}  {tool.vendor}: {tool.name}{words}")
+    click.echo(f"\n{len(listed.tools)} tools, catalog {listed.catalog}")
+
+
+@tools.command()
+@click.argument("tool_id", metavar="ID")
+@_TOOLS_DIR
+@_FORMAT
+def show(tool_id: str, tools_dir: str | None, form: str) -> None:
+    """Show what gives a tool away, and where that is known from."""
+    catalog = inputs.catalog(tools_dir)
+    tool = catalog.by_id.get(catalog.known.aliases.get(tool_id, tool_id))
+    if tool is None:
+        hint = did_you_mean(tool_id, (*catalog.known.ids, *catalog.known.aliases))
+        raise Failure(f"unknown tool {printable(tool_id)!r}{hint} (`aipolicy tools list` shows all)")
+    shown = _shown(tool, catalog)
+    if form == "json":
+        _print_json(shown)
+        return
+    click.echo(f"{tool.name} ({tool.id}), {tool.category} of {tool.vendor}, catalog {catalog.version}")
+    if tool.aliases:
+        click.echo(f"also called: {', '.join(tool.aliases)}")
+    for kind, values in shown.evidence.items():
+        click.echo(f"\n{kind}: {shown.sources.get(kind, '')}")
+        for value in values:
+            click.echo(f"  {value}")
+
+
+@tools.command()
+@click.argument("files", nargs=-1, metavar="[FILES]...")
+@_TOOLS_DIR
+@_FORMAT
+def check(files: tuple[str, ...], tools_dir: str | None, form: str) -> None:
+    """Check tool files, held against the catalog; where none is named, the catalog itself.
+
+    Every error of every file is shown: in the file's form, in what two tools claim, and in each example
+    that does not come out as it says.
+
+    Exit code: 0 all are right, 2 an error was found.
+    """
+    problems, checked = _checked(files, tools_dir)
+    report = CheckedTools(ok=not problems, checked=checked, problems=problems)
+    if form == "json":
+        _print_json(report)
+    else:
+        for problem in problems:
+            click.echo(annotate(problem), err=True)
+        count = "1 error" if len(problems) == 1 else f"{len(problems):,} errors"
+        what = "1 tool file" if checked == 1 else f"{checked} tool files"
+        click.echo(f"{what}: {'right' if report.ok else count}", err=not report.ok)
+    sys.exit(0 if report.ok else 2)
+
+
+def _checked(files: tuple[str, ...], tools_dir: str | None) -> tuple[tuple[Problem, ...], int]:
+    """All problems of the files that were asked about, and how many files that were."""
+    try:
+        named = {file: _read(file) for file in files}
+        named |= own_texts(tools_dir) if tools_dir else {}
+        # A file of the catalog that is being edited stands for itself, not against itself.
+        bases = {Path(file).name for file in named}
+        everything = {name: text for name, text in texts().items() if name not in bases} | named
+        asked = named or everything
+        catalog = catalog_from(everything)
+    except YamlErrors as errors:
+        return errors.problems, len(files)
+    found: list[Problem] = []
+    for tool in catalog.tools:
+        if tool.file in asked:
+            found += _faults(tool, catalog, asked[tool.file])
+    return tuple(found), len(asked)
+
+
+def _faults(tool: Tool, catalog: Catalog, text: str) -> tuple[Problem, ...]:
+    problems = Problems(tool.file, text)
+    for fault in faults(tool, catalog, shared_strings()):
+        problems.add_at(fault.line, 1, fault.code, fault.message)
+    return problems.all()
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text("utf-8")
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"{file}: it is not UTF-8") from error
+
+
+def _listed(tool: Tool) -> ListedTool:
+    return ListedTool(
+        id=tool.id,
+        name=tool.name,
+        vendor=tool.vendor,
+        category=tool.category,
+        aliases=tool.aliases,
+        stop=tool.stop,
+    )
+
+
+def _shown(tool: Tool, catalog: Catalog) -> ShownTool:
+    evidence: dict[str, tuple[str, ...]] = {}
+    for rule in tool.evidence:
+        evidence[rule.kind] = (*evidence.get(rule.kind, ()), rule.value)
+    return ShownTool(
+        catalog=catalog.version,
+        tool=_listed(tool),
+        evidence=evidence,
+        sources=tool.sources,
+        file=tool.file,
+    )
+
+
+def _print_json(report: Record) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
