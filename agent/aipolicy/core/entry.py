@@ -31,6 +31,8 @@ def read_entries(node: yamlfile.Node | None, where: str, reading: Reading) -> tu
         return ()
     entries: dict[Selector, Entry] = {}
     for item in node.items:
+        if reading.problems.full:
+            break
         entry = _entry(item, where, reading)
         if entry is None:
             continue

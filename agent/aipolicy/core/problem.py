@@ -10,7 +10,7 @@ from aipolicy.core.unsafe import escaped, visible
 from aipolicy.core.wire import printable
 
 MAX_PROBLEMS: Final = 1_000
-"""More are counted, not kept: a wrong file of 100,000 entries must still be answered at once."""
+"""Then reading stops: a wrong file of 100,000 entries must still be answered at once."""
 
 
 class Code(StrEnum):
@@ -93,14 +93,13 @@ class Problems:
         self._text = text
         self._lines: list[str] = []
         self._kept: list[Problem] = []
-        self._dropped = 0
 
     def __len__(self) -> int:
-        return len(self._kept) + self._dropped
+        return len(self._kept)
 
     @property
     def full(self) -> bool:
-        """Whether a further problem would only be counted, so that working out a suggestion is wasted."""
+        """Whether to stop reading: further problems are not kept."""
         return len(self._kept) >= MAX_PROBLEMS
 
     def add(self, at: Placed, code: str, message: str, suggestion: str = "") -> None:
@@ -110,7 +109,6 @@ class Problems:
     def add_at(self, line: int, column: int, code: str, message: str, suggestion: str = "") -> None:
         """Notes a problem at a place."""
         if self.full:
-            self._dropped += 1
             return
         if not self._lines:  # a right file needs no lines
             self._lines = self._text.split("\n")
@@ -130,13 +128,13 @@ class Problems:
     def all(self) -> tuple[Problem, ...]:
         """Every problem, in the order of the file."""
         found = sorted(self._kept, key=lambda p: (p.line, p.column))
-        if self._dropped:
+        if self.full:
             last = Problem(
                 file=self.file,
                 line=found[-1].line,
                 column=found[-1].column,
                 code=Code.TOO_MANY,
-                message=f"{self._dropped:,} more errors are not shown",
+                message=f"after {MAX_PROBLEMS:,} errors the rest of the file was not checked",
                 suggestion="mend the ones above first",
             )
             found.append(last)

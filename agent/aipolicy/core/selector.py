@@ -87,8 +87,7 @@ def _unknown(
     code: Code, what: str, word: str, options: frozenset[str], at: Placed, problems: Problems
 ) -> None:
     suggestion = "known are: " + ", ".join(sorted(options)) if len(options) <= 12 else ""
-    hint = "" if problems.full else did_you_mean(word, options)
-    problems.add(at, code, f"unknown {what} {shown(word)}{hint}", suggestion)
+    problems.add(at, code, f"unknown {what} {shown(word)}{did_you_mean(word, options)}", suggestion)
 
 
 def _unknown_kind(kind: str, value: str, at: Placed, problems: Problems) -> None:
@@ -100,7 +99,7 @@ def _unknown_kind(kind: str, value: str, at: Placed, problems: Problems) -> None
 
 
 def _unknown_tool(text: str, at: Placed, known: KnownTools, problems: Problems) -> None:
-    hint = "" if problems.full else _tool_hint(text, known)
+    hint = _tool_hint(text, known)
     suggestion = ""
     if not hint:
         suggestion = "`aipolicy tools list` shows the ids of all tools"

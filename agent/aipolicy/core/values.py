@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aipolicy.core import yamlfile
-from aipolicy.core.message import check_message, check_text
+from aipolicy.core.message import MAX_TEXT, check_message, check_text
 from aipolicy.core.model import Action
 from aipolicy.core.problem import Code, Problems, shown
 from aipolicy.core.selector import Kind, KnownTools
@@ -41,6 +41,8 @@ class Reading:
         """The values of the allowed keys; every other key is a problem."""
         values: dict[str, yamlfile.Node] = {}
         for key, value in mapping.items:
+            if self.problems.full:
+                break
             if key.text in allowed:
                 values[key.text] = value
             elif key.text in LATER_KEYS:
@@ -62,7 +64,7 @@ class Reading:
             suggestion = f"write `tool: {key.text}`"
         else:
             suggestion = "known keys are: " + ", ".join(allowed)
-            hint = "" if self.problems.full else did_you_mean(key.text, (*allowed, *LATER_KEYS))
+            hint = did_you_mean(key.text, (*allowed, *LATER_KEYS))
         self.problems.add(key, Code.UNKNOWN_KEY, f"unknown key {shown(key.text)}{hint}", suggestion)
 
     def scalar(self, node: yamlfile.Node | None, what: str) -> yamlfile.Scalar | None:
@@ -85,7 +87,7 @@ class Reading:
     def message(self, node: yamlfile.Node | None) -> str:
         """A text for people that may hold placeholders."""
         text = self.text(node, "message")
-        if text and node is not None:
+        if node is not None and len(text) <= MAX_TEXT:
             check_message(text, self.has_contact, node, self.problems)
         return text
 

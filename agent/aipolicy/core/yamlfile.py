@@ -232,19 +232,26 @@ class _Builder:
         if node is None:
             return
         if not isinstance(node, Scalar):
-            self._problems.add(node, Code.KEY, "a list or a mapping cannot be a key", "write a text there")
+            self._say(
+                node.line, node.column, Code.KEY, "a list or a mapping cannot be a key", "write a text there"
+            )
         elif node.missing:
-            self._problems.add(node, Code.KEY, "a key is missing before the ':'")
+            self._say(node.line, node.column, Code.KEY, "a key is missing before the ':'", "")
         elif node.plain and node.text == "<<":
-            self._problems.add(node, Code.ANCHOR, "merge keys (<<) are not used here", "write the keys out")
+            message = "merge keys (<<) are not used here"
+            self._say(node.line, node.column, Code.ANCHOR, message, "write the keys out")
         elif node.text in parent.keys:
             message = f"the key {shown(node.text)} stands twice, first in line {parent.keys[node.text]}"
-            self._problems.add(node, Code.DUPLICATE_KEY, message, "keep one of them")
+            self._say(node.line, node.column, Code.DUPLICATE_KEY, message, "keep one of them")
         else:
             parent.keys[node.text] = node.line
             parent.key = node
             parent.refused = False
 
-    def _note(self, event: Any, code: Code, message: str, suggestion: str = "") -> None:
-        mark = event.start_mark
-        self._problems.add_at(mark.line + 1, mark.column + 1, code, message, suggestion)
+    def _note(self, event: Any, code: Code, message: str, suggestion: str) -> None:
+        self._say(event.start_mark.line + 1, event.start_mark.column + 1, code, message, suggestion)
+
+    def _say(self, line: int, column: int, code: Code, message: str, suggestion: str) -> None:
+        self._problems.add_at(line, column, code, message, suggestion)
+        if self._problems.full:
+            raise _Stop

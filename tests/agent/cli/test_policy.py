@@ -1,5 +1,6 @@
 """`aipolicy policy check`, as a person and a program see it."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -98,11 +99,10 @@ def test_an_endless_file_is_not_read_to_its_end() -> None:
 
 
 def test_no_file_named_means_policy_yaml(right: Path, tmp_path: Path) -> None:
-    runner = CliRunner()
-    with runner.isolated_filesystem(tmp_path):
-        assert runner.invoke(policy, ["check"]).exit_code == 2
+    with contextlib.chdir(tmp_path):
+        assert check().exit_code == 2
         Path("policy.yaml").write_text(right.read_text())
-        assert runner.invoke(policy, ["check"]).exit_code == 0
+        assert check().exit_code == 0
 
 
 def test_a_hostile_file_cannot_drive_the_terminal(tmp_path: Path) -> None:
