@@ -113,6 +113,7 @@ class FakeMachine:
     path: list[str] = field(default_factory=lambda: ["usr/local/bin", "usr/bin"])
 
     def __post_init__(self) -> None:
+        self.holds: list[FakeHold] = []
         self._pids = itertools.count(200)
         self._ticks = itertools.count(5000)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -285,7 +286,10 @@ class FakeMachine:
 
     def hold(self, pid: int) -> FakeHold | Unseen | None:
         running = self.running.get(pid)
-        return FakeHold(self, pid, running.process.started) if running else None
+        if running is None:
+            return None
+        self.holds.append(FakeHold(self, pid, running.process.started))
+        return self.holds[-1]
 
     def _made(self, place: str) -> str:
         (self.folder / place).mkdir(parents=True, exist_ok=True)

@@ -19,14 +19,19 @@ _MAX_TEXT: Final = 2000
 class Desktop:
     """Hands notices over; its children are looked after by `poll`."""
 
-    def __init__(self, start: Callable[[list[str], int], subprocess.Popen[bytes]] | None = None) -> None:
-        """start: starts a command as a user; by default as a child without input and output."""
+    def __init__(
+        self,
+        start: Callable[[list[str], int], subprocess.Popen[bytes]] | None = None,
+        buses: str = "/run/user",
+    ) -> None:
+        """start: starts a command as a user. buses: the folder of the users' session buses."""
         self._start = start or _as_user
+        self._buses = buses
         self._waiting: list[tuple[subprocess.Popen[bytes], float]] = []
 
     def tell(self, uid: int, title: str, text: str, now: float) -> bool:
         """Whether it was handed over; whether there is a desktop behind the bus nobody can know."""
-        bus = f"/run/user/{uid}/bus"
+        bus = f"{self._buses}/{uid}/bus"
         if not _is_own_socket(bus, uid):
             return False
         body = [printable(line) for line in text.splitlines()]
@@ -36,6 +41,10 @@ class Desktop:
         except (OSError, KeyError, subprocess.SubprocessError):  # no busctl, no account, no right to be it
             return False
         return True
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def poll(self, now: float) -> None:
         """Reaps those that are done and ends those that hang."""

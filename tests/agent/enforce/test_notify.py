@@ -1,0 +1,139 @@
+"""Given a tool that was stopped, then its user is told in words, once, and nobody waits for a terminal."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import (
+    Action,
+    Confidence,
+    Done,
+    Evidence,
+    Finding,
+    Owner,
+    Ruling,
+    State,
+    Verdict,
+)
+from aipolicy.enforce.notify import QUIET_S, RateLimit, notice_text, tell
+from aipolicy.platforms.linux_calls import device_at
+from aipolicy.platforms.machine import Terminal
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo terminals")
+
+
+def verdict(message: str = "Claude Code is not allowed here. Use qoder instead.", why: str = "") -> Verdict:
+    finding = Finding(
+        tool="claude-code",
+        name="Claude Code",
+        vendor="anthropic",
+        category="cli",
+        version="2.1.3",
+        state=State.RUNNING,
+        confidence=Confidence.CERTAIN,
+        because=(Evidence(kind="npm", value="@anthropic-ai/claude-code"),),
+        owner=Owner(uid=1000, name="alice"),
+        path="/home/alice/bin/claude",
+        form="process",
+    )
+    return Verdict(
+        finding=finding,
+        ruling=Ruling.BANNED,
+        action=Action.BLOCK,
+        reason="policy.yaml:3",
+        why=why,
+        message=message,
+        policy="p",
+        catalog="c",
+    )
+
+
+def test_what_why_what_instead_and_whom_to_ask() -> None:
+    text = notice_text(verdict(message="", why="no contract"), "it@corp.test", instead=("Qoder", "Cline"))
+    assert text.splitlines() == [
+        "aipolicy: Claude Code 2.1.3 was ended by your organisation's AI policy (rule policy.yaml:3)",
+        "Reason: no contract",
+        "Use instead: Qoder, Cline",
+        "Questions: it@corp.test",
+    ]
+
+
+def test_what_the_policy_says_itself_is_not_said_twice() -> None:
+    said = "No contract. Use Qoder. Ask it@corp.test."
+    text = notice_text(verdict(said, why="No contract"), "it@corp.test", instead=("Qoder",))
+    assert text.splitlines()[1:] == [said]
+
+
+@pytest.mark.parametrize(("done", "words"), [(Done.DENIED, "was not started"), (Done.WARNED, "is against")])
+def test_what_was_done_is_named(done: Done, words: str) -> None:
+    assert words in notice_text(verdict(), done=done)
+
+
+def test_nothing_in_a_policy_commands_the_terminal() -> None:
+    text = notice_text(verdict("\x1b[2J\x07red\u202eder", why="\x9b1m"), "\x1b]0;x\x07")
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_once_per_tool_and_person_in_ten_minutes() -> None:
+    limit = RateLimit()
+    assert limit.may_tell("a", 1, 100.0)
+    assert not limit.may_tell("a", 1, 100.0 + QUIET_S - 1)
+    assert limit.may_tell("a", 2, 101.0)
+    assert limit.may_tell("b", 1, 101.0)
+    assert limit.may_tell("a", 1, 100.0 + QUIET_S)
+
+
+def test_remembering_is_bounded() -> None:
+    limit = RateLimit()
+    assert all(limit.may_tell(f"tool{number}", 1, number / 1e6) for number in range(10_500))
+    assert not limit.may_tell("tool0", 1, 2.0)
+    assert limit.may_tell("new", 1, QUIET_S + 2.0)
+
+
+@pytest.fixture
+def pty() -> Iterator[tuple[int, Terminal]]:
+    master, slave = os.openpty()
+    path = os.ttyname(slave)
+    device = device_at(path)
+    assert device is not None
+    yield master, Terminal(path=path, device=device.number, uid=device.uid)
+    os.close(slave)
+    os.close(master)
+
+
+def test_it_appears_on_the_terminal(pty: tuple[int, Terminal]) -> None:
+    master, terminal = pty
+    assert tell(terminal, "one\ntwo\x1b[2J")
+    assert os.read(master, 1000).replace(b"\r\r\n", b"\r\n") == b"\r\none\r\ntwo\\x1b[2J\r\n"
+
+
+def test_a_terminal_that_nobody_reads_is_not_waited_for(pty: tuple[int, Terminal]) -> None:
+    _master, terminal = pty
+    answers = [tell(terminal, "x" * 1000) for _ in range(200)]
+    assert answers[0]
+    assert not answers[-1]
+
+
+def test_somebody_elses_terminal_is_left_alone(pty: tuple[int, Terminal]) -> None:
+    master, terminal = pty
+    os.set_blocking(master, False)
+    for wrong in (
+        Terminal(path=terminal.path, device=terminal.device + 1, uid=terminal.uid),
+        Terminal(path=terminal.path, device=terminal.device, uid=terminal.uid + 1),
+    ):
+        assert not tell(wrong, "x")
+    with pytest.raises(BlockingIOError):
+        os.read(master, 10)
+
+
+def test_what_is_no_terminal_is_not_written_to(tmp_path: Path, pty: tuple[int, Terminal]) -> None:
+    _master, terminal = pty
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(terminal.path)
+    for name in ("fifo", "file", "link", "missing"):
+        place = Terminal(path=str(tmp_path / name), device=terminal.device, uid=terminal.uid)
+        assert not tell(place, "x")
+    assert (tmp_path / "file").read_bytes() == b""
