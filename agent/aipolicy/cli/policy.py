@@ -104,7 +104,7 @@ def _show(checked: CheckedFile) -> None:
     if checked.policy is not None:
         right = checked.policy
         click.echo(
-            f"{printable(checked.file)}: right: {right.banned} banned, {right.approved} approved, "
+            f"{printable(checked.file)}: ok: {right.banned} banned, {right.approved} approved, "
             f"unlisted: {right.unlisted}; mode: {right.mode} ({_EFFECT[right.mode]})"
         )
         return

@@ -31,7 +31,7 @@ def wrong(tmp_path: Path) -> Path:
 def test_a_right_policy(right: Path) -> None:
     result = check(right)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{right}: right: 1 banned, 1 approved, unlisted: report; mode: block (blocks)\n"
+    assert result.stdout == f"{right}: ok: 1 banned, 1 approved, unlisted: report; mode: block (blocks)\n"
 
 
 def test_every_error_with_line_caret_and_suggestion(wrong: Path) -> None:
@@ -52,7 +52,7 @@ def test_every_error_with_line_caret_and_suggestion(wrong: Path) -> None:
 def test_one_wrong_file_among_right_ones(right: Path, wrong: Path) -> None:
     result = check(right, wrong, right)
     assert result.exit_code == 2
-    assert result.stdout.count("right: 1 banned") == 2
+    assert result.stdout.count("ok: 1 banned") == 2
     assert "2 errors" in result.stderr
 
 
