@@ -12,7 +12,7 @@ from aipolicy.examine.places import OutOfReach, is_within, resolve
 
 _LONGEST: Final = 256
 _MOST_NAMES: Final = 200
-_NAME: Final = re.compile(r"(@[^/\s@]+/)?[^/\s]+")
+_NAME: Final = re.compile(r"(@[^/\s@]+/)?[^@/\s][^/\s]*")
 _PLATFORM: Final = re.compile(r"^(.+?)-(linux|linuxmusl|darwin|win32|windows|freebsd|android)\b")
 _COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
 _A_PROGRAM: Final = 16 << 10

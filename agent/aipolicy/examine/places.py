@@ -51,7 +51,8 @@ def resolve(path: str, out_of_reach: OutOfReach) -> str:
 
 def is_within(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or lies below it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    folder = folder.rstrip("/")
+    return path == folder or path.startswith(f"{folder}/")
 
 
 def _ask(path: str, out_of_reach: OutOfReach) -> None:

@@ -16,7 +16,10 @@ from aipolicy.observe.shapes import matches_any
 NAME: Final = "dpkg"
 
 _STATUS: Final = "/var/lib/dpkg/status"
-_LARGEST: Final = 128 * MIB
+_LARGEST: Final = 64 * MIB
+_LONGEST: Final = 256 << 10  # of one package's paragraph
+_LONGEST_VALUE: Final = 256
+_FIELDS: Final = frozenset({b"Status", b"Version", b"Architecture"})
 _BINS: Final = ("/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/sbin/", "/opt/")
 
 
@@ -43,26 +46,31 @@ def observe(look: Look) -> Iterator[Package | Unseen]:
 
 
 def read(status: bytes, wanted: frozenset[str]) -> Iterator[Entry]:
-    """The wanted packages whose state is installed (dpkg(1), `Status: want ok installed`)."""
-    for paragraph in status.split(b"\n\n"):
-        fields = _fields(paragraph, wanted)
-        if fields.get("status", "").split()[-1:] == ["installed"]:
-            yield Entry(fields["package"], fields.get("version"), fields.get("architecture", ""))
+    """The wanted packages whose state is installed (dpkg(1), `Status: want ok installed`).
+
+    Each is looked for by its name: what else is installed is not even taken apart.
+    """
+    text = b"\n" + status
+    for name in sorted(wanted):
+        needle = b"\nPackage: " + name.encode("utf-8", "replace") + b"\n"
+        found = text.find(needle)
+        while found >= 0:
+            start = max(text.rfind(b"\n\n", max(0, found - _LONGEST), found + 1), found - _LONGEST, 0)
+            end = text.find(b"\n\n", found, found + _LONGEST)
+            fields = _fields(text[start : end if end >= 0 else found + _LONGEST])
+            if fields.get("status", "").split()[-1:] == ["installed"]:
+                yield Entry(name, fields.get("version"), fields.get("architecture", ""))
+            found = text.find(needle, found + len(needle))
 
 
-def _fields(paragraph: bytes, wanted: frozenset[str]) -> dict[str, str]:
-    """Of any other package not even its fields."""
+def _fields(paragraph: bytes) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in paragraph.splitlines():
         field, colon, value = line.partition(b":")
-        if not colon or line[:1] in (b" ", b"\t"):
-            continue
-        key = field.decode("ascii", "replace").lower()
-        if key in ("package", "status", "version", "architecture"):
-            fields.setdefault(key, printable(value.decode("utf-8", "replace").strip()))
-            if key == "package" and fields[key] not in wanted:
-                return {}
-    return fields if "package" in fields else {}
+        if colon and field in _FIELDS:
+            text = value.decode("utf-8", "replace").strip()
+            fields.setdefault(field.decode().lower(), printable(text[:_LONGEST_VALUE]))
+    return fields
 
 
 def _package(look: Look, entry: Entry) -> Iterator[Package | Unseen]:

@@ -1,0 +1,146 @@
+"""Whose code a file is; a name in a package.json convicts only what it really names."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import FileKind, PackageRef
+from aipolicy.examine.owner_package import OwnerPackages, read_script_head
+from installed import A_SCRIPT, RECORDINGS, aider, npm_package, put
+
+PYPI = frozenset({"aider-chat", "llm"})
+
+
+def owner(path: str | Path, kind: FileKind = FileKind.SCRIPT) -> PackageRef | None:
+    path = str(path)
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    return OwnerPackages(PYPI).of(path, kind, lambda: read_script_head(head))
+
+
+def name(path: str | Path, kind: FileKind = FileKind.SCRIPT) -> str | None:
+    found = owner(path, kind)
+    return found.name if found else None
+
+
+# --- node ------------------------------------------------------------------------------------------------
+
+
+def test_everything_in_a_package_folder_is_the_packages(tmp_path: Path) -> None:
+    folder = npm_package(tmp_path / "node_modules", "claude-code-1.0.100")
+    tool = put(folder / "vendor" / "ripgrep" / "rg", b"\x7fELF")
+    put(folder / "dist" / "package.json", b'{"type": "module"}')
+    inner = put(folder / "dist" / "chunk.mjs", A_SCRIPT)
+    assert name(folder / "cli.js") == name(inner) == name(tool, FileKind.ELF) == "@anthropic-ai/claude-code"
+    assert owner(inner) == PackageRef(
+        ecosystem="npm", name="@anthropic-ai/claude-code", version="1.0.100", path=str(folder)
+    )
+
+
+def test_the_innermost_package_counts_and_states_its_own_name(tmp_path: Path) -> None:
+    outer = npm_package(tmp_path / "node_modules", "codex-0.169.0")
+    inner = npm_package(outer / "node_modules", "codex-linux-x64-0.169.0", name="@openai/codex-linux-x64")
+    program = put(inner / "vendor" / "x86_64-unknown-linux-musl" / "bin" / "codex", b"\x7fELF")
+    found = owner(program, FileKind.ELF)
+    assert found is not None
+    assert (found.name, found.version) == ("@openai/codex", "0.169.0-linux-x64")
+    other = put(outer / "node_modules" / "left-pad" / "index.js", A_SCRIPT)
+    assert owner(other) is None
+
+
+def test_in_a_copy_of_the_sources_only_the_named_program_is_the_tool(tmp_path: Path) -> None:
+    manifest = {"name": "@google/gemini-cli", "version": "0.1", "bin": {"gemini": "bundle/gemini.js"}}
+    put(tmp_path / "package.json", json.dumps(manifest).encode())
+    program = put(tmp_path / "bundle" / "gemini.js", A_SCRIPT)
+    build = put(tmp_path / "scripts" / "build.js", A_SCRIPT)
+    put(tmp_path / "packages" / "core" / "package.json", b'{"name": "@google/gemini-cli-core"}')
+    test = put(tmp_path / "packages" / "core" / "test.mjs", A_SCRIPT)
+    assert name(program) == "@google/gemini-cli"
+    assert owner(build) is owner(test) is None
+
+
+def test_what_lies_below_a_home_with_a_package_json_is_not_that_package(tmp_path: Path) -> None:
+    put(tmp_path / "package.json", b'{"name": "@anthropic-ai/claude-code", "main": "index.js"}')
+    assert owner(put(tmp_path / "app" / "server.js", A_SCRIPT)) is None
+    assert owner(put(tmp_path / "run", b"#!/bin/sh\n")) is None
+    assert owner(put(tmp_path / "prog", b"\x7fELF"), FileKind.ELF) is None
+
+
+@pytest.mark.parametrize("content", [b"[" * 1_000_000, b"no json", b'{"name": 5}', b"[]"])
+def test_an_unreadable_package_json_names_nothing(content: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "node_modules" / "@anthropic-ai" / "claude-code"
+    put(folder / "package.json", content)
+    assert owner(put(folder / "cli.js", A_SCRIPT)) is None
+
+
+# --- Python ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", ["script-pip", "script-uv", "script-uvx"])
+def test_the_script_that_an_installer_wrote(style: str, tmp_path: Path) -> None:
+    recorded = (
+        (RECORDINGS / "pypi" / style)
+        .read_bytes()
+        .replace(b"from llm.cli import cli", b"from aider.main import main")
+    )
+    folder = aider(tmp_path / "venv")
+    script = put(tmp_path / "venv" / "bin" / "aider", recorded)
+    assert owner(script) == PackageRef(
+        ecosystem="pypi", name="aider-chat", version="0.86.2", path=str(folder)
+    )
+
+
+def test_a_copy_of_the_script_under_another_name(tmp_path: Path) -> None:
+    aider(tmp_path / "venv")
+    line = f"#!{tmp_path}/venv/bin/python\n".encode()
+    assert (
+        name(put(tmp_path / "bin" / "notes", line + b"from aider.main import main\nmain()\n")) == "aider-chat"
+    )
+
+
+def test_an_old_entry_script_quotes_its_distribution(tmp_path: Path) -> None:
+    aider(tmp_path / "venv")
+    text = (
+        b"#!/usr/bin/python3\n__requires__ = 'aider-chat==0.86.2'\nload_entry_point('aider-chat', 'aider')\n"
+    )
+    assert name(put(tmp_path / "venv" / "bin" / "aider", text)) == "aider-chat"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"#!/usr/bin/env python3\nprint('my own aider')\n",
+        b"#!/usr/bin/env python3\nfrom aider.coders import Coder\n",
+        b"#!/bin/sh\nexec aider\n",
+        b"#!/usr/bin/env python3\nx = 'aider-chat'\n",
+    ],
+)
+def test_somebodys_own_script_beside_it_is_not_the_tool(text: bytes, tmp_path: Path) -> None:
+    aider(tmp_path / "venv")
+    assert owner(put(tmp_path / "venv" / "bin" / "helper", text)) is None
+
+
+def test_a_module_that_python_runs(tmp_path: Path) -> None:
+    folder = aider(tmp_path)
+    assert name(folder.parent / "aider" / "__main__.py") == "aider-chat"
+    assert owner(put(folder.parent / "pip" / "__main__.py", b"x")) is None
+
+
+def test_other_distributions_are_not_even_looked_up(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    os.makedirs(site / "flask-3.dist-info")
+    os.mkfifo(site / "flask-3.dist-info" / "METADATA")
+    script = put(tmp_path / "bin" / "flask", b"#!/usr/bin/python3\nfrom flask.cli import main\n")
+    assert owner(script) is None
+
+
+def test_a_new_distribution_counts_at_once(tmp_path: Path) -> None:
+    packages = OwnerPackages(PYPI)
+    (tmp_path / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    script = put(tmp_path / "bin" / "aider", (RECORDINGS / "pypi" / "script-pip").read_bytes())
+    head = read_script_head(Path(script).read_bytes())
+    assert packages.of(script, FileKind.SCRIPT, lambda: head) is None
+    aider(tmp_path)
+    assert packages.of(script, FileKind.SCRIPT, lambda: head) is not None
