@@ -8,7 +8,7 @@ import msgspec
 from aipolicy.cli import inputs
 from aipolicy.core import policy as policies
 from aipolicy.core.model import Action, Record
-from aipolicy.core.problem import Code, Problem, annotate
+from aipolicy.core.problem import Code, Problem, annotate_all
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import MAX_BYTES
 
@@ -108,7 +108,6 @@ def _show(checked: CheckedFile) -> None:
             f"unlisted: {right.unlisted}; mode: {right.mode} ({_EFFECT[right.mode]})"
         )
         return
-    for problem in checked.problems:
-        click.echo(annotate(problem), err=True)
+    click.echo(annotate_all(checked.problems), err=True)
     count = "1 error" if len(checked.problems) == 1 else f"{len(checked.problems):,} errors"
     click.echo(f"{printable(checked.file)}: {count}; nothing of it holds", err=True)

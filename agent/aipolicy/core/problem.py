@@ -1,6 +1,7 @@
 """What is wrong in a file that a person wrote, where, and what to write instead. Others find it."""
 
 import unicodedata
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Protocol, Self
 
@@ -169,6 +170,11 @@ def annotate(problem: Problem) -> str:
     if problem.suggestion:
         lines.append(f"{_MARGIN}{problem.suggestion}")
     return "\n".join(lines)
+
+
+def annotate_all(problems: Iterable[Problem]) -> str:
+    """All of them, one below the other."""
+    return "\n".join(map(annotate, problems))
 
 
 def _blank(text: str) -> str:
