@@ -23,7 +23,7 @@ def devices_page(request: Request, pages: Pages) -> Response:
 def device_page(request: Request, pages: Pages) -> Response:
     device_id = request.path_params["device"]
     asked = Asked(values={}, problems={}, after=request.query_params.get("after"))
-    if not device_id.isprintable():  # PostgreSQL refuses NUL
+    if "\0" in device_id:  # PostgreSQL refuses it
         return not_found(request, pages, "device")
     with request.app.state.store.reading() as connection:
         detail = queries.device(connection, device_id, now=request.app.state.clock(), after=asked.after)

@@ -13,9 +13,9 @@ from aipolicy.core.model import Done, Record, Ruling
 from aipolicy_server.console.words import KINDS
 from aipolicy_server.store.rows import DeviceFilter, EventFilter
 
-EVENT_FIELDS: Final = ("tool", "device", "owner", "ruling", "done", "kind", "from", "to", "q")
+EVENT_FIELDS: Final = ("q", "tool", "ruling", "done", "kind", "owner", "device", "from", "to")
 DEVICE_FIELDS: Final = ("q", "tool", "policy", "silent", "banned")
-_LONGEST: Final = 200
+_LONGEST: Final = 1_000
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -82,8 +82,8 @@ def _texts(query: Mapping[str, str], fields: tuple[str, ...]) -> tuple[dict[str,
     for field, value in values.items():
         if len(value) > _LONGEST:
             problems[field] = f"longer than {_LONGEST} characters"
-        elif not value.isprintable():  # stored text never holds one, and PostgreSQL refuses NUL
-            problems[field] = "holds a control character"
+        elif "\0" in value:  # PostgreSQL refuses it
+            problems[field] = "holds a NUL character"
     return values, problems
 
 

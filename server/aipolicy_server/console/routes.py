@@ -57,7 +57,7 @@ def _static(pages: Pages) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
         asset = pages.assets.get(request.path_params["name"])
         if asset is None:
-            return not_found(request, pages, "file", signed_in=False)
+            return not_found(request, pages, "file")
         return asset_response(asset, request.path_params["digest"], request)
 
     return endpoint

@@ -1,0 +1,44 @@
+"""The console over a store of its own, empty or filled, with somebody signed in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from aipolicy_server.app import build
+from aipolicy_server.settings import Settings
+from server.console.reader import Reader
+from server.console.synthetic import ADMIN_TOKEN, NOW, Fleet, fill
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    fleet = Fleet.in_folder(tmp_path)
+    yield fleet
+    fleet.store.close()
+
+
+@pytest.fixture
+def app(fleet: Fleet, tmp_path: Path) -> FastAPI:
+    return build(Settings(data=str(tmp_path)), clock=lambda: NOW, store=fleet.store)
+
+
+@pytest.fixture
+def stranger(app: FastAPI) -> TestClient:
+    """A browser that is not signed in, and that shows redirects instead of following them."""
+    return TestClient(app, follow_redirects=False, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def reader(stranger: TestClient) -> Reader:
+    answer = stranger.post("/sign-in", data={"token": ADMIN_TOKEN})
+    assert answer.status_code == 303
+    return Reader(stranger)
+
+
+@pytest.fixture
+def devices(fleet: Fleet) -> dict[str, str]:
+    """A small company's devices, by hostname."""
+    return fill(fleet)

@@ -1,0 +1,88 @@
+"""Each notice of the overview, from the facts that call for it."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from aipolicy_server.console.attention import notices
+from aipolicy_server.store.rows import AlarmRow, EventRow, Overview, PolicyCount, ToolRow
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+CALM = Overview(
+    devices=3,
+    silent=0,
+    never_seen=0,
+    with_banned=0,
+    rulings=(),
+    tools=(),
+    policies=(PolicyCount(policy="a", mode="block", devices=3),),
+    enforcement=(),
+    alarms=(),
+)
+
+
+def tool(name: str, banned: int) -> ToolRow:
+    return ToolRow(
+        tool=name,
+        name=name,
+        vendor="v",
+        category="cli",
+        devices=1,
+        people=1,
+        findings=banned,
+        running=0,
+        banned=banned,
+        unlisted=0,
+        approved=0,
+        exempt=0,
+    )
+
+
+def stuck(done: str, tool: str, hostname: str) -> EventRow:
+    return EventRow(
+        id="e", device="d", hostname=hostname, time=NOW, received=NOW, kind="outcome", name=tool, done=done
+    )
+
+
+def texts(overview: Overview, events: tuple[EventRow, ...] = ()) -> list[str]:
+    return [f"{notice.text} {notice.more}" for notice in notices(overview, events, ())]
+
+
+def test_calm() -> None:
+    (notice,) = notices(CALM, (), ())
+    assert notice.weight == "good"
+
+
+def test_banned_tools_are_named_the_first_three() -> None:
+    many = tuple(tool(f"t{n}", 1) for n in range(5))
+    found = texts(msgspec.structs.replace(CALM, with_banned=2, tools=(*many, tool("fine", 0))))
+    assert found == ["5 banned tools on 2 devices. t0, t1, t2 and 2 more"]
+
+
+def test_a_ban_that_could_not_be_enforced_is_told_apart_from_one_that_failed() -> None:
+    events = (
+        stuck("not_enforceable", "Copilot", "a"),
+        stuck("not_enforceable", "Copilot", "a"),
+        stuck("failed", "Claude", "b"),
+    )
+    assert texts(CALM, events) == [
+        "A ban could not be enforced: 1 tool and device lately. Copilot on a",
+        "A ban was tried and failed: 1 tool and device lately. Claude on b",
+    ]
+
+
+def test_forgery_comes_first() -> None:
+    alarm = AlarmRow(
+        device="d", hostname="evil", kind="wrong-device", subject="x", first=NOW, last=NOW, count=2
+    )
+    overview = msgspec.structs.replace(CALM, alarms=(alarm,), with_banned=1, tools=(tool("t", 1),), silent=1)
+    found = notices(overview, (), ())
+    assert found[0].text == "evil sent a report in another device's name."
+    assert [notice.weight for notice in found] == ["grave", "grave", "mild"]
+
+
+def test_policy_versions_side_by_side() -> None:
+    one = PolicyCount(policy="b", mode="block", devices=1)
+    never = PolicyCount(policy=None, mode=None, devices=1)
+    assert texts(msgspec.structs.replace(CALM, policies=(*CALM.policies, never)))[0].startswith("Nothing")
+    assert texts(msgspec.structs.replace(CALM, policies=(*CALM.policies, one)))[0].startswith("2 policy")
