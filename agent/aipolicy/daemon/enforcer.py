@@ -25,11 +25,15 @@ class _Underway:
 class Enforcer:
     """One thread drives it: `act` at once, `poll` until nothing is underway.
 
-    tool_packages: packages of the operating system that are themselves AI tools.
+    tool_packages: packages of the operating system that are themselves AI tools. with_windows: tools that may
+    hold unsaved files (`stop: deny-new`).
     """
 
-    def __init__(self, machine: Machine, tool_packages: Collection[str]) -> None:
+    def __init__(
+        self, machine: Machine, tool_packages: Collection[str], with_windows: Collection[str] = ()
+    ) -> None:
         self._machine = machine
+        self._with_windows = with_windows
         self._tool_packages = tool_packages
         self._notices = RateLimit()
         self._desktop = Desktop()
@@ -66,6 +70,9 @@ class Enforcer:
 
     def _end(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
         terminal = self._machine.terminal(process.pid)  # after its end nobody knows where it ran
+        if verdict.finding.tool in self._with_windows and not _command_line(verdict.finding):
+            self._tell(verdict, terminal, Done.WARNED, now)
+            return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=_UNSAVED)
         started = Ending.start(self._machine, process, matches, now, tool_packages=self._tool_packages)
         if isinstance(started, Refused):
             if started.gone:
@@ -127,6 +134,15 @@ def installed_outcome(verdict: Verdict) -> Outcome:
             detail="an extension runs inside its editor, and the editor is not ended because of it",
         )
     return Outcome(verdict=verdict, done=Done.REPORTED, detail="it is ended when it runs")
+
+
+_UNSAVED = "it may hold unsaved files, so it is not ended while it runs"
+_COMMAND_LINE = frozenset({"npm", "pypi", "content"})
+
+
+def _command_line(finding: Finding) -> bool:
+    """Whether it is the command-line form of a product that also has windows: nothing in it is unsaved."""
+    return any(evidence.kind in _COMMAND_LINE for evidence in finding.because)
 
 
 def _inside_an_editor(finding: Finding) -> bool:

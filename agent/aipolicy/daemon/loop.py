@@ -16,6 +16,7 @@ from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
 from aipolicy.core.model import Action, Unseen
 from aipolicy.core.status import Mine, PolicyStatus, ServerStatus, Status
+from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.enforcer import Enforcer
@@ -81,7 +82,11 @@ class Daemon:
         )
         self._cache = EvidenceCache(self._state / "evidence.db")
         examiner = examiner_for(catalog, self._cache)
-        self._enforcer = Enforcer(machine, catalog.wanted.deb | catalog.wanted.rpm)
+        self._enforcer = Enforcer(
+            machine,
+            tool_packages=catalog.wanted.deb | catalog.wanted.rpm,
+            with_windows=frozenset(tool.id for tool in catalog.tools if tool.stop is Stop.DENY_NEW),
+        )
         self._process_source, self._why_polling = process_source(machine, time.monotonic)
         self._installs, self._why_folders = install_source(machine, catalog.wanted.install_names, ())
         self._processes = ProcessWatch(

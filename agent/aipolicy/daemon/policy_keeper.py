@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aipolicy.central.policy_source import FilePolicy, LastGood, NoPolicy, PolicyText
 from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
-from aipolicy.core.problem import annotate_all
+from aipolicy.core.problem import annotate
 from aipolicy.daemon.health import Conditions
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class PolicyKeeper:
             try:
                 policy = parse(found.content, found.name, self._known)
             except PolicyErrors as errors:
-                return self._kept(_first_line(errors), annotate_all(errors.problems))
+                return self._kept(_first_line(errors), "\n".join(annotate(p) for p in errors.problems))
             self._take(policy, found)
             return policy
         return self._kept(found.reason, found.reason)
