@@ -1,0 +1,59 @@
+"""Small files of our own in the state folder: written whole or not at all, read without following links."""
+
+import os
+import stat
+from pathlib import Path
+
+# Absent on Windows, where no link can be put into a folder that only we may write.
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+def write_safely(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that a reader, a crash or a full disk leaves the old file or the new one.
+
+    `open(path, "w")` would empty the file before it finds the disk full. One writer per file: the name of the
+    temporary file is fixed, so that a kill leaves at most one behind. Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def read_small(path: Path, limit: int) -> bytes | None:
+    """The bytes of a regular file of ours, None where there is none or it is something else or too large.
+
+    Raises OSError where it is there and cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = file.read(limit + 1)
+    return content if len(content) <= limit else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut; no effect where folders don't open (Windows)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some filesystems refuse to sync a folder; the rename itself was done
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,99 @@
+"""One agent per state folder: a lock that the kernel gives back however the agent ends."""
+
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from aipolicy.state.folder import StateError
+
+_LOCK_NAME = "instance.lock"
+
+
+class AlreadyRunning(StateError):
+    """Another agent holds the folder. pid: which one, 0 where it is not known."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        super().__init__(
+            f"{folder}: an agent is running with this folder already"
+            + (f" (pid {pid})" if pid else "")
+            + ": stop that one, or give another folder by --state"
+        )
+        self.pid = pid
+
+
+class InstanceLock:
+    """Held from `take` to `release`. A child made by fork alone inherits it; one made by exec does not."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, folder: Path, pid: int) -> Self | None:
+        """The lock; None where the disk has none to give (read-only, without locks): that must not stop us.
+
+        Raises AlreadyRunning.
+        """
+        path = folder / _LOCK_NAME
+        descriptor = _open(path)
+        if descriptor is None:
+            return None
+        try:
+            _lock_function()(descriptor)
+        except (BlockingIOError, PermissionError) as error:
+            other = _pid_in(descriptor)
+            os.close(descriptor)
+            raise AlreadyRunning(folder, other) from error
+        except OSError:  # a filesystem without locks
+            os.close(descriptor)
+            return None
+        _note_pid(descriptor, pid)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let another agent have the folder."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _open(path: Path) -> int | None:
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError:
+        pass
+    try:  # a read-only disk: a lock file of an earlier run can still be locked
+        return os.open(path, os.O_RDONLY | flags)
+    except OSError:
+        return None
+
+
+def _lock_function() -> Callable[[int], None]:
+    """flock(2), or LockFile on Windows; both modules exist on one system only, hence the late import."""
+    try:
+        fcntl: Any = importlib.import_module("fcntl")
+    except ImportError:
+        msvcrt: Any = importlib.import_module("msvcrt")
+        return lambda descriptor: msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _pid_in(descriptor: int) -> int:
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        text = os.read(descriptor, 20).strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() else 0
+
+
+def _note_pid(descriptor: int, pid: int) -> None:
+    """For the message of the next one who comes; a full disk must not stop us."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{pid}\n".encode())
+    except OSError:
+        return
