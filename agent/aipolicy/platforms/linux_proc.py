@@ -1,5 +1,6 @@
 """Reading /proc: bytes of one file in, values out. Names in it are hostile: a comm may hold any byte."""
 
+import os
 from typing import Final, NamedTuple
 
 PF_KTHREAD: Final = 0x00200000  # include/linux/sched.h
@@ -78,3 +79,28 @@ def split_arguments(data: bytes) -> list[bytes]:
 def terminal_numbers(tty_nr: int) -> tuple[int, int]:
     """Major and minor number of field 7 of stat."""
     return (tty_nr >> 8) & 0xFFF, (tty_nr & 0xFF) | ((tty_nr >> 12) & 0xFFF00)
+
+
+def read(path: str, limit: int) -> bytes | None:
+    """At most `limit` bytes. None: the process is gone or keeps it to itself."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        chunks = []
+        while limit > 0 and (chunk := os.read(fd, limit)):
+            chunks.append(chunk)
+            limit -= len(chunk)
+        return b"".join(chunks)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def link(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None

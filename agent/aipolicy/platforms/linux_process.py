@@ -1,35 +1,24 @@
 """The process table of Linux: who runs what, from /proc, each file read once and nothing kept.
 
-psutil is not used: it parses more than is wanted and takes five times as long. The arguments of a process
-never leave `_script`: not in a record, a log line or an exception.
+psutil is not used: it parses more than is wanted and takes five times as long.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import printable
-from aipolicy.platforms.interpreters import what_runs
-from aipolicy.platforms.linux_calls import device_at
-from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
-from aipolicy.platforms.linux_proc import (
-    Stat,
-    Status,
-    parse_stat,
-    parse_status,
-    split_arguments,
-    terminal_numbers,
-)
+from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read
+from aipolicy.platforms.linux_script import script_of
+from aipolicy.platforms.linux_terminal import terminal_of
 from aipolicy.platforms.machine import Image, Terminal
 from aipolicy.platforms.posix_users import account_of
-from aipolicy.platforms.scripts import View, find_script
 
-_MAX_ARGUMENTS_BYTES: Final = 1 << 16  # the script is among the first; a million arguments are not read
-_PTS_MAJORS: Final = range(136, 144)  # UNIX98 pseudo terminals, Documentation/admin-guide/devices.txt
-_CONSOLE_MAJOR: Final = 4
 _NAMED_IN_UNSEEN: Final = 5
-_TRIES: Final = 3
+_TRIES: Final = 4
+_PAUSE_S: Final = 0.001
 
 
 class _Base(NamedTuple):
@@ -47,14 +36,20 @@ class _Denied(NamedTuple):
 class _Seen(NamedTuple):
     process: Process
     script_place: str | None
+    unsettled: bool
 
 
 class ProcessTable:
     """Reads /proc. owner: names a uid. out_of_reach: why a path of ours is not to be touched."""
 
     def __init__(
-        self, proc: str, owner: Callable[[int], Owner], out_of_reach: Callable[[str], str | None]
+        self,
+        proc: str,
+        owner: Callable[[int], Owner],
+        out_of_reach: Callable[[str], str | None],
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._pause = pause
         self._proc = proc
         self._owner = owner
         self._out_of_reach = out_of_reach
@@ -138,24 +133,14 @@ class ProcessTable:
         """None where it is not certainly this user's: another mount namespace has its own /dev/pts."""
         folder = self._folder(pid)
         found, status = self._stat(folder), self._status(folder)
-        if found is None or status is None or not found.terminal or self._contained(folder, status):
+        if found is None or status is None or self._contained(folder, status):
             return None
-        major, minor = terminal_numbers(found.terminal)
-        if major in _PTS_MAJORS:
-            path = f"/dev/pts/{minor + (major - _PTS_MAJORS.start) * 256}"
-        elif major == _CONSOLE_MAJOR and minor < 64:
-            path = f"/dev/tty{minor}"
-        else:
-            return None
-        device = device_at(path)
-        if device is None or device.numbers != (major, minor) or device.uid != status.uid:
-            return None
-        return Terminal(path=path, device=device.number, uid=status.uid)
+        return terminal_of(found, status)
 
     # --- one process ---
 
     def _look(self, pid: int, only_uid: int | None) -> _Seen | _Denied | None:
-        for _ in range(_TRIES):
+        for turn in range(1, _TRIES + 1):
             base = self._base(pid)
             if base is None or base.stat.kernel_thread:
                 return None
@@ -166,8 +151,10 @@ class ProcessTable:
             after = self._stat(base.folder)
             if after is None:
                 return None
-            if (after.started, after.stack) == (base.stat.started, base.stat.stack):
+            same = (after.started, after.stack) == (base.stat.started, base.stat.stack)
+            if same and not (isinstance(seen, _Seen) and seen.unsettled and turn < _TRIES):
                 return seen
+            self._pause(_PAUSE_S)  # it is just executing a program
         return None  # it executes one program after the other: each is an event of its own
 
     def _describe(self, pid: int, base: _Base, status: Status) -> _Seen | _Denied | None:
@@ -179,63 +166,20 @@ class ProcessTable:
         except OSError:
             return None
         contained = self._contained(base.folder, status)
-        script, place, module = self._script(base, exe, status, contained)
+        account = account_of(status.uid)
+        home = account.home if account else None
+        given = script_of(base.folder, exe, base.stat.comm, status, contained, home, self._out_of_reach)
         process = Process(
             pid=pid,
             started=base.started,
             owner=self._owner(status.uid),
             name=comm,
             exe=printable(exe),
-            script=None if script is None else printable(script),
-            module=module,
+            script=None if given.script is None else printable(given.script),
+            module=given.module,
             contained=contained,
         )
-        return _Seen(process=process, script_place=place)
-
-    def _script(
-        self, base: _Base, exe: str, status: Status, contained: bool
-    ) -> tuple[str | None, str | None, str | None]:
-        """The script as the process names it, the path that opens it here, and the module."""
-        data = _read(f"{base.folder}/cmdline", _MAX_ARGUMENTS_BYTES)
-        if not data:
-            return None, None, None
-        ran = what_runs(os.fsencode(exe), split_arguments(data), base.stat.comm)
-        if ran is None or (ran.script is None and ran.module is None):
-            return None, None, ran.module if ran else None
-        account = account_of(status.uid)
-        view = self._view(base.folder, exe, account.home if account else None, status, contained)
-        script = find_script(ran, view)
-        if script is None:
-            return None, None, ran.module
-        place = None if not script.startswith("/") else view.prefix + script
-        # A chroot's path means nothing to anybody outside it: there the script is named as we see it.
-        return (script if contained else place or script), place, ran.module
-
-    def _view(self, folder: str, exe: str, home: str | None, status: Status, contained: bool) -> View:
-        pid = status.pids[-1] if status.pids else 0
-        if contained:
-            mounts = parse_mountinfo(_read(f"{folder}/mountinfo", 1 << 22) or b"")
-            return View(
-                pid=pid,
-                prefix=f"{folder}/root",
-                folder=_link(f"{folder}/cwd"),
-                program=exe,
-                home=home,
-                out_of_reach=lambda path: may_hang(mount_of(os.path.normpath(path), mounts)),
-            )
-        root = _link(f"{folder}/root") or "/"
-        prefix = "" if root == "/" else root
-        cwd = _link(f"{folder}/cwd")
-        if prefix and cwd is not None:
-            cwd = cwd.removeprefix(prefix) or "/"
-        return View(
-            pid=pid,
-            prefix=prefix,
-            folder=cwd,
-            program=exe.removeprefix(prefix),
-            home=home,
-            out_of_reach=lambda path: self._out_of_reach(prefix + path),
-        )
+        return _Seen(process=process, script_place=given.place, unsettled=given.unsettled)
 
     def _contained(self, folder: str, status: Status) -> bool:
         if len(status.pids) > 1:
@@ -266,14 +210,14 @@ class ProcessTable:
         return None
 
     def _stat(self, folder: str) -> Stat | None:
-        data = _read(f"{folder}/stat", 1 << 12)
+        data = read(f"{folder}/stat", 1 << 12)
         try:
             return parse_stat(data) if data else None
         except ValueError:
             return None
 
     def _status(self, folder: str) -> Status | None:
-        data = _read(f"{folder}/status", 1 << 14)
+        data = read(f"{folder}/status", 1 << 14)
         try:
             return parse_status(data) if data else None
         except ValueError:
@@ -285,31 +229,6 @@ def _unseen(proc: str, denied: list[str]) -> Unseen:
     shown = ", ".join(names[:_NAMED_IN_UNSEEN]) + (" ..." if len(names) > _NAMED_IN_UNSEEN else "")
     count = f"{len(denied)} process" + ("" if len(denied) == 1 else "es")
     return Unseen(place=f"{proc}: program of {count} ({shown})", reason="permission denied")
-
-
-def _read(path: str, limit: int) -> bytes | None:
-    """None: the process is gone or keeps it to itself."""
-    try:
-        fd = os.open(path, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        chunks = []
-        while limit > 0 and (chunk := os.read(fd, limit)):
-            chunks.append(chunk)
-            limit -= len(chunk)
-        return b"".join(chunks)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
-def _link(path: str) -> str | None:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None
 
 
 def _inode(path: str) -> int | None:

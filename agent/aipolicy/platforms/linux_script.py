@@ -1,0 +1,90 @@
+"""Which script a Linux process runs. The only place that sees arguments: only the script's name leaves it.
+
+They are in no record, no log line and no exception.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from aipolicy.platforms.interpreters import what_runs
+from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
+from aipolicy.platforms.linux_proc import Status, link, read, split_arguments
+from aipolicy.platforms.scripts import View, find_script
+
+_MAX_BYTES: Final = 1 << 16  # the script is among the first arguments; a million are not read
+_MAX_MOUNTINFO: Final = 1 << 22
+
+
+class Given(NamedTuple):
+    """script: as the process names it, as we do for a chroot. place: the path that opens it here.
+
+    unsettled: there are no arguments, which is rare for a program that runs, but so for a moment during exec.
+    """
+
+    script: str | None = None
+    place: str | None = None
+    module: str | None = None
+    unsettled: bool = False
+
+
+def script_of(
+    folder: str,
+    exe: str,
+    comm: bytes,
+    status: Status,
+    contained: bool,
+    home: str | None,
+    out_of_reach: Callable[[str], str | None],
+) -> Given:
+    """folder: /proc/PID. home: the user's. out_of_reach: why a path of ours is not to be touched."""
+    data = read(f"{folder}/cmdline", _MAX_BYTES)
+    if not data:
+        return Given(unsettled=True)
+    ran = what_runs(os.fsencode(exe), split_arguments(data), comm)
+    if ran is None or (ran.script is None and ran.module is None):
+        return Given()
+    pid = status.pids[-1] if status.pids else 0
+    view = _inside(folder, exe, pid, home) if contained else _here(folder, exe, pid, home, out_of_reach)
+    script = find_script(ran, view)
+    if script is None:
+        return Given(module=ran.module)
+    place = view.prefix + script if script.startswith("/") else None
+    # A chroot's path means nothing to anybody outside it; a container's is how people know it.
+    return Given(script=script if contained else place or script, place=place, module=ran.module)
+
+
+def _inside(folder: str, exe: str, pid: int, home: str | None) -> View:
+    """A container: everything is found through /proc/PID/root, and its own mounts count."""
+    mounts = parse_mountinfo(read(f"{folder}/mountinfo", _MAX_MOUNTINFO) or b"")
+    return View(
+        pid=pid,
+        prefix=f"{folder}/root",
+        folder=link(f"{folder}/cwd"),
+        program=exe,
+        home=home,
+        out_of_reach=lambda path: may_hang(mount_of(os.path.normpath(path), mounts)),
+    )
+
+
+def _here(
+    folder: str, exe: str, pid: int, home: str | None, out_of_reach: Callable[[str], str | None]
+) -> View:
+    """Our own mount namespace, perhaps in a chroot; the kernel names its paths as we see them."""
+    root = link(f"{folder}/root") or "/"
+    prefix = "" if root == "/" else root
+    return View(
+        pid=pid,
+        prefix=prefix,
+        folder=_below(prefix, link(f"{folder}/cwd")),
+        program=_below(prefix, exe) or exe,
+        home=home,
+        out_of_reach=lambda path: out_of_reach(prefix + path),
+    )
+
+
+def _below(prefix: str, path: str | None) -> str | None:
+    """A path of ours in the chroot's terms; None where it lies outside."""
+    if path is None or not prefix:
+        return path
+    return path.removeprefix(prefix) or "/" if path == prefix or path.startswith(prefix + "/") else None

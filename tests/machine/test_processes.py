@@ -1,0 +1,221 @@
+"""On a real kernel: what runs is seen as it is, under whatever name and by whatever interpreter."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import Process, Unseen
+from aipolicy.platforms import this_machine
+from aipolicy.platforms.linux import LinuxMachine
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
+
+pytestmark = NEEDS_LINUX
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    with Started() as children:
+        yield children
+
+
+@pytest.fixture
+def machine() -> LinuxMachine:
+    found = this_machine()
+    assert isinstance(found, LinuxMachine)
+    return found
+
+
+def seen(machine: LinuxMachine, pid: int, exe: str) -> Process:
+    """The process, once it runs the program meant."""
+
+    def look() -> Process | None:
+        found = machine.process(pid)
+        return found if isinstance(found, Process) and os.path.basename(found.exe).startswith(exe) else None
+
+    return until(look)
+
+
+def test_a_renamed_copy(machine: LinuxMachine, started: Started, tmp_path: Path) -> None:
+    shutil.copy("/bin/sleep", tmp_path / "claude")
+    child = started.run([str(tmp_path / "claude"), "600"])
+    found = seen(machine, child.pid, "claude")
+    assert (found.name, found.exe, found.script) == ("claude", f"{tmp_path}/claude", None)
+    assert found.owner.uid == os.geteuid()
+    assert os.path.samefile(machine.program(child.pid), tmp_path / "claude")
+    assert child.pid in [p.pid for p in machine.processes() if isinstance(p, Process)]
+
+
+def test_it_is_read_when_its_file_is_gone(machine: LinuxMachine, started: Started, tmp_path: Path) -> None:
+    shutil.copy("/bin/sleep", tmp_path / "claude")
+    child = started.run([str(tmp_path / "claude"), "600"])
+    seen(machine, child.pid, "claude")
+    (tmp_path / "claude").unlink()
+    found = machine.process(child.pid)
+    assert isinstance(found, Process)
+    assert found.exe == f"{tmp_path}/claude (deleted)"
+    assert Path(machine.program(child.pid)).read_bytes()[:4] == b"\x7fELF"
+
+
+INTERPRETED = {
+    "python": ([sys.executable, "-I", "-W", "ignore", "tool.py"], "tool.py", "import time; time.sleep(600)"),
+    "shell": (["/bin/sh", "-e", "tool.sh"], "tool.sh", "sleep 600; :"),
+    "perl": (["perl", "-w", "tool.pl"], "tool.pl", "sleep 600"),
+    "node": (
+        ["node", "--stack-size=900", "-r", "fs", "tool.js", "x"],
+        "tool.js",
+        "setTimeout(() => 0, 600000)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", INTERPRETED)
+def test_the_script_of_a_real_interpreter(
+    machine: LinuxMachine, started: Started, tmp_path: Path, kind: str
+) -> None:
+    command, name, code = INTERPRETED[kind]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    (tmp_path / name).write_text(code)
+    child = started.run(command, cwd=tmp_path)
+    found = until(lambda: p if isinstance(p := machine.process(child.pid), Process) and p.script else None)
+    assert found.script == f"{tmp_path}/{name}"
+
+
+def test_a_script_run_by_its_first_line_with_any_interpreter(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    shutil.copy("/bin/dash", tmp_path / "my-own-interpreter")
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!{tmp_path}/my-own-interpreter\nsleep 600; :\n")
+    tool.chmod(0o755)
+    child = started.run([str(tool), "SECRET"])
+    found = seen(machine, child.pid, "my-own-interpreter")
+    assert found.script == str(tool)
+
+
+def test_a_program_run_by_the_loader(machine: LinuxMachine, started: Started, tmp_path: Path) -> None:
+    loader = next((p for p in Path("/lib64").glob("ld-linux*.so.*")), None)
+    if loader is None:
+        pytest.skip("needs glibc's loader in /lib64")
+    shutil.copy("/bin/sleep", tmp_path / "notes")
+    child = started.run([str(loader), "--argv0", "vim", "./notes", "600"], cwd=tmp_path)
+    assert seen(machine, child.pid, "ld-linux").script == f"{tmp_path}/notes"
+
+
+def test_a_title_over_the_arguments_leaves_no_script(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("needs node")
+    (tmp_path / "cli.js").write_text("process.title = 'claude'; setTimeout(() => 0, 600000)")
+    child = started.run(["node", str(tmp_path / "cli.js")])
+    found = until(
+        lambda: p if isinstance(p := machine.process(child.pid), Process) and p.name == "claude" else None
+    )
+    assert found.script is None
+
+
+def test_exec_in_place_is_another_image(machine: LinuxMachine, started: Started) -> None:
+    child = started.run(["/bin/sh", "-c", "read x; exec /bin/sh -c 'read y; exec sleep 600'"])
+    first = until(lambda: machine.image(child.pid))
+    child.write("go\n")
+    second = until(lambda: i if (i := machine.image(child.pid)) != first else None)
+    assert (first.started, first.inode) == (second.started, second.inode)
+    assert machine.image(child.pid) == second
+
+
+def test_a_zombie_is_gone(machine: LinuxMachine, started: Started) -> None:
+    child = started.run(["/bin/true"])
+    until(lambda: True if machine.process(child.pid) is None else None)
+    assert machine.image(child.pid) is None
+    assert machine.descendants(child.pid) == ()
+
+
+def test_the_first_thread_ended_and_the_program_still_runs(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    code = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "ctypes.CDLL(None).syscall(60, 0)\n"  # SYS_exit on x86_64: this thread only
+    )
+    if os.uname().machine != "x86_64":
+        pytest.skip("knows the number of exit(2) on x86_64 only")
+    child = started.run([sys.executable, "-c", code])
+    stat = Path(f"/proc/{child.pid}/stat")
+    until(lambda: True if stat.read_text().rpartition(") ")[2][0] == "Z" else None)
+    found = machine.process(child.pid)
+    assert isinstance(found, Process)
+    assert "python" in found.exe
+    assert machine.image(child.pid) is not None
+
+
+@NEEDS_ROOT
+def test_a_private_mount_namespace_is_a_container(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "seen").mkdir()
+    (tmp_path / "image/tool.sh").write_text("sleep 600; :")
+    script = f"mount --bind {tmp_path}/image {tmp_path}/seen && exec sh {tmp_path}/seen/tool.sh"
+    child = started.run(["unshare", "-m", "sh", "-c", script])
+    found = until(lambda: p if isinstance(p := machine.process(child.pid), Process) and p.script else None)
+    assert found.contained
+    assert not (tmp_path / "seen/tool.sh").exists()
+    place = machine.script_place(found)
+    assert place is not None
+    assert Path(place).read_text() == "sleep 600; :"
+    assert machine.terminal(child.pid) is None
+
+
+@NEEDS_ROOT
+def test_the_first_process_of_a_pid_namespace_is_an_init(machine: LinuxMachine, started: Started) -> None:
+    child = started.run(["unshare", "-fp", "sleep", "600"])
+    inner = until(lambda: machine.descendants(child.pid) or None)[0]
+    until(lambda: machine.process(inner))
+    assert machine.is_init(inner)
+    assert not machine.is_init(child.pid)
+
+
+@NEEDS_ROOT
+def test_of_others_without_the_right_to_look_one_unseen(machine: LinuxMachine, started: Started) -> None:
+    children = [started.run(["sleep", "600"]).pid for _ in range(3)]
+    code = (
+        "from aipolicy.platforms import this_machine\n"
+        "from aipolicy.core.model import Unseen\n"
+        "print([s.place for s in this_machine().processes() if isinstance(s, Unseen)])\n"
+    )
+    bounded = ["setpriv", "--bounding-set", "-sys_ptrace", sys.executable, "-c", code]
+    answer = subprocess.run(bounded, capture_output=True, text=True, check=False, timeout=60)
+    if answer.returncode:
+        pytest.skip(f"needs setpriv: {answer.stderr.strip()[-100:]}")
+    counts = re.findall(r"/proc: program of (\d+) processes", answer.stdout)
+    assert [int(count) >= 3 for count in counts] == [True]
+    assert [machine.process(pid) is not None for pid in children] == [True] * 3
+
+
+def test_kernel_threads_are_not_processes(machine: LinuxMachine) -> None:
+    assert all(not isinstance(p, Process) or p.exe for p in machine.processes())
+    assert not [p for p in machine.processes() if isinstance(p, Process) and machine.is_kernel(p.pid)]
+
+
+def test_users_homes_exist_and_are_each_named_once(machine: LinuxMachine) -> None:
+    homes = [user.home for user in machine.users()]
+    assert homes
+    assert len(set(homes)) == len(homes)
+    assert all(os.path.isdir(home) for home in homes if machine.out_of_reach(home) is None)
+
+
+def test_the_owner_of_a_system_program(machine: LinuxMachine) -> None:
+    if not Path("/var/lib/dpkg/info").is_dir():
+        pytest.skip("needs dpkg")
+    assert machine.os_package(os.path.realpath("/bin/sh")) in ("dash", "bash")
+    assert machine.os_package("/usr/bin/no-such-program") is None
+    assert not isinstance(machine.os_package("/bin/ls"), Unseen)
+    assert machine.root_only(os.path.realpath("/bin/sh"))

@@ -1,0 +1,75 @@
+"""What the tests in machine/ need, said as reasons to skip; and children that end with their test."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import pytest
+
+NEEDS_LINUX = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux: reads /proc")
+NEEDS_ROOT = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="needs root: namespaces, other users, kernel marks",
+)
+
+LONG_S = 30.0
+"""How long to wait for what comes at once; only a failing test waits."""
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T | None]) -> T:
+    """The first answer that is something."""
+    end = time.monotonic() + LONG_S
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("it did not come to be")
+
+
+class Child(subprocess.Popen[str]):
+    """A child with an open input."""
+
+    def write(self, text: str) -> None:
+        assert self.stdin is not None
+        self.stdin.write(text)
+        self.stdin.flush()
+
+
+class Started:
+    """Children, each in a session of its own, ended with all they started when the test is over."""
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+
+    def run(self, command: list[str], cwd: Path | None = None, **how: Any) -> Child:
+        """how: other arguments of Popen."""
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        child = Child(command, cwd=cwd, start_new_session=True, **pipes | how)
+        self._children.append(child)
+        return child
+
+    def __enter__(self) -> "Started":
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        for child in self._children:
+            try:
+                os.killpg(child.pid, 9)
+            except (ProcessLookupError, PermissionError):
+                child.kill()
+            child.wait(timeout=LONG_S)
+            for end in (child.stdin, child.stdout):
+                if end is not None:
+                    end.close()
