@@ -2,7 +2,6 @@
 
 import os
 import sys
-from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -10,14 +9,29 @@ import msgspec
 from aipolicy import __version__
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
-from aipolicy.core.model import Confidence, Evidence, Finding, Owner, Process, Record, State, Unseen, Verdict
+from aipolicy.core import decide
+from aipolicy.core.decide import Rule
+from aipolicy.core.model import Confidence, Evidence, Finding, Owner, Process, Record, Ruling, State, Unseen
 from aipolicy.core.scan_report import PolicyInUse, ReportedVerdict, reported
 from aipolicy.core.tools import Catalog
+from aipolicy.core.wire import printable
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.examine import examiner_for
 from aipolicy.observe import look_at_path, look_at_process
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Machine
+
+
+class ExplainedVerdict(Record, frozen=True, kw_only=True):
+    """A verdict; every rule that is about the tool, strongest first; what made the action milder; the notice.
+
+    told: what the person is told, empty where nothing is.
+    """
+
+    verdict: ReportedVerdict
+    rules: tuple[Rule, ...]
+    lowered_by: tuple[str, ...]
+    told: str
 
 
 class Explanation(Record, frozen=True, kw_only=True):
@@ -29,7 +43,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     schema: str = "aipolicy.explain/1"
     about: str
     policy: PolicyInUse
-    verdicts: tuple[ReportedVerdict, ...]
+    verdicts: tuple[ExplainedVerdict, ...]
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
 
@@ -61,19 +75,19 @@ def explain(
     if user:
         owner = Owner(uid=-1, name=user)
         findings = tuple(msgspec.structs.replace(f, owner=owner) for f in findings)
-    verdicts = tuple(judge.verdict(f, datetime.now(UTC)) for f in findings)
+    explained = tuple(judge.explanation(f, inputs.now()) for f in findings)
     explanation = Explanation(
         about=what,
         policy=PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode),
-        verdicts=tuple(reported(v) for v in verdicts),
+        verdicts=tuple(_explained(e) for e in explained),
         seen=seen,
         unseen=tuple(f"{u.place}: {u.reason}" for u in unseen),
     )
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode())
     else:
-        click.echo(_text(explanation, verdicts))
-    sys.exit(1 if any(v.ruling == "banned" for v in verdicts) else 0)
+        click.echo(_text(explanation))
+    sys.exit(1 if any(e.verdict.ruling is Ruling.BANNED for e in explained) else 0)
 
 
 def _look(
@@ -132,22 +146,35 @@ def _in_words(observed: object) -> str:
     return "; ".join(words)
 
 
-def _text(explanation: Explanation, verdicts: tuple[Verdict, ...]) -> str:
+def _explained(explained: decide.Explanation) -> ExplainedVerdict:
+    return ExplainedVerdict(
+        verdict=reported(explained.verdict),
+        rules=explained.rules,
+        lowered_by=explained.lowered_by,
+        told=explained.verdict.message,
+    )
+
+
+def _text(explanation: Explanation) -> str:
     lines = [f"looked at: {words}" for words in explanation.seen]
     lines += [f"could not look: {words}" for words in explanation.unseen]
-    if not verdicts:
-        lines.append(
-            f"{explanation.about}: no AI tool of the catalog was recognised; the policy says nothing of it."
-        )
-    for verdict in verdicts:
-        finding = verdict.finding
+    if not explanation.verdicts:
+        lines.append(f"{explanation.about}: no AI tool of the catalog was recognised; no rule is about it.")
+    for one in explanation.verdicts:
+        verdict = one.verdict
         lines += [
-            f"{finding.name} ({finding.tool}) {finding.version or 'version unknown'}, {finding.form}",
+            f"{verdict.name} ({verdict.tool}) {verdict.version or 'version unknown'}, {verdict.form}",
             f"  ruling      {verdict.ruling} → {verdict.action}",
             f"  rule        {verdict.reason}" + (f": {verdict.why}" if verdict.why else ""),
-            f"  confidence  {finding.confidence}",
-            *(f"  evidence    {e.kind}: {e.value}" for e in finding.because),
+            *(f"  lowered by  {words}" for words in one.lowered_by),
+            *(f"  also        {rule.rule} ({rule.ruling} {rule.selector})" for rule in one.rules[1:]),
+            f"  confidence  {verdict.confidence}",
+            *(f"  evidence    {e.kind}: {e.value}" for e in verdict.because),
+            *([f"  told        {one.told}"] if one.told else []),
         ]
-        if verdict.message:
-            lines.append(f"  the person is told: {verdict.message}")
-    return "\n".join(lines)
+    return _printable(lines)
+
+
+def _printable(lines: list[str]) -> str:
+    """For a terminal: names come from anybody."""
+    return "\n".join(printable(line) for line in lines)

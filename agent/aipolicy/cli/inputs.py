@@ -40,7 +40,8 @@ def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:
     if path is None:
         return policies.parse(NO_POLICY, "(no policy)", tools.known), "(no policy)"
     try:
-        text = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            text = file.read(yamlfile.MAX_BYTES + 1)
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}: give the policy with --policy FILE") from error
     try:

@@ -11,7 +11,7 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A frozen record. msgspec does not hand kw_only down and mypy wants frozen said again, so each repeats both.
+    """A frozen record. msgspec hands no kw_only down and mypy wants frozen said again: each repeats both.
 
     Unknown fields are passed over: an older reader survives a newer writer.
     """
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure an identification is: only `certain` can be blocked, a name alone is never above `possible`."""
+    """How sure an identification is: only `certain` can be blocked; a name alone is `possible`."""
 
     CERTAIN = "certain"
     LIKELY = "likely"

@@ -97,7 +97,7 @@ class CheckIn(Record, frozen=True, kw_only=True):
 
 
 class CheckInReply(Record, frozen=True, kw_only=True):
-    """next_s: seconds until the next check-in. resend: whether the server's findings differ from the digest."""
+    """next_s: seconds until the next check-in. resend: whether its findings differ from the digest."""
 
     schema: str = "aipolicy.checked-in/1"
     next_s: int

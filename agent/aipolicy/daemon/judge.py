@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aipolicy.core.correlate import correlate
-from aipolicy.core.decide import decide
+from aipolicy.core.decide import Explanation, explain
 from aipolicy.core.identify import identify
 from aipolicy.core.model import Context, Finding, Observation, Owner, Verdict
 from aipolicy.core.policy import Policy
@@ -46,7 +46,11 @@ class Judge:
 
     def verdict(self, finding: Finding, now: datetime) -> Verdict:
         """What the policy says of one finding at the moment `now`."""
-        return decide(finding, self.policy, self.context(finding, now), self.catalog.version)
+        return self.explanation(finding, now).verdict
+
+    def explanation(self, finding: Finding, now: datetime) -> Explanation:
+        """The verdict with every rule that was considered, and what made its action milder."""
+        return explain(finding, self.policy, self.context(finding, now), self.catalog.version)
 
     def context(self, finding: Finding, now: datetime) -> Context:
         """All that the decision about `finding` may know."""

@@ -1,0 +1,31 @@
+"""What is wrong is said once, with its beginning, and so is its end."""
+
+from datetime import UTC, datetime, timedelta
+
+from aipolicy.core.model import Health
+from aipolicy.daemon.health import Conditions
+
+NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+def test_a_problem_said_twice_keeps_its_beginning_and_is_told_once() -> None:
+    told: list[Health] = []
+    conditions = Conditions(told.append)
+    conditions.wrong("spool", "disk", "full", NOON)
+    conditions.wrong("spool", "disk", "still full", NOON + timedelta(hours=1))
+    [problem] = conditions.problems()
+    assert (problem.since, problem.detail) == (NOON, "still full")
+    assert len(told) == 1
+    conditions.well("spool", "writable")
+    conditions.well("spool", "writable")
+    assert conditions.problems() == ()
+    assert [h.condition for h in told] == ["disk", "writable"]
+
+
+def test_a_lost_server_is_shown_but_not_told_to_it() -> None:
+    told: list[Health] = []
+    conditions = Conditions(told.append)
+    conditions.wrong("server", "unreachable", "refused", NOON)
+    assert len(conditions.problems()) == 1
+    conditions.well("server", "reached")
+    assert told == []

@@ -1,0 +1,91 @@
+"""The policy in force is never replaced by a worse one, and a wrong one is said with its line."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import Action, Health
+from aipolicy.core.policy import KnownTools
+from aipolicy.daemon.health import Conditions
+from aipolicy.daemon.policy_keeper import NoGoodPolicy, PolicyKeeper
+
+KNOWN = KnownTools(
+    ids=frozenset({"claude-code", "qoder"}),
+    aliases={},
+    vendors=frozenset({"anthropic"}),
+    categories=frozenset({"cli"}),
+)
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "policy.yaml"
+        self.state = folder / "state"
+        self.state.mkdir(mode=0o700)
+        self.told: list[Health] = []
+        self.conditions = Conditions(self.told.append)
+
+    def keeper(self) -> PolicyKeeper:
+        return PolicyKeeper(
+            path=str(self.file),
+            known=KNOWN,
+            state_dir=self.state,
+            conditions=self.conditions,
+            now=lambda: datetime(2026, 9, 1, tzinfo=UTC),
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_an_edited_policy_is_taken(bench: Bench) -> None:
+    bench.file.write_text("banned: [claude-code]\n")
+    keeper = bench.keeper()
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    assert keeper.refresh()
+    assert keeper.current.mode is Action.BLOCK
+    assert not keeper.refresh()
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "banned: [claude-cod]\n", "mode: [", "\0", "banned: []\n---\nbanned: []\n"]
+)
+def test_a_wrong_policy_changes_nothing_and_is_said_with_file_and_line(bench: Bench, broken: str) -> None:
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    keeper = bench.keeper()
+    before = keeper.current
+    bench.file.write_text(broken)
+    assert not keeper.refresh()
+    assert keeper.current == before
+    [problem] = bench.conditions.problems()
+    assert "policy.yaml:" in problem.detail
+    assert before.version in problem.detail
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    keeper.refresh()
+    assert bench.conditions.problems() == ()
+
+
+def test_a_deleted_policy_changes_nothing(bench: Bench) -> None:
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    keeper = bench.keeper()
+    bench.file.unlink()
+    assert not keeper.refresh()
+    assert keeper.current.mode is Action.BLOCK
+    assert [p.condition for p in bench.conditions.problems()] == ["unreadable"]
+
+
+def test_a_start_beside_a_broken_policy_goes_on_with_the_last_good_one(bench: Bench) -> None:
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    good = bench.keeper().current
+    bench.file.write_text("banned: {")
+    assert bench.keeper().current == good
+    assert [p.condition for p in bench.conditions.problems()] == ["rejected"]
+
+
+def test_a_first_start_with_a_broken_policy_says_what_is_wrong(bench: Bench) -> None:
+    bench.file.write_text("banned: [claud-code]\n")
+    with pytest.raises(NoGoodPolicy, match=r"policy\.yaml:1:10"):
+        bench.keeper()
