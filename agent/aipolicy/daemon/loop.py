@@ -2,6 +2,7 @@
 
 import logging
 import os
+import queue
 import signal
 import threading
 import time
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 STATUS_FILE = "status.json"
 _TICK_S = 1.0
 _STATUS_EVERY_S = 30.0
+_CLOSE_S = 1.5
 _STUCK_S = 120.0
 """How long the process watch may be without progress before systemd is no longer told that all is well."""
 
@@ -64,7 +66,8 @@ class Daemon:
         self._catalog = catalog
         self._started = self._now()
         self._stopping = threading.Event()
-        self._policy_touched = threading.Event()
+        # No Event: a signal handler may not set one while the same thread waits for it.
+        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._status_due = 0.0
         self._service = Service(environ, os.getpid())
         folder = settings.state_dir(admin=machine.is_admin(), environ=environ)
@@ -117,13 +120,14 @@ class Daemon:
                 conditions=self._reporter.conditions,
                 now=self._now,
             )
-        self._watch = FileWatch(policy_file, self._policy_touched.set)
+        self._watch = FileWatch(policy_file, lambda: self._woken.put(None))
         self._api = self._open_api()
         self._use_policy()
 
     def stop(self, *_signal: int | FrameType | None) -> None:
         """End soon; also a signal handler."""
         self._stopping.set()
+        self._woken.put(None)
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`. `ready` is called once everything watches."""
@@ -149,8 +153,7 @@ class Daemon:
     def _loop(self) -> None:
         beats, moved = -1, time.monotonic()
         while not self._stopping.is_set():
-            if self._policy_touched.wait(self._tick_s()) or self._keeper.passing:
-                self._policy_touched.clear()
+            if self._awoken() or self._keeper.passing:
                 if self._keeper.refresh():
                     self._use_policy()
                     self._scanner.judge_again()
@@ -166,21 +169,28 @@ class Daemon:
                 self._status_due = now + _STATUS_EVERY_S
                 self._keep_status()
 
-    def _tick_s(self) -> float:
-        """Short enough for a prompt end: a signal sets an event that this wait does not see."""
+    def _awoken(self) -> bool:
+        """Whether the policy was touched, or it is time to end, within one tick."""
         every = self._service.alive_every_s
-        return min(_TICK_S, every) / 2 if every else _TICK_S / 2
+        try:
+            self._woken.get(timeout=min(_TICK_S, every) if every else _TICK_S)
+        except queue.Empty:
+            return False
+        while not self._woken.empty():
+            self._woken.get()
+        return not self._stopping.is_set()
 
     def _close(self) -> None:
         logger.info("ending pid=%d", os.getpid())
         self._service.stopping()
-        if self._api is not None:
-            self._api.close()
-        self._watch.close()
-        self._processes.close()
-        self._scanner.close()
-        if self._courier is not None:
-            self._courier.close()
+        parts = (self._api, self._watch, self._processes, self._scanner, self._courier)
+        # All at once: each waits for a thread of its own, and together they may take two seconds at most.
+        closers = [threading.Thread(target=part.close, daemon=True) for part in parts if part is not None]
+        for closer in closers:
+            closer.start()
+        end = time.monotonic() + _CLOSE_S
+        for closer in closers:
+            closer.join(max(0.0, end - time.monotonic()))
         self._keep_status(running=False)
         self._cache.close()
         self._store.close()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aipolicy.core.model import Unseen
 from aipolicy.platforms.events import Batch
-from aipolicy.platforms.linux_calls import is_ready
+from aipolicy.platforms.linux_calls import ready_of, wake_pipe
 
 _PLACE: Final = "kernel process events"
 _NETLINK_CONNECTOR: Final = 11
@@ -40,9 +40,11 @@ class ProcessEvents:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._buffer = bytearray(4096)
+        self._wake, self._waker = wake_pipe()
 
     def wait(self, timeout_s: float) -> Batch:
-        if self._channel.fileno() < 0 or not is_ready(self._channel.fileno(), timeout_s=timeout_s):
+        fd = self._channel.fileno()
+        if fd < 0 or not ready_of([fd, self._wake], timeout_s):
             return Batch()
         return self.read()
 
@@ -58,6 +60,8 @@ class ProcessEvents:
             except InterruptedError:
                 continue
             except OSError as error:
+                if self._channel.fileno() < 0:  # closed by another thread meanwhile
+                    break
                 if error.errno != errno.ENOBUFS:
                     raise
                 lost += 1
@@ -75,7 +79,9 @@ class ProcessEvents:
         return self._channel.fileno()
 
     def close(self) -> None:
+        """Also from another thread: who waits returns at once."""
         self._channel.close()
+        os.write(self._waker, b"\0")
 
 
 def open_process_events(buffer_bytes: int = _BUFFER_BYTES) -> ProcessEvents | Unseen:

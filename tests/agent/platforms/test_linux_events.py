@@ -4,9 +4,11 @@ import errno
 import os
 import socket
 import struct
+import threading
 
 import pytest
 
+from aipolicy.platforms.events import Batch
 from aipolicy.platforms.linux_events import ProcessEvents
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX sockets")
@@ -66,3 +68,16 @@ def test_a_closed_one_has_nothing() -> None:
     events = ProcessEvents(Channel((message(2, 1, 1), 0)))
     events.close()
     assert events.wait(0.0).pids == ()
+
+
+def test_whoever_waits_returns_at_once_when_it_is_closed():
+    ours, _theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    source = ProcessEvents(ours)
+    batches: list[Batch] = []
+    waiting = threading.Thread(target=lambda: batches.append(source.wait(3600)), daemon=True)
+    waiting.start()
+    source.close()
+    waiting.join(60)
+    assert batches == [Batch()]
+    assert source.wait(3600) == Batch()
