@@ -230,6 +230,12 @@ class Lab:
         assert reply.status_code == 200, reply.text
         return json.loads(reply.text)
 
+    def flush(self) -> None:
+        """Has last-seen times written now: in these tests the server does not do so by itself."""
+        portal: Any = self.http.portal
+        app: Any = self.http.app
+        portal.call(app.state.intake.presence.flush)
+
     def count(self, table: str) -> int:
         with self.store.reading() as connection:
             return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # noqa: S608

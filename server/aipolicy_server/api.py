@@ -177,7 +177,11 @@ def api_router() -> APIRouter:
             page = queries.events(connection, which, after=after, limit=limit)
         return _answer(page, "aipolicy.events/1")
 
-    @router.get("/events.csv", responses={200: {"content": {"text/csv": {}}}})
+    @router.get(
+        "/events.csv",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    )
     def events_csv(request: Request, which: Filtered) -> StreamingResponse:
         """All events of the filter as CSV, newest first."""
         rows: Iterator[EventRow] = queries.every_event(request.app.state.store.reading, which)

@@ -82,7 +82,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
     app.router.routes.extend(intake.routes())
     app.router.routes.append(Route("/healthz", _healthz, name="healthz"))
     app.router.routes.extend(sign_in_routes())
-    app.include_router(api_router())
+    app.router.routes.extend(api_router().routes)  # flat, so that who walks the routes sees each
     app.router.routes.extend(console_routes(pages))
     answer_exceptions(app)
     app.add_middleware(TokenAddress)

@@ -3,7 +3,9 @@
 import ipaddress
 import logging
 import os
+import signal
 import socket
+import threading
 from urllib.parse import quote
 
 import uvicorn
@@ -81,6 +83,10 @@ def sign_in_address(address: str, token: str) -> str:
     return f"{address}/?token={quote(token, safe='')}"
 
 
+def _leave(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
 def serve(app: FastAPI, sock: socket.socket, listen: Listen) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is under way."""
     config = uvicorn.Config(
@@ -98,4 +104,8 @@ def serve(app: FastAPI, sock: socket.socket, listen: Listen) -> None:
         lifespan="on",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    if threading.current_thread() is threading.main_thread():
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn stops gracefully, then raises the signal again: being told to stop is no failure.
+            signal.signal(wanted, _leave)
     uvicorn.Server(config).run(sockets=[sock])

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres import Cluster, why_not
-from server_lab import Lab
 
 from aipolicy_server.store import migrate
 from aipolicy_server.store.engine import open_engine, parse_url
+from postgres import Cluster, why_not
+from server_lab import Lab
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def _open_sqlite(url: URL, readers: int) -> Engine:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
     except OSError as error:
         raise BadDatabase(
-            f"{path}: {error.strerror}: the server needs to write its database there"
+            f"{path}: {error.strerror}: the database is kept there, name another folder with --data"
         ) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

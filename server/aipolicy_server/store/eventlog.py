@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from aipolicy.core.model import Gone, Health, Outcome, Unseen
 from aipolicy_server.clock import from_us, to_us
-from aipolicy_server.store import cursor, schema
+from aipolicy_server.store import accept, cursor, schema
 from aipolicy_server.store.rows import EventFilter, EventPage, EventRow
 
 _events = schema.events.c
@@ -66,16 +66,21 @@ def tools_in_log(connection: Connection, most: int) -> Iterator[tuple[str, str]]
     """Id and name of every tool in the log, by jumping along the index: DISTINCT would read all of it."""
     tool_id = ""
     for _ in range(most):
-        query = (
-            sa.select(_events.tool, _events.about)
-            .where(_events.tool > tool_id, _events.kind == "outcome")
-            .order_by(_events.tool, _events.time.desc())
+        # Two steps: one that asks for the next tool and its latest event at once sorts the whole table.
+        following = sa.select(sa.func.min(_events.tool)).where(_events.tool > tool_id)
+        found = connection.execute(following).scalar()
+        if found is None:
+            return
+        tool_id = found
+        latest = (
+            sa.select(_events.about)
+            .where(_events.tool == tool_id, _events.kind == "outcome")
+            .order_by(_events.time.desc(), _events.id.desc(), _events.device.desc())
             .limit(1)
         )
-        row = connection.execute(query).first()
-        if row is None:
-            return
-        tool_id = row.tool
+        row = connection.execute(latest).first()
+        if row is None:  # only ever said to be gone
+            continue
         about = _decoder.decode(row.about)
         yield tool_id, about.verdict.finding.name if isinstance(about, Outcome) else tool_id
 
@@ -125,11 +130,13 @@ def event_row(row: Any) -> EventRow:
             )
 
 
-def _conditions(which: EventFilter) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(which: EventFilter) -> Iterator[sa.ColumnElement[bool] | sa.TextClause]:
     for name in ("tool", "device", "owner", "ruling", "done", "kind"):
         value = getattr(which, name)
         if value:
             yield _events[name] == value
+    if which.done in accept.ACTED:  # says nothing new, but lets the index of acts be used
+        yield ACTED
     if which.since is not None:
         yield _events.time >= to_us(which.since)
     if which.until is not None:

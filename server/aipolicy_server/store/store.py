@@ -6,11 +6,11 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from aipolicy_server.store import migrate, schema
-from aipolicy_server.store.engine import open_engine, parse_url
+from aipolicy_server.store.engine import BadDatabase, open_engine, parse_url
 from aipolicy_server.store.upsert import insert_new
 from aipolicy_server.store.writer import Job, Unavailable, Writer, open_writer, write_now
 
@@ -36,13 +36,18 @@ class Store:
 
         Raises BadDatabase.
         """
-        engine = open_engine(parse_url(url))
+        parsed = parse_url(url)
+        engine = open_engine(parsed)
         try:
             if engine.dialect.name == "sqlite":
                 migrate.upgrade(engine)
             else:
                 migrate.check(engine)
             return cls(engine, write_now(engine, lambda connection: _shared_key(connection, token_key)))
+        except DBAPIError as error:
+            engine.dispose()
+            where = parsed.render_as_string(hide_password=True)
+            raise BadDatabase(f"{where}: {error.orig}".strip()) from error
         except BaseException:
             engine.dispose()
             raise

@@ -6,10 +6,11 @@ import zlib
 
 import msgspec
 import pytest
-from server_lab import Lab, batch_body, event, outcome, problem
 
 from aipolicy.core import wire
+from server_lab import Lab, batch_body, event, outcome, problem
 
+DEEP = b'{"device":"d","spool":"s","seq":1,"events":[],"x":%s}' % (b"[" * 400_000 + b"]" * 400_000)
 BOMB = zlib.compress(b"\0" * 300_000_000, 9, wbits=31)
 
 
@@ -40,7 +41,7 @@ def test_a_decompression_bomb_costs_no_more_than_the_limit(sqlite_lab: Lab) -> N
         (gzip.compress(b"\xff\xfe"), (400, "malformed")),
         (gzip.compress(b'{"device":"\xff"}'), (400, "malformed")),
         (gzip.compress(b"[" * 900_000), (422, "bad-batch")),
-        (gzip.compress(b'{"device":"d","spool":"s","seq":1,"events":[],"x":' + b"[" * 400_000 + b"]" * 400_000 + b"}"), (400, "malformed")),
+        (gzip.compress(DEEP), (400, "malformed")),
         (gzip.compress(b"{}"), (422, "bad-batch")),
         (gzip.compress(b"null"), (422, "bad-batch")),
     ],

@@ -1,20 +1,12 @@
 """POST /v1/checkin: last-seen times are collected, and findings that drifted apart come together again."""
 
-from concurrent.futures import Future
 from datetime import timedelta
 
 import msgspec
-from server_lab import START, Device, Lab, gone, outcome, problem
 
 from aipolicy.core import wire
 from aipolicy.core.model import Outcome, Ruling
-
-
-def flush(lab: Lab) -> None:
-    portal = lab.http.portal
-    assert portal is not None
-    done: Future[None] = portal.start_task_soon(lab.http.app.state.intake.presence.flush)  # type: ignore[attr-defined]
-    done.result(30)
+from server_lab import START, Device, Lab, gone, outcome, problem
 
 
 def shown(lab: Lab, device: Device) -> dict[str, object]:
@@ -30,7 +22,7 @@ def test_a_check_in_says_what_the_device_enforces_and_when_it_was_seen(lab: Lab)
     device = lab.enrol()
     lab.clock.advance(minutes=5)
     device.check_in(policy="cafe00000001", mode="block", hostname="renamed", pending=0)
-    flush(lab)
+    lab.flush()
     row = shown(lab, device)
     assert (row["policy"], row["mode"], row["hostname"]) == ("cafe00000001", "block", "renamed")
     assert (row["last_seen"], row["process_events"]) == ("2026-03-01T12:05:00Z", "kernel")
@@ -41,7 +33,7 @@ def test_check_ins_cost_no_write_of_their_own(lab: Lab) -> None:
     for _ in range(20):
         device.check_in()
     assert shown(lab, device)["last_seen"] is None
-    flush(lab)
+    lab.flush()
     assert shown(lab, device)["last_seen"] == "2026-03-01T12:00:00Z"
 
 
@@ -50,10 +42,10 @@ def test_a_batch_after_the_check_in_does_not_wipe_what_it_said(lab: Lab) -> None
     device.check_in(policy="cafe00000001")
     lab.clock.advance(seconds=5)
     device.send(outcome())
-    flush(lab)
+    lab.flush()
     lab.clock.advance(seconds=5)
     device.send(outcome())
-    flush(lab)
+    lab.flush()
     row = shown(lab, device)
     assert (row["policy"], row["last_seen"]) == ("cafe00000001", "2026-03-01T12:00:10Z")
 
@@ -67,7 +59,7 @@ def test_a_device_is_silent_after_three_missed_check_ins(lab: Lab) -> None:
     assert lab.get("/overview")["silent"] == 1
     assert [d["id"] for d in lab.get("/devices", silent="true")["rows"]] == [device.id]
     device.check_in()
-    flush(lab)
+    lab.flush()
     assert shown(lab, device)["silent"] is False
 
 

@@ -1,12 +1,12 @@
 """Which device is calling: wrong tokens are refused before any query, revoked ones as such."""
 
 import pytest
-from server_lab import START, Lab, batch_body, outcome, problem
 
 from aipolicy.core import wire
 from aipolicy_server import tokens
 from aipolicy_server.clock import to_us
 from aipolicy_server.store import devices
+from server_lab import START, Lab, batch_body, outcome, problem
 
 
 @pytest.mark.parametrize("path", [wire.EVENTS_PATH, wire.CHECK_IN_PATH])

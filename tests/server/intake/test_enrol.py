@@ -5,12 +5,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from server_lab import HOST, START, Lab, problem
 
 from aipolicy.core import wire
 from aipolicy_server import tokens
 from aipolicy_server.clock import to_us
 from aipolicy_server.store import admins, devices
+from server_lab import HOST, START, Lab, problem
 
 
 def add_secret(lab: Lab, name: str, uses: int | None = None, expires_us: int | None = None) -> str:

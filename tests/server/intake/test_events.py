@@ -1,14 +1,14 @@
-"""POST /v1/events: exactly once in effect, acknowledged after the commit, and only in the sender's own name."""
+"""POST /v1/events: exactly once in effect, acknowledged after the commit, only in the sender's name."""
 
 import gzip
 from datetime import timedelta
 
 import msgspec
 import pytest
-from server_lab import START, Lab, batch_body, event, gone, outcome, problem
 
 from aipolicy.core import wire
 from aipolicy.core.model import Done, Health, Ruling, State, Unseen
+from server_lab import START, Lab, batch_body, event, gone, outcome, problem
 
 
 def test_a_batch_is_stored_and_named_in_the_answer(lab: Lab) -> None:
@@ -185,5 +185,5 @@ def test_hostile_names_are_only_names(lab: Lab, owner: str) -> None:
 def test_a_sign_of_life_is_noted_with_the_batch(lab: Lab) -> None:
     device = lab.enrol()
     device.send(Health(part="agent", condition="started"))
-    lab.http.portal.call(lab.http.app.state.intake.presence.flush)  # type: ignore[union-attr,attr-defined]  # set by `with`
+    lab.flush()
     assert lab.get(f"/devices/{device.id}")["device"]["last_seen"] == "2026-03-01T12:00:00Z"
