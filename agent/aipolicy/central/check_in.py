@@ -1,0 +1,114 @@
+"""The regular sign of life: what this device enforces, and a digest by which drift is repaired."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from aipolicy.central.auth import Bearer
+from aipolicy.central.backoff import Backoff, asked_wait_s
+from aipolicy.central.enrol import Enroller
+from aipolicy.central.http import Client, Failure, Reply
+from aipolicy.central.result import Condition, Result
+from aipolicy.core.model import Record
+from aipolicy.core.wire import CHECK_IN_PATH, CheckIn, CheckInReply, HostInfo
+from aipolicy.state.store import Store
+
+logger = logging.getLogger(__name__)
+
+SOONEST_S: Final = 1
+LATEST_S: Final = 24 * 3600
+
+
+class Enforced(Record, frozen=True, kw_only=True):
+    """What the device enforces: versions of policy and catalog, the mode, how it sees new processes."""
+
+    policy: str
+    mode: str
+    catalog: str
+    process_events: str
+
+
+class CheckInCaller:
+    """Checks in with each call. One thread calls it."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        enroller: Enroller,
+        host: Callable[[], HostInfo],
+        enforced: Callable[[], Enforced],
+        clock: Callable[[], datetime],
+        backoff: Backoff,
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._enroller = enroller
+        self._host = host
+        self._enforced = enforced
+        self._clock = clock
+        self._backoff = backoff
+        self._resends = 0
+
+    def run_once(self) -> Result:
+        """Check in, after enrolling where that is needed; the result's wait is the time to the next one."""
+        token = self._enroller.token()
+        if token is None:
+            enrolled = self._enroller.run_once()
+            token = self._enroller.token()
+            if enrolled.condition != "ok" or token is None:
+                return enrolled
+        body = msgspec.json.encode(self._words())
+        answer = self._client.post(CHECK_IN_PATH, body, Bearer(token).headers("POST", CHECK_IN_PATH, body))
+        asked = asked_wait_s(answer.retry_after, self._clock())
+        if isinstance(answer, Failure):
+            return Result(wait_s=self._backoff.failed(asked), condition="unreachable", detail=answer.reason)
+        reply = _checked_in(answer)
+        if reply is None:
+            return self._refused(answer, token, asked)
+        self._backoff.succeeded()
+        self._repair(reply.resend)
+        return Result(wait_s=min(LATEST_S, max(SOONEST_S, reply.next_s)))
+
+    def _words(self) -> CheckIn:
+        standing, enforced = self._store.standing(), self._enforced()
+        return CheckIn(
+            host=self._host(),
+            policy=enforced.policy,
+            mode=enforced.mode,
+            catalog=enforced.catalog,
+            findings=standing.findings,
+            pending=standing.pending,
+            process_events=enforced.process_events,
+        )
+
+    def _refused(self, answer: Reply, token: str, asked_s: float | None) -> Result:
+        problem = answer.problem()
+        if problem and answer.status == 401:
+            self._enroller.reject(token)
+        condition: Condition = "refused" if problem and answer.status in (401, 403) else "unreachable"
+        return Result(wait_s=self._backoff.failed(asked_s), condition=condition, detail=answer.said())
+
+    def _repair(self, resend: bool) -> None:
+        """Tell all again where the server asks. One that asks for ever gets it ever more seldom."""
+        if not resend:
+            self._resends = 0
+            return
+        self._resends += 1
+        if self._resends.bit_count() != 1:  # the 1st, 2nd, 4th, 8th ... time in a row
+            return
+        logger.info("server's findings differ, telling all again times=%d", self._resends)
+        self._store.tell_everything_again()
+
+
+def _checked_in(answer: Reply) -> CheckInReply | None:
+    if answer.status != 200:
+        return None
+    try:
+        reply = msgspec.json.decode(answer.body, type=CheckInReply)
+    except msgspec.MsgspecError:
+        return None
+    return reply if reply.schema == "aipolicy.checked-in/1" else None
