@@ -41,6 +41,7 @@ def outcome(
     reason: str = "policy.yaml:1",
     policy: str = "0123456789ab",
     done: Done = Done.REPORTED,
+    form: str = "npm global",
 ) -> Outcome:
     """One outcome; its paths are as on the machine."""
     finding = Finding(
@@ -54,7 +55,7 @@ def outcome(
         because=(Evidence(kind="npm", value="@anthropic-ai/claude-code"),),
         owner=owner,
         path=path,
-        form="npm global",
+        form=form,
         pid=pid,
     )
     verdict = Verdict(

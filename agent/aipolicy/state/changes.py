@@ -4,9 +4,10 @@ A pid, a rule that moved to another line or a policy that was reformatted change
 are not told again; a version, a ruling, an action or a deed is. Times and ids of the events are the store's.
 """
 
+import re
 from collections.abc import Iterable
 
-from aipolicy.core.model import Confidence, Done, Gone, Health, Outcome, Unseen
+from aipolicy.core.model import Confidence, Done, Gone, Health, Outcome, State, Unseen
 from aipolicy.core.wire import finding_key
 from aipolicy.state.records import (
     Changes,
@@ -24,6 +25,9 @@ MAX_UNSEEN = 500
 """Places told one by one; a home with a million closed folders must not become a million events."""
 
 _DEEDS = frozenset({Done.DENIED, Done.ENDED})
+
+_DATABASES = (("/var/lib/dpkg/", "dpkg"),)
+"""Findings of this form are known from this database, wherever their program lies."""
 
 
 def full_look(ledger: Ledger, sightings: Iterable[Sighting], look: Look) -> Changes:
@@ -70,7 +74,7 @@ def one_less(ledger: Ledger, key: str, place: str) -> Changes:
         return Changes()
     left = tuple(p for p in known.places if p != place)
     if left:
-        return Changes(remember={key: Known(outcome=known.outcome, places=left)})
+        return Changes(remember={key: Known(outcome=known.outcome, places=left, path=known.path)})
     return Changes(tell=(_gone(known),), forget=(key,))
 
 
@@ -99,11 +103,12 @@ def _renew(
     # was told, nothing is told, so that the two don't take turns.
     same = before is not None and any(_sense(s.outcome) == _sense(before.outcome) for s in group)
     told = deeds or ([] if same else group[:1])
+    path = group[-1].path or ("" if before is None else before.path)
     if told:
-        return [_told(s) for s in told], Known(outcome=told[-1].outcome, places=places)
+        return [_told(s) for s in told], Known(outcome=told[-1].outcome, places=places, path=path)
     if before is None or places == before.places:
         return [], None
-    return [], Known(outcome=before.outcome, places=places)
+    return [], Known(outcome=before.outcome, places=places, path=path)
 
 
 def _sense(outcome: Outcome) -> tuple[str | None, Confidence, str, str, Done]:
@@ -137,22 +142,37 @@ def _in_scope(known: Known, look: Look) -> bool:
 
 
 def _hidden(known: Known, unseen: Iterable[UnseenPlace]) -> bool:
-    """Whether it may be in a place we could not look into, or something of it (its package.json) is one."""
-    return any(
-        is_within(place, u.place) or is_within(u.place, place) for place in known.places for u in unseen
-    )
+    return any(_hides(u.place, known) for u in unseen)
+
+
+def _hides(place: str, known: Known) -> bool:
+    """Whether the finding may be there still, because `place` could not be looked into."""
+    finding = known.outcome.verdict.finding
+    if place == "homes" or place.startswith("observer "):  # no path but a whole part of the look that failed
+        return (place == "observer processes") == (finding.state is State.RUNNING)
+    if any(finding.form == form and folder in place for folder, form in _DATABASES):
+        return True
+    if finding.state is State.RUNNING:
+        return place == known.path or any(is_within(p, place) or is_within(place, p) for p in known.places)
+    # In the place, or something of it (its package.json) is the place.
+    return any(is_within(p, place) or is_within(place, p) for p in known.places)
 
 
 def _unseen_changes(ledger: Ledger, look: Look) -> tuple[list[Told], dict[str, UnseenPlace], tuple[str, ...]]:
     now = {unseen_key(u): u for u in _at_most(look.unseen)}
     before = ledger.unseen
-    remember = {key: u for key, u in now.items() if key not in before or before[key].unseen != u.unseen}
+    remember = {k: u for k, u in now.items() if k not in before or _why(before[k]) != _why(u)}
     told = [Told(about=u.unseen, uid=u.uid) for u in remember.values()]
     if not look.whole:
         return told, remember, ()
     forget = tuple(key for key in before if key not in now)
     told += [_seen_again(before[key]) for key in forget]
     return told, remember, forget
+
+
+def _why(place: UnseenPlace) -> str:
+    """The reason without its numbers: "12 more places" and then "13 more places" is no news."""
+    return re.sub(r"\d[\d,]*", "N", place.unseen.reason)
 
 
 def _seen_again(place: UnseenPlace) -> Told:

@@ -13,10 +13,12 @@ class Sighting(Record, frozen=True, kw_only=True):
     """A verdict as it leaves the machine, and where on this machine it was seen.
 
     outcome: paths home-relative. place: the path here, or `process_place(pid)` for a running tool.
+    path: the path here, also of a running tool; empty where it is as before.
     """
 
     outcome: Outcome
     place: str
+    path: str = ""
 
 
 class UnseenPlace(Record, frozen=True, kw_only=True):
@@ -34,10 +36,12 @@ class Known(Record, frozen=True, kw_only=True):
     """A finding that the server was told of.
 
     outcome: as it was told last. places: where it was seen last: one path, or the processes that run it.
+    path: the path here, also of a running tool.
     """
 
     outcome: Outcome
     places: tuple[str, ...]
+    path: str = ""
 
 
 class Ledger(Record, frozen=True, kw_only=True):
@@ -98,8 +102,10 @@ def sighting(outcome: Outcome, homes: Iterable[str]) -> Sighting:
         done=outcome.done,
         detail=home_relative(outcome.detail, homes),
     )
-    place = process_place(finding.pid or 0) if running else finding.path
-    return Sighting(outcome=sendable(wire), place=_text(place))
+    path = _text(finding.path)
+    return Sighting(
+        outcome=sendable(wire), place=process_place(finding.pid or 0) if running else path, path=path
+    )
 
 
 def unseen_place(unseen: Unseen, homes: Mapping[str, int]) -> UnseenPlace:
@@ -113,8 +119,11 @@ def unseen_place(unseen: Unseen, homes: Mapping[str, int]) -> UnseenPlace:
 
 
 def unseen_key(place: UnseenPlace) -> str:
-    """What makes an unseen place the same one over time: "~/x" alone is a place in every home."""
-    return f"{'' if place.uid is None else place.uid}\x1f{place.unseen.place}"
+    """What makes an unseen place the same one over time: "~/x" alone is a place in every home.
+
+    What follows a colon is a detail ("/proc: program of 3 processes") that may be another one each time.
+    """
+    return f"{'' if place.uid is None else place.uid}\x1f{place.unseen.place.partition(': ')[0]}"
 
 
 def is_within(path: str, folder: str) -> bool:

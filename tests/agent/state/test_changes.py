@@ -111,7 +111,10 @@ def test_what_may_be_in_a_closed_place_is_not_gone(place):
     assert {type(t.about) for t in opened.tell} == {Gone, Health}, "once it could be looked at, it is gone"
 
 
-@pytest.mark.parametrize("place", ["/home/ann", "/home/bob/.npm/bin/claude-2", "/home/bo", "/proc"])
+@pytest.mark.parametrize(
+    "place",
+    ["/home/ann", "/home/bob/.npm/bin/claude-2", "/home/bo", "/proc", "process 12", "filesystem events"],
+)
 def test_another_closed_place_hides_nothing(place):
     changes = full_look(known(seen()), [], Look(unseen=(closed(place),)))
     assert Gone in {type(t.about) for t in changes.tell}
@@ -121,6 +124,46 @@ def test_an_unreadable_proc_hides_running_tools_only():
     changes = full_look(known(seen(), running(5)), [], Look(unseen=(closed("/proc"),)))
     (gone,) = [t.about for t in changes.tell if isinstance(t.about, Gone)]
     assert gone.state is State.INSTALLED
+
+
+@pytest.mark.parametrize(
+    ("failed", "left"),
+    [
+        ("homes", State.INSTALLED),
+        ("observer npm", State.INSTALLED),
+        ("observer processes", State.RUNNING),
+    ],
+)
+def test_a_part_of_the_look_that_failed_makes_nothing_of_it_gone(failed, left):
+    changes = full_look(known(seen(), running(5)), [], Look(unseen=(closed(failed, "it failed"),)))
+    (gone,) = [t.about for t in changes.tell if isinstance(t.about, Gone)]
+    assert gone.state is not left
+
+
+def test_a_running_program_that_cannot_be_read_is_not_gone():
+    ledger = known(running(5))
+    hidden = full_look(ledger, [], Look(unseen=(closed("/home/bob/.npm/bin/claude"),)))
+    assert not [t for t in hidden.tell if isinstance(t.about, Gone)]
+    elsewhere = full_look(ledger, [], Look(unseen=(closed("/home/bob"),)))
+    assert [t for t in elsewhere.tell if isinstance(t.about, Gone)], "a closed home does not hide processes"
+
+
+def test_an_unreadable_package_database_makes_no_package_gone():
+    ledger = known(seen(path="/usr/bin/claude", form="dpkg"), seen("codex", path="/usr/bin/codex"))
+    changes = full_look(ledger, [], Look(unseen=(closed("/var/lib/dpkg/status", "larger than 64 MiB"),)))
+    assert [t.about.tool for t in changes.tell if isinstance(t.about, Gone)] == ["codex"]
+
+
+def test_numbers_that_change_in_an_unseen_place_are_no_news():
+    def look(count: int) -> Look:
+        place = f"/proc: program of {count} processes (a, b{count})"
+        return Look(
+            unseen=(closed(place), closed("/srv", f"{count},000 more places could not be looked into"))
+        )
+
+    first = full_look(NOTHING, [], look(3))
+    assert len(first.tell) == 2
+    assert not full_look(after(NOTHING, first), [], look(4))
 
 
 def test_a_look_at_processes_says_nothing_about_installations():

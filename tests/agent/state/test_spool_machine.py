@@ -17,7 +17,7 @@ from spool_reading import batch_of, numbers
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """`told`: how many went in. `arrived`: the ids that the server keeps. `numbers`: what they said, in order."""
+    """`told`: how many went in. `arrived`: the ids that the server keeps. `numbers`: what they said."""
 
     @initialize()
     def begin(self) -> None:
