@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +127,16 @@ def test_more_than_the_kernel_keeps_is_told_as_loss(events: FilesystemEvents, di
     for number in range(limit + 1000):
         os.close(os.open(f"{disk}/many/{number}", os.O_CREAT | os.O_WRONLY))
     until(lambda: events.wait(1.0).lost)
+
+
+def test_whoever_waits_returns_when_it_is_closed(events: FilesystemEvents) -> None:
+    quiet(events)
+    answers: list[bool] = []
+    waiting = threading.Thread(target=lambda: answers.append(events.wait(3600).changed), daemon=True)
+    waiting.start()
+    events.close()
+    waiting.join(60)
+    assert answers == [False]
 
 
 def test_what_cannot_be_marked_is_watched_folder_by_folder(tmp_path: Path, disk: Path) -> None:

@@ -115,10 +115,29 @@ def test_a_title_over_the_arguments_leaves_no_script(
         pytest.skip("needs node")
     (tmp_path / "cli.js").write_text("process.title = 'claude'; setTimeout(() => 0, 600000)")
     child = started.run(["node", str(tmp_path / "cli.js")])
+    comm = Path(f"/proc/{child.pid}/comm")
+    until(lambda: comm.read_text() == "claude\n")
+    found = machine.process(child.pid)
+    assert isinstance(found, Process)
+    assert (found.name, found.script) == ("claude", None)
+
+
+def test_a_script_that_was_seen_before_the_title_is_remembered(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    """Claude Code 1.x and pi: seen at their start, known to the end."""
+    if shutil.which("node") is None:
+        pytest.skip("needs node")
+    code = "process.stdin.once('data', () => { process.title = 'claude' }); setTimeout(() => 0, 600000)"
+    (tmp_path / "cli.js").write_text(code)
+    child = started.run(["node", str(tmp_path / "cli.js")])
+    until(lambda: p if isinstance(p := machine.process(child.pid), Process) and p.script else None)
+    child.write("now\n")
     found = until(
         lambda: p if isinstance(p := machine.process(child.pid), Process) and p.name == "claude" else None
     )
-    assert found.script is None
+    assert found.script == f"{tmp_path}/cli.js"
+    assert machine.script_place(found) == f"{tmp_path}/cli.js"
 
 
 def test_exec_in_place_is_another_image(machine: LinuxMachine, started: Started) -> None:

@@ -58,10 +58,10 @@ class RateLimit:
         last = self._told_at.get((tool, uid))
         if last is not None and now - last < self._quiet_s:
             return False
+        self._told_at.pop((tool, uid), None)
         if len(self._told_at) >= _MAX_REMEMBERED:
-            self._told_at = {key: at for key, at in self._told_at.items() if now - at < self._quiet_s}
-        if len(self._told_at) < _MAX_REMEMBERED:
-            self._told_at[tool, uid] = now
+            del self._told_at[next(iter(self._told_at))]  # the one told longest ago
+        self._told_at[tool, uid] = now
         return True
 
 

@@ -23,6 +23,7 @@ class LinuxMachine:
     root: Final = "/"
 
     def __init__(self, environ: Mapping[str, str], proc: str = "/proc") -> None:
+        self._version = linux_packages.os_release(self.root)
         self._home = environ.get("HOME")
         self._path = environ.get("PATH", "")
         self._mounts = MountTable(f"{proc}/self/mountinfo")
@@ -35,7 +36,7 @@ class LinuxMachine:
         return HostInfo(
             hostname=name,
             os=self.os,
-            os_version=linux_packages.os_release(self.root) or f"Linux {release}",
+            os_version=self._version or f"Linux {release}",
             arch=arch,
             agent_version=agent_version,
         )

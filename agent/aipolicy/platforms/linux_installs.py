@@ -48,6 +48,7 @@ class FilesystemEvents:
         self._folders: frozenset[str] = frozenset()
         self._counting: dict[bytes, frozenset[bytes] | None] = {}
         self._wake, self._waker = wake_pipe()
+        self._closed = False
         self._rest = WatchedFolders(self._out_of_reach, woken=self._wake_up)
         self._lock = threading.Lock()
         self.mark_filesystems()
@@ -85,7 +86,8 @@ class FilesystemEvents:
 
     def watch(self, folders: tuple[str, ...]) -> None:
         with self._lock:  # the daemon's survey and the thread that waits both call it
-            self._watch(folders)
+            if not self._closed:
+                self._watch(folders)
 
     def _watch(self, folders: tuple[str, ...]) -> None:
         self._wanted = folders
@@ -114,10 +116,12 @@ class FilesystemEvents:
 
     def wait(self, timeout_s: float) -> InstallHints:
         end = self._clock() + timeout_s
-        while True:
+        while not self._closed:
             table = self._mounts.fileno()
             waiting = [fd for fd in (self._group.fileno(), self._wake, table) if fd >= 0]
-            ready = ready_of(waiting, end - self._clock()) if self._group.fileno() >= 0 else []
+            ready = ready_of(waiting, end - self._clock())
+            if self._closed:
+                break
             hints = self._read(ready, table)
             if hints.changed or hints.lost:
                 self.watch(self._wanted)  # a folder that was awaited may be there now
@@ -126,12 +130,16 @@ class FilesystemEvents:
             if not ready or left_s <= 0:
                 return hints
             self._pause(min(_CALM_S, left_s))
+        return InstallHints()
 
     def close(self) -> None:
-        self._group.close()
-        self._rest.close()
-        self._mounts.close()
+        """Also from another thread: who waits returns at once."""
+        with self._lock:
+            self._closed = True
         self._wake_up()
+        self._rest.close()
+        self._group.close()
+        self._mounts.close()
 
     def _read(self, ready: list[int], table: int) -> InstallHints:
         changed = lost = False

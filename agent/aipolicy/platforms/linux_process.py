@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import printable
 from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read
-from aipolicy.platforms.linux_script import script_of
+from aipolicy.platforms.linux_script import Given, script_of
 from aipolicy.platforms.linux_terminal import terminal_of
 from aipolicy.platforms.machine import Image, Terminal
-from aipolicy.platforms.posix_users import account_of
 
 _NAMED_IN_UNSEEN: Final = 5
 _TRIES: Final = 4
+_MAX_SCRIPTS: Final = 20_000
 _PAUSE_S: Final = 0.001
 
 
@@ -50,6 +50,7 @@ class ProcessTable:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pause = pause
+        self._scripts: dict[int, tuple[tuple[int, int], Given]] = {}
         self._proc = proc
         self._owner = owner
         self._out_of_reach = out_of_reach
@@ -57,6 +58,7 @@ class ProcessTable:
         self._namespace = _inode(f"{proc}/1/ns/mnt") or _inode(f"{proc}/self/ns/mnt")
 
     def all(self, only_uid: int | None) -> Iterator[Process | Unseen]:
+        self._forget_the_ended()
         denied: list[str] = []
         for pid in self.pids():
             seen = self._look(pid, only_uid)
@@ -78,7 +80,9 @@ class ProcessTable:
         return [int(name) for name in os.listdir(self._proc) if name.isdigit()]
 
     def script_place(self, process: Process) -> str | None:
-        """Read anew: the record has the script's name made printable, which may not open it."""
+        """Read anew where the record's name, made printable, may not open it."""
+        if process.script is None or (not process.contained and "\\" not in process.script):
+            return process.script if (process.script or "").startswith("/") else None
         seen = self._look(process.pid, None)
         if isinstance(seen, _Seen) and seen.process.script == process.script:
             return seen.script_place
@@ -166,9 +170,9 @@ class ProcessTable:
         except OSError:
             return None
         contained = self._contained(base.folder, status)
-        account = account_of(status.uid)
-        home = account.home if account else None
-        given = script_of(base.folder, exe, base.stat.comm, status, contained, home, self._out_of_reach)
+        given = self._kept(
+            pid, base, script_of(base.folder, exe, base.stat.comm, status, contained, self._out_of_reach)
+        )
         process = Process(
             pid=pid,
             started=base.started,
@@ -180,6 +184,21 @@ class ProcessTable:
             contained=contained,
         )
         return _Seen(process=process, script_place=given.place, unsettled=given.unsettled)
+
+    def _kept(self, pid: int, base: _Base, given: Given) -> Given:
+        """The script of this exec: some programs write a title over their arguments a moment after it."""
+        image = (base.started, base.stat.stack)
+        if given.script is not None or given.module is not None:
+            if len(self._scripts) < _MAX_SCRIPTS and base.stat.stack:
+                self._scripts[pid] = (image, given)
+            return given
+        known = self._scripts.get(pid)
+        return known[1] if known is not None and known[0] == image else given
+
+    def _forget_the_ended(self) -> None:
+        for pid in list(self._scripts):
+            if not os.path.exists(self._folder(pid)):
+                self._scripts.pop(pid, None)
 
     def _contained(self, folder: str, status: Status) -> bool:
         if len(status.pids) > 1:

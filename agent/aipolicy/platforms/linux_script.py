@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from aipolicy.platforms.interpreters import what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Status, link, read, split_arguments
+from aipolicy.platforms.posix_users import account_of
 from aipolicy.platforms.scripts import View, find_script
 
 _MAX_BYTES: Final = 1 << 16  # the script is among the first arguments; a million are not read
@@ -34,10 +35,9 @@ def script_of(
     comm: bytes,
     status: Status,
     contained: bool,
-    home: str | None,
     out_of_reach: Callable[[str], str | None],
 ) -> Given:
-    """folder: /proc/PID. home: the user's. out_of_reach: why a path of ours is not to be touched."""
+    """folder: /proc/PID. out_of_reach: why a path of ours is not to be touched."""
     data = read(f"{folder}/cmdline", _MAX_BYTES)
     if not data:
         return Given(unsettled=True)
@@ -45,6 +45,8 @@ def script_of(
     if ran is None or (ran.script is None and ran.module is None):
         return Given()
     pid = status.pids[-1] if status.pids else 0
+    account = None if ran.module is None else account_of(status.uid)
+    home = account.home if account else None
     view = _inside(folder, exe, pid, home) if contained else _here(folder, exe, pid, home, out_of_reach)
     script = find_script(ran, view)
     if script is None:

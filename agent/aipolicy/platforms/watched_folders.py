@@ -79,6 +79,7 @@ class WatchedFolders:
         """woken: called in watchdog's thread with each path that counts."""
         self._out_of_reach = out_of_reach
         self._lock = threading.Lock()
+        self._closed = False
         self._wanted: tuple[str, ...] = ()
         self._watches: dict[tuple[str, int], ObservedWatch] = {}
         self._awaited: dict[str, set[str] | None] = {}
@@ -89,7 +90,8 @@ class WatchedFolders:
 
     def watch(self, folders: tuple[str, ...]) -> None:
         with self._lock:
-            self._watch(folders)
+            if not self._closed:
+                self._watch(folders)
 
     def _watch(self, folders: tuple[str, ...]) -> None:
         self._wanted = folders
@@ -127,7 +129,7 @@ class WatchedFolders:
         except queue.Empty:
             return InstallHints()
         self.take()
-        return InstallHints(changed=True)
+        return InstallHints(changed=not self._closed)
 
     def take(self) -> InstallHints:
         """Hints that are there, without waiting. Watches move on to folders that have appeared."""
@@ -139,6 +141,9 @@ class WatchedFolders:
         return InstallHints(changed=changed)
 
     def close(self) -> None:
+        """Also from another thread: who waits returns at once."""
+        with self._lock:
+            self._closed = True
         if self._observer is not None:
             self._observer.stop()
             self._observer.join(timeout=2.0)

@@ -70,7 +70,7 @@ def test_a_closed_one_has_nothing() -> None:
     assert events.wait(0.0).pids == ()
 
 
-def test_whoever_waits_returns_at_once_when_it_is_closed():
+def test_whoever_waits_returns_at_once_when_it_is_closed() -> None:
     ours, _theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     ours.setblocking(False)
     source = ProcessEvents(ours)

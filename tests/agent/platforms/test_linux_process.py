@@ -70,6 +70,25 @@ def test_a_title_over_the_arguments_leaves_no_script(proc: ProcFolder) -> None:
     assert (found.name, found.script) == ("claude", None)
 
 
+def test_a_script_is_remembered_for_this_exec_and_no_other(proc: ProcFolder, tmp_path: Path) -> None:
+    place = script(tmp_path)
+    looking = table(proc)
+
+    def seen(pid: int) -> str | None:
+        found = looking.one(pid)
+        assert isinstance(found, Process)
+        return found.script
+
+    proc.add(200, exe="/usr/bin/node", arguments=["node", place], stack=1)
+    assert seen(200) == place
+    proc.add(200, exe="/usr/bin/node", cmdline=b"claude\0\0\0", stack=1)
+    assert seen(200) == place
+    proc.add(200, exe="/usr/bin/node", arguments=["node"], stack=2)
+    assert seen(200) is None
+    proc.add(200, exe="/usr/bin/node", cmdline=b"claude\0\0\0", stack=1, started=9999)
+    assert seen(200) is None
+
+
 def test_a_python_module_and_its_file(proc: ProcFolder, tmp_path: Path) -> None:
     place = script(tmp_path, "venv/lib/python3.11/site-packages/aider/__main__.py")
     proc.add(

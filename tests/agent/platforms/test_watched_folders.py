@@ -1,5 +1,6 @@
 """Given a few folders, then any change in them is a hint, also in those that come later."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,15 @@ def test_the_nearest_folder_that_exists(tmp_path: Path) -> None:
     assert near(str(tmp_path / "link")) == (str(tmp_path), None)
     assert near(f"{tmp_path}/a/b") == (str(tmp_path), "a")
     assert near("/net/x/bin") is None
+
+
+def test_whoever_waits_returns_when_it_is_closed(tmp_path: Path) -> None:
+    source = WatchedFolders(lambda _path: None)
+    source.watch((str(tmp_path),))
+    answers: list[bool] = []
+    waiting = threading.Thread(target=lambda: answers.append(source.wait(3600).changed), daemon=True)
+    waiting.start()
+    source.close()
+    waiting.join(60)
+    assert answers == [False]
+    source.watch((str(tmp_path),))  # too late, and no error
