@@ -86,11 +86,12 @@ def _stuck(events: Sequence[EventRow]) -> list[Notice]:
         if not mine:
             continue
         pairs = dict.fromkeys(f"{shown(e.name, 40)} on {shown(e.hostname, 40)}" for e in mine)
+        devices = plural(len({e.device for e in mine}), "device")
         found.append(
             Notice(
                 weight="grave",
                 shape="alert",
-                text=f"A ban {said}: {plural(len(pairs), 'tool and device', 'tools and devices')} lately.",
+                text=f"A ban {said} lately on {devices}.",
                 more=_some(list(pairs)),
                 url=f"/events?done={done}",
             )

@@ -4,13 +4,15 @@ What a device sends is hostile until shown otherwise: `shown` makes control and 
 cuts what would break the layout. Escaping for HTML is Jinja2's, always on.
 """
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
 from aipolicy.core.wire import printable
 
 SHORT: Final = 120
-LONG: Final = 2_000
+_MOST_ACCENTS: Final = 4
+"""Vietnamese, Thai and Hebrew with points need fewer."""
 
 
 def shown(text: object, limit: int = SHORT) -> str:
@@ -18,12 +20,26 @@ def shown(text: object, limit: int = SHORT) -> str:
 
     The middle goes, since the end of a path or a package name says more than its middle.
     """
-    whole = "" if text is None else str(text)
-    if len(whole) > limit:
-        tail = limit // 3
-        dropped = len(whole) - limit
-        whole = f"{whole[: limit - tail]} … {dropped:,} characters left out … {whole[-tail:]}"
-    return printable(whole)
+    whole = printable(_few_accents("" if text is None else str(text)))
+    if len(whole) <= limit:
+        return whole
+    tail = limit // 3
+    return f"{whole[: limit - tail]} … {len(whole) - limit:,} characters left out … {whole[-tail:]}"
+
+
+def _few_accents(text: str) -> str:
+    """Without the marks that pile up on one letter until they cover the lines around it."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    run = 0
+    for char in text:
+        run = run + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        if run <= _MOST_ACCENTS:
+            kept.append(char)
+        elif run == _MOST_ACCENTS + 1:
+            kept.append("…")
+    return "".join(kept)
 
 
 def moment(time: datetime) -> str:

@@ -72,8 +72,7 @@ class Tab:
         self.hosts.add(urlsplit(request.url).netloc)
 
     def note_console(self, message: ConsoleMessage) -> None:
-        if message.type != "verbose":
-            self.complaints.append(message.text)
+        self.complaints.append(message.text)
 
     def width(self) -> int:
         """How wide the content is; more than the window means scrolling sideways."""

@@ -8,7 +8,7 @@ APART = frozenset(
     {"td", "th", "dt", "dd", "div", "small", "p", "li", "summary", "h1", "h2", "option", "label"}
 )
 """Elements that stand apart from their neighbours on the screen, as `.place` and `.rule` do by CSS."""
-VOID = frozenset({"meta", "link", "input", "br", "img", "hr", "path", "circle", "rect"})
+VOID = frozenset({"meta", "link", "input", "br", "img", "hr", "path", "circle", "rect", "use"})
 
 
 @dataclass(kw_only=True)

@@ -66,8 +66,8 @@ def test_a_ban_that_could_not_be_enforced_is_told_apart_from_one_that_failed() -
         stuck("failed", "Claude", "b"),
     )
     assert texts(CALM, events) == [
-        "A ban could not be enforced: 1 tool and device lately. Copilot on a",
-        "A ban was tried and failed: 1 tool and device lately. Claude on b",
+        "A ban could not be enforced lately on 1 device. Copilot on a",
+        "A ban was tried and failed lately on 1 device. Claude on b",
     ]
 
 

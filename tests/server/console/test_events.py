@@ -5,9 +5,9 @@ import io
 
 import pytest
 
-from aipolicy.core.model import Health
+from aipolicy.core.model import Gone, Health, Owner, State
 from server.console.reader import Reader
-from server.console.synthetic import Fleet, hours, outcome
+from server.console.synthetic import QODER, Fleet, hours, outcome
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,16 @@ def test_a_filter_that_cannot_be_used_lists_nothing_and_says_why(
 
 def test_the_days_in_the_wrong_order_are_pointed_out(reader: Reader) -> None:
     assert "lies before" in reader.page("/events?from=2026-11-24&to=2026-11-20", status=400).text
+
+
+def test_the_choice_of_tools_is_what_was_ever_reported_each_once(fleet: Fleet, reader: Reader) -> None:
+    device = fleet.enrol("dev")
+    old = ("claude-code", "Claude (old name)", "anthropic", "cli")
+    gone = Gone(tool="never-there", state=State.INSTALLED, owner=Owner(uid=1, name="m"), path="~/x")
+    fleet.report(device, [(hours(3), outcome(old)), (hours(2), outcome()), (hours(1), gone)])
+    fleet.report(device, [(hours(1), outcome(QODER))])
+    select = reader.page("/events").one("select", name="tool").text
+    assert select == "any Claude Code Qoder"
 
 
 def test_an_unknown_tool_stays_visible_in_its_choice(reader: Reader, devices: dict[str, str]) -> None:

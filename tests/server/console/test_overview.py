@@ -28,7 +28,7 @@ def test_counts_by_tool_link_to_the_tool(reader: Reader, devices: dict[str, str]
 def test_what_needs_attention_is_said_and_linked(reader: Reader, devices: dict[str, str]) -> None:
     links = reader.page("/").links()
     assert links["2 banned tools on 3 devices."] == "/devices?banned=1"
-    assert links["A ban could not be enforced: 1 tool and device lately."] == "/events?done=not_enforceable"
+    assert links["A ban could not be enforced lately on 1 device."] == "/events?done=not_enforceable"
     assert links["1 device has not been heard of for 45 minutes."] == "/devices?silent=1"
     assert links["1 device enrolled and never reported."] == "/devices"
 
@@ -42,8 +42,8 @@ def test_the_links_of_attention_lead_to_what_they_say(reader: Reader, devices: d
 def test_recent_enforcement_shows_what_the_agents_did(reader: Reader, devices: dict[str, str]) -> None:
     rows = [row for row in reader.page("/").rows() if row.startswith("2026-")]
     assert "GitHub Copilot 1.250.0 installed" in rows[0]
-    assert rows[0].endswith("runner banned not enforceable policy.yaml:4")
-    assert [r.split()[-2] for r in rows[1:]] == ["ended", "warned", "ended", "warned", "ended"]
+    assert rows[0].endswith("runner banned not enforceable policy.yaml:4 3f0c9a1b7d42")
+    assert [r.split()[-3] for r in rows[1:]] == ["ended", "warned", "ended", "warned", "ended"]
 
 
 def test_an_empty_fleet_is_told_how_to_enrol(reader: Reader) -> None:

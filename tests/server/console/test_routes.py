@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from aipolicy_server.console.routes import GUARDED
 from aipolicy_server.store import queries
 from aipolicy_server.store.rows import EventFilter
-from server.console.markup import Markup
+from server.console.markup import Element, Markup
 from server.console.reader import Reader
 from server.console.synthetic import Fleet
 
@@ -143,8 +143,12 @@ def test_every_field_has_a_label(pages: dict[str, Markup]) -> None:
     for path, page in pages.items():
         labelled = {e.attributes["for"] for e in page.all("label") if "for" in e.attributes}
         for element in page.elements:
-            if element.tag in {"input", "select"} and element.attributes.get("type") != "hidden":
+            if element.tag in {"input", "select"} and not _is_hidden(element):
                 assert "label" in element.inside or element.attributes.get("id") in labelled, (path, element)
+
+
+def _is_hidden(element: Element) -> bool:
+    return element.attributes.get("type") == "hidden" or "hidden" in element.attributes
 
 
 def test_times_are_for_machines_too(pages: dict[str, Markup]) -> None:
@@ -159,9 +163,17 @@ def test_a_ruling_is_a_word_and_a_shape(pages: dict[str, Markup]) -> None:
         words = [e for e in page.all("span") if e.attributes.get("class") == f"word {ruling}"]
         assert words, ruling
         assert all(word.text == ruling for word in words)
-    shapes = [e for e in page.all("svg") if e.attributes.get("class", "").startswith("shape")]
-    assert shapes
-    assert all(e.attributes["aria-hidden"] == "true" for e in shapes)
+
+
+def test_every_shape_in_use_is_drawn_and_hidden_from_screen_readers(pages: dict[str, Markup]) -> None:
+    seen = set()
+    for path, page in pages.items():
+        drawn = {"#" + e.attributes["id"] for e in page.all("symbol")}
+        used = {e.attributes["href"] for e in page.all("use")}
+        assert used <= drawn, path
+        seen |= used
+        assert all(e.attributes["aria-hidden"] == "true" for e in page.all("svg", **{"class": "shape"}))
+    assert {"#stop", "#open", "#check", "#alert", "#acted", "#sure-3"} <= seen
 
 
 def test_a_cursor_that_no_page_gave_is_refused_kindly(reader: Reader, devices: dict[str, str]) -> None:
