@@ -2,7 +2,9 @@
 
 import os
 import socket
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,24 @@ import pytest
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: makes a device node, or gives up rights")
 
 TERABYTE = 1 << 40
+
+
+@contextmanager
+def acting_as(uid: int) -> Iterator[None]:
+    """The block runs with the rights of `uid`."""
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@contextmanager
+def folder_for_everybody() -> Iterator[Path]:
+    """A temporary folder that any user may enter, which pytest's own may not."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)  # noqa: S103  that is what it is for
+        yield Path(name)
 
 
 def fifo(place: Path) -> None:

@@ -57,10 +57,11 @@ def read(status: bytes, wanted: frozenset[str]) -> Iterator[Entry]:
         while found >= 0:
             start = max(text.rfind(b"\n\n", max(0, found - _LONGEST), found + 1), found - _LONGEST, 0)
             end = text.find(b"\n\n", found, found + _LONGEST)
-            fields = _fields(text[start : end if end >= 0 else found + _LONGEST])
+            end = end if end >= 0 else found + _LONGEST
+            fields = _fields(text[start:end])
             if fields.get("status", "").split()[-1:] == ["installed"]:
                 yield Entry(name, fields.get("version"), fields.get("architecture", ""))
-            found = text.find(needle, found + len(needle))
+            found = text.find(needle, end)
 
 
 def _fields(paragraph: bytes) -> dict[str, str]:

@@ -41,8 +41,8 @@ def editor_of(folder: str) -> str:
     """The editor that an extension's folder belongs to: what stands before `/extensions/`, without a dot."""
     names = folder.split("/")
     for name in reversed(names[: _last(names, "extensions")]):
-        word = name.removeprefix(".")
-        if word not in _INNER:
+        if name not in _INNER:
+            word = name.removeprefix(".")
             return _EDITORS.get(word, word)
     return "unknown"
 

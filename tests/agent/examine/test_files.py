@@ -9,7 +9,7 @@ import pytest
 
 from aipolicy.examine import CannotLook, open_regular, read_json, read_text
 from aipolicy.examine.files import open_by_parts, open_folder, open_linked, parse_json, read_head
-from hostile import AS_ROOT, NO_JSON, UNREADABLE, device, two_gigabytes
+from hostile import AS_ROOT, NO_JSON, UNREADABLE, acting_as, device, two_gigabytes
 
 Maker = Callable[[Path], None]
 
@@ -75,11 +75,8 @@ def test_the_cap_is_told_before_anything_is_read(tmp_path: Path) -> None:
 def test_a_closed_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     (tmp_path / "file").chmod(0)
-    os.seteuid(12345)
-    try:
+    with acting_as(12345):
         found = refused(tmp_path / "file")
-    finally:
-        os.seteuid(0)
     assert (found.reason, found.absent) == ("permission denied", False)
 
 

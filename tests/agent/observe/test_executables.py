@@ -1,0 +1,193 @@
+"""Program files are known by contents, place or name; whatever has none of them leaves no trace."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import Executable, Unseen
+from host import FakeMachine
+from hostile import (
+    AS_ROOT,
+    acting_as,
+    bound_socket,
+    device,
+    fifo,
+    folder,
+    folder_for_everybody,
+    link_to_itself,
+    terabyte,
+)
+from installed import NATIVE_CLAUDE, NATIVE_OTHER, bin_link, described, look, npm_package, put
+
+
+def programs(machine: FakeMachine, **fields: object) -> dict[str, str]:
+    """Path of each program seen to the name it was found under."""
+    return {found.path: found.found_as for found in look(machine, **fields) if isinstance(found, Executable)}
+
+
+@pytest.mark.parametrize(
+    "place", ["bin", ".local/bin", "go/bin", "some/project/bin", "sbin", ".asdf/shims", "dotfiles/bin"]
+)
+def test_a_renamed_copy_in_any_folder_of_programs(place: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    path = put(f"{ann.home}/{place}/notes", NATIVE_CLAUDE)
+    assert described(look(machine), ann.home) == {f"program ~/{place}/notes of ann: 2.1.7"}
+    assert programs(machine) == {path: path}
+
+
+@pytest.mark.parametrize(
+    "place", ["/usr/bin/notes", "/usr/local/bin/notes", "/opt/notes/bin/notes", "/srv/x/bin/notes"]
+)
+def test_a_renamed_copy_in_the_system(place: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    path = machine.file(place, NATIVE_CLAUDE)
+    assert described(look(machine)) == {f"program {path} of root: 2.1.7"}
+
+
+def test_a_native_install_is_found_once_through_its_link(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    version = put(f"{ann.home}/.local/share/claude/versions/2.1.7", NATIVE_CLAUDE)
+    link = bin_link(f"{ann.home}/.local/bin", "claude", version)
+    assert programs(machine) == {version: link}
+
+
+def test_a_place_that_the_catalog_names_counts_without_link_or_mode(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    version = put(f"{ann.home}/.local/share/claude/versions/2.1.7", NATIVE_OTHER, mode=0o600)
+    put(f"{ann.home}/.local/share/claude/versions/old/readme", b"text", mode=0o600)
+    cursor = machine.file("/usr/share/cursor/cursor", NATIVE_OTHER)
+    assert programs(machine) == {version: version, cursor: cursor}
+
+
+def test_hard_links_are_two_places_read_once(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    one = put(f"{ann.home}/bin/notes", NATIVE_CLAUDE)
+    os.link(one, f"{ann.home}/bin/other")
+    assert set(programs(machine)) == {one, f"{ann.home}/bin/other"}
+
+
+def test_a_folder_that_is_called_by_two_names_is_looked_into_once(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, path=["usr/bin", "bin2"])
+    Path(machine.at("bin2")).rmdir()
+    Path(machine.at("bin2")).symlink_to("usr/bin")
+    path = machine.file("/usr/bin/notes", NATIVE_CLAUDE)
+    assert programs(machine) == {path: path}
+
+
+def test_a_name_alone_is_noted_wherever_it_lies(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    path = put(f"{ann.home}/Downloads/codex", NATIVE_OTHER)
+    put(f"{ann.home}/src/codex", b"not executable", mode=0o644)
+    Path(ann.home, "codex").mkdir()
+    assert programs(machine) == {path: path}
+
+
+def test_what_lies_in_an_observed_package_is_not_noted_again(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(f"{ann.home}/np/lib/node_modules", "claude-code-2.1.197", NATIVE_CLAUDE)
+    bin_link(f"{ann.home}/np/bin", "claude", package / "bin/claude.exe")
+    assert programs(machine) == {}
+
+
+def test_a_package_that_no_walk_finds_is_seen_through_its_link(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    package = npm_package(machine.at("/var/tools/node_modules"), "claude-code-2.1.197", NATIVE_CLAUDE)
+    link = bin_link(machine.at("/usr/bin"), "c", package / "bin/claude.exe")
+    (found,) = look(machine)
+    assert isinstance(found, Executable)
+    assert (found.found_as, found.file.package is not None) == (link, True)
+
+
+def test_a_program_of_another_package_keeps_that_packages_name(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(f"{ann.home}/np/lib/node_modules", "gemini-lookalike-7.5.2")
+    bin_link(f"{ann.home}/np/bin", "gemini", package / "bin/gemini")
+    (found,) = look(machine)
+    assert isinstance(found, Executable)
+    assert found.file.package is not None
+    assert found.file.package.name == "gemini"
+
+
+def test_a_link_out_of_the_home_is_read_only_if_it_leads_to_a_program(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    secret = machine.file("/etc/shadow", NATIVE_CLAUDE, mode=0o600)
+    program = machine.file("/var/x/thing", NATIVE_CLAUDE)
+    bin_link(f"{ann.home}/bin", "claude", secret)
+    link = bin_link(f"{ann.home}/bin", "b", program)
+    assert programs(machine) == {program: link}
+
+
+def test_a_linked_bin_folder(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    path = put(f"{ann.home}/dotfiles/scripts/notes", NATIVE_CLAUDE)
+    Path(ann.home, "bin").symlink_to("dotfiles/scripts")
+    assert programs(machine) == {path: path}
+
+
+@pytest.mark.parametrize("make", [fifo, bound_socket])
+def test_what_bears_the_name_and_is_no_file_is_unseen(make: object, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    place = Path(machine.add_user("ann").home, "bin", "claude")
+    place.parent.mkdir()
+    make(place)  # type: ignore[operator]  # a function of hostile
+    assert look(machine) == [Unseen(place=str(place), reason="not a regular file")]
+
+
+@pytest.mark.parametrize("make", [fifo, bound_socket, folder, link_to_itself])
+def test_what_is_no_file_and_bears_another_name_is_passed_over(make: object, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    place = Path(machine.add_user("ann").home, "bin", "other")
+    place.parent.mkdir()
+    make(place)  # type: ignore[operator]  # a function of hostile
+    assert look(machine) == []
+
+
+@AS_ROOT
+def test_a_device_is_not_opened(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    place = Path(machine.add_user("ann").home, "bin", "claude")
+    place.parent.mkdir()
+    device(place)
+    assert look(machine) == [Unseen(place=str(place), reason="not a regular file")]
+
+
+def test_an_executable_terabyte_of_nothing_in_a_home(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    path = put(f"{ann.home}/bin/notes", NATIVE_CLAUDE)
+    os.truncate(path, 1 << 40)
+    terabyte(Path(put(f"{ann.home}/bin/empty", b"")))
+    assert programs(machine) == {path: path}
+
+
+@AS_ROOT
+def test_to_an_ordinary_user_what_the_system_closes_is_no_concern() -> None:
+    with folder_for_everybody() as top:
+        machine = FakeMachine(top, admin=False)
+        ann = machine.add_user("ann", uid=12345)
+        machine.file("/usr/bin/sudo", NATIVE_OTHER, mode=0o111)
+        Path(machine.at("/opt/closed")).mkdir(parents=True)
+        os.chmod(machine.at("/opt/closed"), 0)
+        own = put(f"{ann.home}/bin/closed", NATIVE_OTHER, mode=0o111)
+        os.chown(own, ann.uid, ann.gid)
+        with acting_as(ann.uid):
+            seen = look(machine)
+        assert seen == [Unseen(place=own, reason="permission denied")]
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    folder_name = os.fsencode(ann.home) + b"/\xff\n/bin"
+    put(os.fsdecode(folder_name + b"/not\xe9s"), NATIVE_CLAUDE)
+    assert set(programs(machine)) == {f"{ann.home}/\\xff\\n/bin/not\\xe9s"}

@@ -1,0 +1,162 @@
+"""npm's packages, wherever npm or a manager of node versions puts them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.model import Package, PackageRef, Unseen
+from aipolicy.observe.node_modules import form_of
+from host import FakeMachine
+from hostile import NO_JSON, UNREADABLE, wrong_types
+from installed import bin_link, described, look, npm_package, put
+
+
+@pytest.mark.parametrize(
+    ("folder", "form"),
+    [
+        ("/.npm-global/lib/node_modules", "npm global"),
+        ("/.local/lib/node_modules", "npm global"),
+        ("/tools/of/mine/lib/node_modules", "npm global"),
+        ("/.nvm/versions/node/v20.1.0/lib/node_modules", "npm global, nvm"),
+        ("/.local/share/fnm/node-versions/v22.3.0/installation/lib/node_modules", "npm global, fnm"),
+        ("/.volta/tools/image/packages/claude-code/lib/node_modules", "npm global, volta"),
+        ("/.asdf/installs/nodejs/20.1.0/lib/node_modules", "npm global, asdf"),
+        ("/.local/share/mise/installs/npm-anthropic-ai-claude-code/1.0/lib/node_modules", "npm global, mise"),
+        ("/.local/share/mise/installs/node/22/lib/node_modules", "npm global, mise"),
+        ("/.npm/_npx/0123456789abcdef/node_modules", "npx cache"),
+        ("/src/project/node_modules", "npm project"),
+        ("/node_modules", "npm project"),
+    ],
+)
+def test_every_form_in_a_home(folder: str, form: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(ann.home + folder, "claude-code-1.0.100")
+    reference = PackageRef(
+        ecosystem="npm", name="@anthropic-ai/claude-code", version="1.0.100", path=str(package)
+    )
+    assert look(machine) == [
+        Package(package=reference, owner=machine.owner(ann.uid), form=form, has_code=True)
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["/usr", "/usr/local", "/opt/node-v22", "/srv/tools/node"])
+def test_an_administrators_prefix_is_its_owners(prefix: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    machine.add_user("ann")
+    npm_package(machine.at(f"{prefix}/lib/node_modules"), "codex-0.169.0")
+    assert described(look(machine)) == {"npm global: @openai/codex 0.169.0 of root"}
+
+
+def test_a_prefix_in_the_path_is_looked_into(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, path=["usr/bin", "tools/bin"])
+    npm_package(machine.at("/tools/lib/node_modules"), "codex-0.169.0")
+    assert described(look(machine)) == {"npm global: @openai/codex 0.169.0 of root"}
+
+
+def test_a_package_and_its_link_in_bin_are_one_place(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(f"{ann.home}/np/lib/node_modules", "claude-code-1.0.100")
+    bin_link(f"{ann.home}/np/bin", "claude", package / "cli.js")
+    assert len(look(machine)) == 1
+
+
+def test_npm_link_leads_to_the_real_folder(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    sources = npm_package(f"{ann.home}/src", "claude-code-1.0.100", name="mine")
+    scope = Path(f"{ann.home}/np/lib/node_modules/@anthropic-ai")
+    scope.mkdir(parents=True)
+    (scope / "claude-code").symlink_to(sources)
+    (found,) = look(machine)
+    assert isinstance(found, Package)
+    assert (found.package.path, found.form) == (str(sources), "npm global")
+
+
+def test_the_name_inside_counts_and_not_the_folders(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    modules = f"{ann.home}/np/lib/node_modules"
+    npm_package(modules, "gemini-lookalike-7.5.2", name="@anthropic-ai/claude-code")
+    npm_package(modules, "codex-linux-x64-0.169.0", name="@openai/codex")
+    assert described(look(machine)) == {"npm global: @openai/codex 0.169.0-linux-x64 of ann without code"}
+
+
+def test_a_package_json_without_its_program_says_so(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    folder = f"{ann.home}/project/node_modules/@anthropic-ai/claude-code"
+    put(f"{folder}/package.json", b'{"name": "@anthropic-ai/claude-code", "version": "2.1.0"}')
+    put(f"{folder}/sdk-tools.d.ts", b"export {}\n")
+    assert described(look(machine)) == {"npm project: @anthropic-ai/claude-code 2.1.0 of ann without code"}
+
+
+def test_pnpm_in_a_project_also_what_is_needed_indirectly(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    modules = Path(ann.home, "project", "node_modules")
+    npm_package(modules / ".pnpm" / "@qwen-code+qwen-code@0.15.10" / "node_modules", "qwen-code-0.15.10")
+    direct = npm_package(modules / ".pnpm" / "opencode-ai@1.18.33_x" / "node_modules", "opencode-ai-1.18.33")
+    (modules / "opencode-ai").symlink_to(direct)
+    assert described(look(machine)) == {
+        "npm project: @qwen-code/qwen-code 0.15.10 of ann",
+        "npm project: opencode-ai 1.18.33 of ann",
+    }
+
+
+def test_a_linked_node_modules_is_followed_once(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    npm_package(f"{ann.home}/shared/node_modules", "claude-code-1.0.100")
+    Path(f"{ann.home}/project").mkdir()
+    Path(f"{ann.home}/project/node_modules").symlink_to("../shared/node_modules")
+    assert len(look(machine)) == 1
+
+
+@pytest.mark.parametrize(("make", "reason"), [*UNREADABLE[:4], *NO_JSON])
+def test_a_hostile_package_json_is_unseen(make: object, reason: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    modules = f"{ann.home}/np/lib/node_modules"
+    package = npm_package(modules, "claude-code-1.0.100")
+    (package / "package.json").unlink()
+    make(package / "package.json")  # type: ignore[operator]  # a function of hostile
+    npm_package(modules, "codex-0.169.0")
+    assert described(look(machine)) == {
+        f"unseen {package}/package.json: {reason}",
+        "npm global: @openai/codex 0.169.0 of ann",
+    }
+
+
+def test_a_package_json_of_wrong_types_names_nothing(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(f"{ann.home}/np/lib/node_modules", "claude-code-1.0.100")
+    (package / "package.json").unlink()
+    wrong_types(package / "package.json")
+    assert look(machine) == []
+
+
+def test_a_version_that_is_no_text_does_not_hide_the_package(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(f"{ann.home}/np/lib/node_modules", "claude-code-1.0.100")
+    stated = json.loads((package / "package.json").read_text())
+    stated |= {"version": {"major": 1}, "optionalDependencies": 5}
+    (package / "package.json").write_text(json.dumps(stated))
+    assert described(look(machine)) == {"npm global: @anthropic-ai/claude-code None of ann"}
+
+
+def test_a_link_onto_a_network_is_unseen(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, far={"/net/": "on nfs4, which may hang"})
+    ann = machine.add_user("ann")
+    scope = Path(f"{ann.home}/np/lib/node_modules/@openai")
+    scope.mkdir(parents=True)
+    (scope / "codex").symlink_to("/net/server/codex")
+    assert look(machine) == [Unseen(place="/net/server/codex", reason="on nfs4, which may hang")]
+
+
+def test_an_unknown_place_counts_as_a_project() -> None:
+    assert form_of("/somewhere/else") == ("npm", "npm project")
