@@ -104,8 +104,8 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
                 unseen += 1
                 if unseen > _MOST_UNSEEN:
                     continue
-            elif isinstance(found, Package | Extension) and found.has_code:
-                look.covered.add(found.package.path)
+            elif isinstance(found, Package | Extension):
+                look.packages[found.package.path] = found.has_code
             yield found
     except Exception as error:  # as above: logged whole, reported, and the next observer goes on
         logger.exception("observer failed observer=%s", observer.NAME)

@@ -130,7 +130,8 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         return
     except OSError:  # gone since it was listed
         return
-    if real in seen or look.is_covered(real):
+    with_code = look.has_code_around(real)
+    if real in seen or with_code:  # a package's own programs need no second look
         return
     if not stat.S_ISREG(status.st_mode):
         if wanted_name and not stat.S_ISDIR(status.st_mode):
@@ -147,6 +148,8 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
     wanted_name = wanted_name or real.rpartition("/")[2] in look.wanted.executables
     if wanted_name and facts.kind is FileKind.SCRIPT and facts.package is None:
         facts = msgspec.structs.replace(facts, package=_package_behind_shim(look, real, facts))
+    if with_code is False and not facts.marks:
+        return  # what is left of a package: a launcher without the program that it would start
     if wanted_name or facts.marks or _is_wanted(look, facts.package):
         yield _observed(look, path, real, facts, status)
 

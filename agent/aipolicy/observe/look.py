@@ -23,7 +23,7 @@ class Look:
     """One look at a machine.
 
     users: whose homes are looked into. trees: what the walks through homes and system folders found.
-    covered: folders of wanted packages already observed with their code: their programs need no second look.
+    packages: folders of the wanted packages observed so far, and whether their code is there.
     """
 
     machine: Machine
@@ -32,7 +32,7 @@ class Look:
     progress: Progress
     users: tuple[User, ...] = ()
     trees: tuple[Tree, ...] = ()
-    covered: set[str] = field(default_factory=set)
+    packages: dict[str, bool] = field(default_factory=dict)
 
     def resolve(self, path: str) -> str:
         """`path` without links; raises CannotLook."""
@@ -55,9 +55,9 @@ class Look:
         """Whether it matters that a file is closed to us: the system's own are no concern of one user."""
         return self.machine.is_admin() or status.st_uid in {user.uid for user in self.users}
 
-    def is_covered(self, path: str) -> bool:
-        """Whether `path` lies in a wanted package that was observed already."""
-        return any(folder in self.covered for folder in _above(path)) if self.covered else False
+    def has_code_around(self, path: str) -> bool | None:
+        """Whether the observed package that `path` lies in has its code; None where it lies in none."""
+        return next((self.packages[folder] for folder in _above(path) if folder in self.packages), None)
 
 
 def users_here(machine: Machine) -> Iterator[User | Unseen]:

@@ -18,7 +18,7 @@ from hostile import (
     link_to_itself,
     terabyte,
 )
-from installed import NATIVE_CLAUDE, NATIVE_OTHER, bin_link, described, look, npm_package, put
+from installed import NATIVE_CLAUDE, NATIVE_OTHER, RECORDINGS, bin_link, described, look, npm_package, put
 
 
 def programs(machine: FakeMachine, **fields: object) -> dict[str, str]:
@@ -94,6 +94,18 @@ def test_what_lies_in_an_observed_package_is_not_noted_again(tmp_path: Path) -> 
     package = npm_package(f"{ann.home}/np/lib/node_modules", "claude-code-2.1.197", NATIVE_CLAUDE)
     bin_link(f"{ann.home}/np/bin", "claude", package / "bin/claude.exe")
     assert programs(machine) == {}
+
+
+def test_the_launcher_of_a_package_without_its_program_is_nothing(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    launcher = (RECORDINGS / "npm" / "droid-launcher.js").read_bytes()
+    package = npm_package(f"{ann.home}/np/lib/node_modules", "factory-cli-0.225.1", launcher)
+    bin_link(f"{ann.home}/np/bin", "codex", package / "bin/droid")
+    assert programs(machine) == {}
+    hidden = put(package / "hidden", NATIVE_CLAUDE)
+    link = bin_link(f"{ann.home}/np/bin", "x", hidden)
+    assert programs(machine) == {hidden: link}
 
 
 def test_a_package_that_no_walk_finds_is_seen_through_its_link(tmp_path: Path) -> None:
