@@ -1,0 +1,181 @@
+"""Breaks the code on purpose, one place at a time, and says which test noticed. `make mutations` runs it.
+
+Each mutation is made in a copy of the checkout; a mutation that no test notices is an error.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parents[1]
+COPIED = (
+    "agent",
+    "server",
+    "tests",
+    "docs",
+    "policies",
+    "benchmarks",
+    "pyproject.toml",
+    "README.md",
+    "Makefile",
+)
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """In `file`, the first `old` becomes `new`; one of `tests` must fail."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTATIONS = (
+    Mutation(
+        what="an evidence line of a tool is deleted",
+        file="agent/aipolicy/tools/claude-code.yaml",
+        old="    - CLAUDE_CODE_ENABLE_TELEMETRY\n",
+        new="",
+        tests=("tests/agent/tools",),
+    ),
+    Mutation(
+        what="a package name of a tool is deleted",
+        file="agent/aipolicy/tools/aider.yaml",
+        old="  pypi: [aider-chat]\n",
+        new="",
+        tests=("tests/agent/tools",),
+    ),
+    Mutation(
+        what="banned no longer beats approved",
+        file="agent/aipolicy/core/decide.py",
+        old="ruling is not Ruling.BANNED",
+        new="ruling is Ruling.BANNED",
+        tests=("tests/agent/core/test_decide.py",),
+    ),
+    Mutation(
+        what="the less exact entry wins",
+        file="agent/aipolicy/core/decide.py",
+        old="return -entry.selector.exactness",
+        new="return entry.selector.exactness",
+        tests=("tests/agent/core/test_decide.py",),
+    ),
+    Mutation(
+        what="what is only likely can be blocked",
+        file="agent/aipolicy/core/decide.py",
+        old="Confidence.LIKELY: Action.WARN",
+        new="Confidence.LIKELY: Action.BLOCK",
+        tests=("tests/agent/core/test_decide.py",),
+    ),
+    *(
+        Mutation(
+            what=f"the observer {name} returns nothing",
+            file=f"agent/aipolicy/observe/{name}.py",
+            old="def observe(look: Look) -> Seen:\n",
+            new="def observe(look: Look) -> Seen:\n    return iter(())\n",
+            tests=("tests/agent/observe",),
+        )
+        for name in ("npm", "pnpm", "yarn", "bun", "pypi", "vscode", "jetbrains", "homebrew", "dpkg")
+    ),
+    *(
+        Mutation(
+            what=f"the observer {name} returns nothing",
+            file=f"agent/aipolicy/observe/{name}.py",
+            old="def observe(look: Look) -> Seen:\n",
+            new="def observe(look: Look) -> Seen:\n    return iter(())\n",
+            tests=(f"tests/agent/observe/test_{name}.py", "tests/agent/observe/test_observers.py"),
+        )
+        for name in ("executables", "processes")
+    ),
+    Mutation(
+        what="the server answers before the commit",
+        file="server/aipolicy_server/store/writer.py",
+        old="                    waiting.result = waiting.job(connection)\n",
+        new="                    waiting.result = waiting.job(connection)\n                _settle(group)\n",
+        tests=("tests/server/store/test_writer.py",),
+    ),
+    Mutation(
+        what="the agent forgets a batch that the answer does not name",
+        file="agent/aipolicy/central/upload.py",
+        old="        if not _names(answer.body, batch):\n",
+        new="        if False:\n",
+        tests=("tests/agent/central",),
+    ),
+    Mutation(
+        what="a process is ended without being judged again",
+        file="agent/aipolicy/enforce/terminate.py",
+        old="        if not self.still_matches(seen):\n",
+        new="        if False:\n",
+        tests=("tests/agent/enforce",),
+    ),
+    Mutation(
+        what="what is never stopped is not asked for",
+        file="agent/aipolicy/enforce/terminate.py",
+        old="        if why is not None:\n",
+        new="        if False:\n",
+        tests=("tests/agent/enforce",),
+    ),
+    Mutation(
+        what="a vanished finding is not told",
+        file="agent/aipolicy/state/changes.py",
+        old="    tell += [_gone(ledger.known[key]) for key in gone]\n",
+        new="",
+        tests=("tests/agent/state/test_changes.py",),
+    ),
+)
+
+
+def noticed(mutation: Mutation, copy: Path) -> str | None:
+    """The first test that fails under it; None where none does. Raises ValueError on a stale mutation."""
+    file = copy / mutation.file
+    text = file.read_text()
+    if mutation.old not in text:
+        raise ValueError(f"{mutation.file} no longer holds {mutation.old!r}: mend the mutation")
+    file.write_text(text.replace(mutation.old, mutation.new, 1))
+    paths = os.pathsep.join(str(copy / folder) for folder in ("agent", "server"))
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutation.tests],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+    finally:
+        file.write_text(text)
+    if run.returncode == 0:
+        return None
+    lines = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if not lines:
+        raise ValueError(f"pytest itself failed:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+    return lines[0]
+
+
+def main() -> int:
+    """Every mutation; the number of those that no test noticed."""
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            source = HERE / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, copy / name)
+        for mutation in MUTATIONS:
+            by = noticed(mutation, copy)
+            missed += by is None
+            sys.stdout.write(f"{'noticed' if by else 'MISSED '}  {mutation.what}\n         {by or ''}\n")
+            sys.stdout.flush()
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))
