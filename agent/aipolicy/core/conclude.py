@@ -105,7 +105,7 @@ def surer(one: Confidence, other: Confidence) -> Confidence:
 
 def by_strength(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Each once, strongest first."""
-    return tuple(sorted(dict.fromkeys(evidence), key=lambda e: _STRENGTH.get(e.kind, 0)))
+    return tuple(sorted(set(evidence), key=lambda e: (_STRENGTH.get(e.kind, 0), e.value)))
 
 
 def _finding(
@@ -120,7 +120,7 @@ def _finding(
         version=_version(tool, kinds, sight, catalog),
         state=State.INSTALLED if sight.pid is None else State.RUNNING,
         confidence=confidence,
-        because=by_strength(Evidence(kind=clue.kind, value=clue.value) for clue in clues),
+        because=by_strength(Evidence(kind=clue.kind.value, value=clue.value) for clue in clues),
         owner=sight.owner,
         path=sight.path,
         form=sight.form,

@@ -24,7 +24,9 @@ def conflicts(tools: Iterable[Tool], texts: Mapping[str, str]) -> Iterator[Probl
                 yield _problem(tool, texts, 1, 1, "T040", f"'{word}' is a word for {_where(first)} already")
         for other in tool.same_code:
             if other not in ids or other == tool.id:
-                yield _problem(tool, texts, 1, 1, "T043", f"same-code names '{other}', which is no other tool")
+                yield _problem(
+                    tool, texts, 1, 1, "T043", f"same-code names '{other}', which is no other tool"
+                )
         for rule in tool.evidence:
             yield from _claimed(tool, rule, claims, marks, texts)
 

@@ -29,12 +29,18 @@ def correlate(
     Of several processes of one owner and one program the finding has the lowest process id.
     """
     hosted = _hosted_packages(observations, catalog)
-    found = _backed_programs(_backed_title(finding, hosted) for finding in findings)
+    found = _backed_programs(_backed_title(finding, hosted) for finding in sorted(findings, key=_order))
     merged = [
         *_installs(f for f in found if f.state is State.INSTALLED),
         *_by_key(f for f in found if f.state is State.RUNNING),
     ]
-    return tuple(sorted(merged, key=lambda f: (f.tool, f.state, f.owner.uid, f.path)))
+    return tuple(sorted(merged, key=_order))
+
+
+def _order(finding: Finding) -> tuple[str | int, ...]:
+    """The outcome must not hang on the order in which observers happen to look."""
+    owner, version, pid = finding.owner.uid, finding.version or "", finding.pid or 0
+    return (finding.tool, finding.state, owner, finding.path, finding.form, version, pid, finding.confidence)
 
 
 # --- more evidence ---------------------------------------------------------------------------------------
@@ -74,7 +80,7 @@ def _backed_programs(findings: Iterable[Finding]) -> list[Finding]:
     found = list(findings)
     for package in [f for f in found if _kinds(f) & _SYSTEM_PACKAGE and not _is_program(f)]:
         programs = [f for f in found if f.tool == package.tool and _is_program(f)]
-        if any(program.state is State.INSTALLED for program in programs):
+        if any(p.state is State.INSTALLED and p.owner == package.owner for p in programs):
             found.remove(package)  # it is the same install
         for program in programs:
             found[found.index(program)] = _merged(program, package)
@@ -92,7 +98,7 @@ def _is_program(finding: Finding) -> bool:
 def _installs(findings: Iterable[Finding]) -> list[Finding]:
     """An install shows itself as a package, as its parts and as the programs in it: one finding."""
     groups: dict[tuple[str, int], list[Finding]] = {}
-    for finding in sorted(findings, key=lambda f: (len(f.path), f.path, f.form)):
+    for finding in sorted(findings, key=lambda f: (len(f.path), _order(f))):
         group = groups.setdefault((finding.tool, finding.owner.uid), [])
         for place, outer in enumerate(group):
             if _is_part(finding, outer):
@@ -127,7 +133,7 @@ def _same_version(one: str | None, other: str | None) -> bool:
 
 def _by_key(findings: Iterable[Finding]) -> list[Finding]:
     found: dict[str, Finding] = {}
-    for finding in sorted(findings, key=lambda f: f.pid or 0):
+    for finding in sorted(findings, key=lambda f: (f.pid or 0, f.version or "")):
         key = finding_key(finding)
         found[key] = _merged(found[key], finding) if key in found else finding
     return list(found.values())

@@ -28,7 +28,7 @@ class Clue(Record, frozen=True, kw_only=True):
 
 
 class Index(Record, frozen=True, kw_only=True):
-    """values: (kind, value) to the tools that have it. marks: id of a mark to its clue. shapes: all places."""
+    """values: (kind, value) to the tools that have it. marks: a mark's id to its clue. shapes: all places."""
 
     values: Mapping[tuple[Kind, str], tuple[str, ...]]
     marks: Mapping[str, Clue]

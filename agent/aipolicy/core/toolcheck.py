@@ -16,9 +16,10 @@ from aipolicy.core.tools import Catalog, catalog_of
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """What is wrong with a tool file that can be read. line: where, 0 for the file as a whole."""
+    """What is wrong with a tool file that can be read. line: where."""
 
     line: int
+    code: str
     message: str
 
 
@@ -43,7 +44,7 @@ def faults(tool: Tool, catalog: Catalog, shared: Collection[str] = ()) -> Iterat
     for rule in tool.evidence:
         if rule.kind is Kind.CONTENT and rule.value in shared:
             message = f"'{rule.value}' is known to be in other programs: choose another mark"
-            yield Fault(line=rule.line, message=message)
+            yield Fault(line=rule.line, code="T052", message=message)
     yield from unproved(tool)
 
 
@@ -52,10 +53,10 @@ def _example_faults(example: Example, tool: Tool, catalog: Catalog) -> Iterator[
     if confidence is not example.expect:
         wanted = example.expect or "nothing"
         message = f"the example comes out as {confidence or 'nothing'}, and it says {wanted}"
-        yield Fault(line=example.line, message=message)
+        yield Fault(line=example.line, code="T050", message=message)
     elif example.version is not None and version != example.version:
         message = f"the example reads version {version}, and it says {example.version}"
-        yield Fault(line=example.line, message=message)
+        yield Fault(line=example.line, code="T051", message=message)
 
 
 def unproved(tool: Tool) -> Iterator[Fault]:
@@ -64,7 +65,8 @@ def unproved(tool: Tool) -> Iterator[Fault]:
     for rule in tool.evidence:
         less = replace(tool, evidence=tuple(other for other in tool.evidence if other is not rule))
         if _answers(less) == before:
-            yield Fault(line=rule.line, message=f"no example needs the {rule.kind} evidence '{rule.value}'")
+            message = f"no example needs the {rule.kind} evidence '{rule.value}'"
+            yield Fault(line=rule.line, code="T053", message=message)
 
 
 def _answers(tool: Tool) -> list[Answer]:

@@ -62,10 +62,13 @@ class Catalog(Record, frozen=True, kw_only=True):
 
 
 def catalog_from(texts: Mapping[str, str]) -> Catalog:
-    """The catalog of all these files (name to text). Raises YamlErrors with every error of every file."""
+    """The catalog of all these files (name to text). Raises YamlErrors with every error of every file.
+
+    Where two files claim the same, the later one is wrong.
+    """
     tools: list[Tool] = []
     problems: list[Problem] = []
-    for filename, text in sorted(texts.items()):
+    for filename, text in texts.items():
         try:
             tools.append(parse_tool(text, filename))
         except YamlErrors as errors:

@@ -12,13 +12,14 @@ _SUFFIX = ".yaml"
 
 def load(extra_dir: str | None = None) -> Catalog:
     """The catalog, with IT's own tool files from `extra_dir`. Raises YamlErrors with every error."""
-    return catalog_from(texts() | (_own_texts(extra_dir) if extra_dir else {}))
+    return catalog_from(texts() | (own_texts(extra_dir) if extra_dir else {}))
 
 
 def texts() -> dict[str, str]:
     """The files that come with aipolicy, name to text."""
     folder = resources.files(__name__)
-    return {f.name: f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(_SUFFIX)}
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {file.name: file.read_text("utf-8") for file in files if file.name.endswith(_SUFFIX)}
 
 
 def shared_strings() -> frozenset[str]:
@@ -27,7 +28,7 @@ def shared_strings() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def _own_texts(folder: str) -> dict[str, str]:
+def own_texts(folder: str) -> dict[str, str]:
     """IT's files under their full path, so that an error leads to the file."""
     own: dict[str, str] = {}
     unread: list[Problem] = []
