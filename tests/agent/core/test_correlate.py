@@ -117,6 +117,21 @@ def test_a_platform_package_that_npm_laid_beside_the_main_one() -> None:
     assert (finding.path, finding.version) == (f"{MODULES}/@acme/code", "1.2.3")
 
 
+def test_a_part_that_states_no_version_belongs_to_what_it_lies_beside() -> None:
+    beside = package("npm", "@acme/code-linux-x64", path=f"{MODULES}/@acme/code-linux-x64")
+    assert [f.version for f in together(beside, main_package())] == ["1.2.3"]
+    unknown = package("npm", "@acme/code", path=f"{MODULES}/@acme/code", form="npm global")
+    known = package("npm", "@acme/code-linux-x64", version="1.2.3", path=f"{MODULES}/@acme/code-linux-x64")
+    assert [(f.path, f.version) for f in together(known, unknown)] == [(f"{MODULES}/@acme/code", "1.2.3")]
+
+
+def test_folders_of_like_names_are_not_inside_each_other() -> None:
+    seen = (native("/opt/acme", marks=TWO), native("/opt/acme-old/acme", marks=TWO))
+    assert len(together(*map(executable, seen))) == 2
+    inside = (native("/opt/acme", marks=TWO), native("/opt/acme/bin/acme", marks=TWO))
+    assert len(together(*map(executable, inside))) == 1
+
+
 def test_two_versions_are_two_installs() -> None:
     inner = main_package("0.9.0", f"{MODULES}/app/node_modules/@acme/code")
     assert [f.version for f in together(main_package(), inner)] == ["1.2.3", "0.9.0"]
