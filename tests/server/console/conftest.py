@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from aipolicy_server.app import build
 from aipolicy_server.settings import Settings
-from server.console.reader import Reader
-from server.console.synthetic import ADMIN_TOKEN, NOW, Fleet, fill
+from server.console.reader import Company, Reader, open_company, sign_in
+from server.console.synthetic import NOW, Fleet, fill
 
 
 @pytest.fixture
@@ -33,12 +33,10 @@ def stranger(app: FastAPI) -> TestClient:
 
 @pytest.fixture
 def reader(stranger: TestClient) -> Reader:
-    answer = stranger.post("/sign-in", data={"token": ADMIN_TOKEN})
-    assert answer.status_code == 303
+    sign_in(stranger)
     return Reader(stranger)
 
 
-@pytest.fixture
-def devices(fleet: Fleet) -> dict[str, str]:
-    """A small company's devices, by hostname."""
-    return fill(fleet)
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    yield from open_company(tmp_path_factory.mktemp("company"), fill)

@@ -2,27 +2,27 @@
 
 from aipolicy_server.clock import to_us
 from aipolicy_server.store import devices as store_devices
-from server.console.reader import Reader
+from server.console.reader import Company, Reader
 from server.console.synthetic import NOW, Fleet, hours, outcome
 
 
-def test_the_list_says_what_each_device_enforces(reader: Reader, devices: dict[str, str]) -> None:
-    rows = reader.page("/devices").rows()
+def test_the_list_says_what_each_device_enforces(company: Company) -> None:
+    rows = company.page("/devices").rows()
     assert rows[0] == "build-01 Debian GNU/Linux 12 0 1 3f0c9a1b7d42 block 0.1.0 3 minutes ago"
     assert rows[5] == "lab-kiosk-2 Debian GNU/Linux 12 0 1 9d77aa02e6c1 report 0.1.0 3 days ago"
     assert rows[6].endswith("— — 0.1.0 never")
 
 
-def test_the_list_is_filtered(reader: Reader, devices: dict[str, str]) -> None:
-    assert len(reader.page("/devices?q=DEV-").rows()) == 3
-    assert len(reader.page("/devices?tool=aider").rows()) == 2
-    assert len(reader.page("/devices?policy=9d77aa02e6c1").rows()) == 1
-    assert len(reader.page("/devices?banned=1&q=dev").rows()) == 2
-    assert "No device matches." in reader.page("/devices?q=zzz").text
+def test_the_list_is_filtered(company: Company) -> None:
+    assert len(company.page("/devices?q=DEV-").rows()) == 3
+    assert len(company.page("/devices?tool=aider").rows()) == 2
+    assert len(company.page("/devices?policy=9d77aa02e6c1").rows()) == 1
+    assert len(company.page("/devices?banned=1&q=dev").rows()) == 2
+    assert "No device matches." in company.page("/devices?q=zzz").text
 
 
-def test_a_filter_stays_in_its_fields(reader: Reader, devices: dict[str, str]) -> None:
-    page = reader.page("/devices?q=dev&banned=1")
+def test_a_filter_stays_in_its_fields(company: Company) -> None:
+    page = company.page("/devices?q=dev&banned=1")
     assert page.one("input", name="q").attributes["value"] == "dev"
     assert "checked" in page.one("input", name="banned").attributes
     assert "checked" not in page.one("input", name="silent").attributes
@@ -45,10 +45,8 @@ def test_no_device_yet_says_how_to_enrol(reader: Reader) -> None:
     assert "enrolment-secret" in reader.page("/devices").text
 
 
-def test_a_device_shows_its_findings_with_rule_evidence_and_policy(
-    reader: Reader, devices: dict[str, str]
-) -> None:
-    page = reader.page(f"/devices/{devices['dev-mara']}")
+def test_a_device_shows_its_findings_with_rule_evidence_and_policy(company: Company) -> None:
+    page = company.page(f"/devices/{company.devices['dev-mara']}")
     assert page.one("h1").text == "dev-mara"
     row = page.rows()[0]
     assert "Claude Code 2.0.14 mara installed, native ~/.local/share/claude/versions/2.0.14" in row
@@ -60,14 +58,14 @@ def test_a_device_shows_its_findings_with_rule_evidence_and_policy(
     assert page.rows()[1].startswith("Qoder 0.2.21 mara")
 
 
-def test_a_device_shows_every_event_it_sent(reader: Reader, devices: dict[str, str]) -> None:
-    page = reader.page(f"/devices/{devices['dev-mara']}")
+def test_a_device_shows_every_event_it_sent(company: Company) -> None:
+    page = company.page(f"/devices/{company.devices['dev-mara']}")
     events = [row for row in page.rows() if row.startswith("2026-") and "UTC" not in row]
     assert len(events) == 5
     assert "Claude Code is gone" in events[0]
     assert "ended policy.yaml:3" in events[1]
     assert "Agent started" in events[4]
-    assert page.links()["CSV"] == f"/events.csv?device={devices['dev-mara']}"
+    assert page.links()["CSV"] == f"/events.csv?device={company.devices['dev-mara']}"
 
 
 def test_a_device_with_many_events_pages_through_all_of_them(fleet: Fleet, reader: Reader) -> None:
@@ -82,8 +80,8 @@ def test_a_device_with_many_events_pages_through_all_of_them(fleet: Fleet, reade
     assert seen == 120
 
 
-def test_a_device_that_never_reported_says_so(reader: Reader, devices: dict[str, str]) -> None:
-    text = reader.page(f"/devices/{devices['new-laptop']}").text
+def test_a_device_that_never_reported_says_so(company: Company) -> None:
+    text = company.page(f"/devices/{company.devices['new-laptop']}").text
     assert "It has enrolled but not reported yet." in text
     assert "not heard of yet" in text
 

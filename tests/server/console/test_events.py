@@ -6,7 +6,7 @@ import io
 import pytest
 
 from aipolicy.core.model import Gone, Health, Owner, State
-from server.console.reader import Reader
+from server.console.reader import Company, Reader
 from server.console.synthetic import QODER, Fleet, hours, outcome
 
 
@@ -32,19 +32,19 @@ from server.console.synthetic import QODER, Fleet, hours, outcome
         ("owner=nobody", 0),
     ],
 )
-def test_filters(reader: Reader, devices: dict[str, str], query: str, count: int) -> None:
-    page = reader.page(f"/events?{query}")
+def test_filters(company: Company, query: str, count: int) -> None:
+    page = company.page(f"/events?{query}")
     assert len(page.rows()) == count
-    assert len(list(csv.DictReader(io.StringIO(reader.get(f"/events.csv?{query}").text)))) == count
+    assert len(list(csv.DictReader(io.StringIO(company.get(f"/events.csv?{query}").text)))) == count
 
 
-def test_a_device_filter(reader: Reader, devices: dict[str, str]) -> None:
-    assert len(reader.page(f"/events?device={devices['dev-aiko']}").rows()) == 6
+def test_a_device_filter(company: Company) -> None:
+    assert len(company.page(f"/events?device={company.devices['dev-aiko']}").rows()) == 6
 
 
-def test_the_filter_stays_in_its_fields_and_in_the_links(reader: Reader, devices: dict[str, str]) -> None:
+def test_the_filter_stays_in_its_fields_and_in_the_links(company: Company) -> None:
     query = "tool=claude-code&owner=mara&ruling=banned&done=ended&from=2026-11-20&to=2026-11-24&q=local"
-    page = reader.page(f"/events?{query}")
+    page = company.page(f"/events?{query}")
     chosen = [e.attributes["value"] for e in page.all("option") if "selected" in e.attributes]
     assert chosen == ["claude-code", "banned", "ended"]
     for name, value in (("owner", "mara"), ("from", "2026-11-20"), ("to", "2026-11-24"), ("q", "local")):
@@ -58,14 +58,12 @@ def test_the_filter_stays_in_its_fields_and_in_the_links(reader: Reader, devices
     "query",
     ["from=yesterday", "to=2026-13-01", "ruling=red", "done=x", "kind=x", "q=" + "x" * 1001, "owner=%00"],
 )
-def test_a_filter_that_cannot_be_used_lists_nothing_and_says_why(
-    reader: Reader, devices: dict[str, str], query: str
-) -> None:
-    page = reader.page(f"/events?{query}", status=400)
+def test_a_filter_that_cannot_be_used_lists_nothing_and_says_why(company: Company, query: str) -> None:
+    page = company.page(f"/events?{query}", status=400)
     field = query.partition("=")[0]
     assert page.rows() == []
     assert f"{field}:" in page.one("div", role="alert").text
-    assert reader.get(f"/events.csv?{query}").status_code == 400
+    assert company.get(f"/events.csv?{query}").status_code == 400
 
 
 def test_the_days_in_the_wrong_order_are_pointed_out(reader: Reader) -> None:
@@ -82,8 +80,8 @@ def test_the_choice_of_tools_is_what_was_ever_reported_each_once(fleet: Fleet, r
     assert select == "any Claude Code Qoder"
 
 
-def test_an_unknown_tool_stays_visible_in_its_choice(reader: Reader, devices: dict[str, str]) -> None:
-    page = reader.page("/events?tool=zzz")
+def test_an_unknown_tool_stays_visible_in_its_choice(company: Company) -> None:
+    page = company.page("/events?tool=zzz")
     assert [e.text for e in page.all("option") if "selected" in e.attributes] == ["zzz"]
     assert "No event matches." in page.text
 
@@ -120,9 +118,9 @@ def test_no_events_yet_says_how_to_get_some(reader: Reader) -> None:
     assert "enrolment-secret" in reader.page("/events").text
 
 
-def test_one_event_shows_all_its_fields(reader: Reader, devices: dict[str, str]) -> None:
-    links = reader.page("/events?done=ended&owner=mara").links()
-    page = reader.page(links["2026-11-24 14:23:04"])
+def test_one_event_shows_all_its_fields(company: Company) -> None:
+    links = company.page("/events?done=ended&owner=mara").links()
+    page = company.page(links["2026-11-24 14:23:04"])
     for text in (
         "Finding: Claude Code",
         "banned by policy.yaml:3: Source code may not leave the company.",
@@ -135,7 +133,7 @@ def test_one_event_shows_all_its_fields(reader: Reader, devices: dict[str, str])
         assert text in page.text
 
 
-def test_every_kind_of_event_has_a_page(reader: Reader, devices: dict[str, str]) -> None:
+def test_every_kind_of_event_has_a_page(company: Company) -> None:
     heads = {
         "outcome": "Finding: GitHub Copilot",
         "gone": "Gone: Claude Code",
@@ -143,9 +141,9 @@ def test_every_kind_of_event_has_a_page(reader: Reader, devices: dict[str, str])
         "health": "Agent: agent",
     }
     for kind, head in heads.items():
-        log = reader.page(f"/events?kind={kind}")
+        log = company.page(f"/events?kind={kind}")
         first = next(e for e in log.all("a") if e.attributes["href"].startswith("/events/"))
-        assert reader.page(first.attributes["href"]).one("h1").text == head
+        assert company.page(first.attributes["href"]).one("h1").text == head
 
 
 def test_an_unknown_event_is_a_page(reader: Reader) -> None:
@@ -153,8 +151,8 @@ def test_an_unknown_event_is_a_page(reader: Reader) -> None:
         assert reader.page(f"/events/{event}", status=404).one("h1").text == "No such event"
 
 
-def test_the_live_filter_asks_the_same_addresses(reader: Reader, devices: dict[str, str]) -> None:
-    form = reader.page("/events").one("form", method="get")
+def test_the_live_filter_asks_the_same_addresses(company: Company) -> None:
+    form = company.page("/events").one("form", method="get")
     assert form.attributes["action"] == form.attributes["hx-get"] == "/events"
     assert form.attributes["hx-push-url"] == "true"
-    assert reader.get("/events", HX_Request="true").text == reader.get("/events").text
+    assert company.get("/events", HX_Request="true").text == company.get("/events").text

@@ -10,30 +10,29 @@ import pytest
 
 from server.console.hostile import NAMES, fill_with_hostile
 from server.console.markup import Element, Markup
-from server.console.reader import Reader
-from server.console.synthetic import Fleet
+from server.console.reader import Company, open_company
 
 LONGEST_PAGE = 1_500_000
 
 
-@pytest.fixture
-def ids(fleet: Fleet) -> dict[str, str]:
-    return fill_with_hostile(fleet)
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    yield from open_company(tmp_path_factory.mktemp("hostile"), fill_with_hostile)
 
 
-@pytest.fixture
-def pages(reader: Reader, ids: dict[str, str]) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def pages(hostile: Company) -> dict[str, str]:
     """The text of every page on which the names appear."""
     addresses = ["/", "/devices", "/tools", "/events"]
-    addresses += [f"/devices/{device}" for device in ids.values()]
+    addresses += [f"/devices/{device}" for device in hostile.devices.values()]
     # Starlette's paths know no line breaks: such a tool has its row in the lists, and no page.
     addresses += [f"/tools/{quote(name, safe='')}" for name in NAMES.values() if "\n" not in name]
     addresses += [f"/events?q={quote(name[:190])}" for name in NAMES.values() if name[:190].isprintable()]
-    log = reader.page("/events")
+    log = hostile.page("/events")
     addresses += [e.attributes["href"] for e in log.all("a") if e.attributes["href"].startswith("/events/")]
     found = {}
     for address in addresses:
-        answer = reader.get(address)
+        answer = hostile.get(address)
         assert answer.status_code == 200, address
         found[address] = answer.text
     return found
@@ -89,8 +88,8 @@ def test_long_names_keep_pages_small(pages: dict[str, str]) -> None:
         assert "W" * 5000 not in Markup(text).text, address
 
 
-def test_the_csv_disarms_formulas_and_keeps_lines_together(reader: Reader, ids: dict[str, str]) -> None:
-    rows = list(csv.DictReader(io.StringIO(reader.get("/events.csv").text, newline="")))
+def test_the_csv_disarms_formulas_and_keeps_lines_together(hostile: Company) -> None:
+    rows = list(csv.DictReader(io.StringIO(hostile.get("/events.csv").text, newline="")))
     assert len(rows) == 4 * len(NAMES)
     for row in rows:
         for value in row.values():

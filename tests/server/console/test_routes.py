@@ -9,31 +9,29 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from aipolicy_server.console.routes import GUARDED
-from aipolicy_server.store import queries
-from aipolicy_server.store.rows import EventFilter
 from server.console.markup import Element, Markup
-from server.console.reader import Reader
-from server.console.synthetic import Fleet
+from server.console.reader import Company
 
 WITHOUT_STORE = ("/sign-in", "/nowhere")
 
 
-def addresses(fleet: Fleet, devices: dict[str, str]) -> dict[str, str]:
+def addresses(company: Company) -> dict[str, str]:
     """A real address for every route. A new route without one fails here."""
-    with fleet.store.reading() as connection:
-        event = queries.events(connection, EventFilter(done="ended")).rows[0].id
-    known = {"device": devices["dev-mara"], "tool:path": "claude-code", "event": event}
+    known = {"device": company.devices["dev-mara"], "tool:path": "claude-code", "event": ""}
+    for link in company.page("/events?done=ended").all("a"):
+        if link.attributes["href"].startswith("/events/"):
+            known["event"] = link.attributes["href"].removeprefix("/events/")
     return {
         path: re.sub(r"\{([\w:]+)\}", lambda match: known[match[1]], path)
         for path in (*GUARDED, *WITHOUT_STORE)
     }
 
 
-@pytest.fixture
-def pages(fleet: Fleet, devices: dict[str, str], reader: Reader) -> dict[str, Markup]:
+@pytest.fixture(scope="module")
+def pages(company: Company) -> dict[str, Markup]:
     return {
-        path: Markup(reader.get(address).text)
-        for path, address in addresses(fleet, devices).items()
+        path: Markup(company.get(address).text)
+        for path, address in addresses(company).items()
         if not path.endswith(".csv")
     }
 
@@ -54,9 +52,9 @@ def test_nothing_but_reading_is_offered(app: FastAPI) -> None:
             assert route.methods == {"GET", "HEAD"}, route.path
 
 
-def test_every_page_carries_the_strict_headers(fleet: Fleet, devices: dict[str, str], reader: Reader) -> None:
-    for address in addresses(fleet, devices).values():
-        headers = reader.get(address).headers
+def test_every_page_carries_the_strict_headers(company: Company) -> None:
+    for address in addresses(company).values():
+        headers = company.get(address).headers
         policy = headers["content-security-policy"]
         assert "unsafe" not in policy, address
         assert "script-src 'self'" in policy, address
@@ -176,7 +174,7 @@ def test_every_shape_in_use_is_drawn_and_hidden_from_screen_readers(pages: dict[
     assert {"#stop", "#open", "#check", "#alert", "#acted", "#sure-3"} <= seen
 
 
-def test_a_cursor_that_no_page_gave_is_refused_kindly(reader: Reader, devices: dict[str, str]) -> None:
-    for address in ("/devices", f"/devices/{devices['dev-mara']}", "/tools/claude-code", "/events"):
-        page = reader.page(f"{address}?after=%00nonsense", status=400)
+def test_a_cursor_that_no_page_gave_is_refused_kindly(company: Company) -> None:
+    for address in ("/devices", f"/devices/{company.devices['dev-mara']}", "/tools/claude-code", "/events"):
+        page = company.page(f"{address}?after=%00nonsense", status=400)
         assert page.one("h1").text == "This address cannot be used"

@@ -3,23 +3,23 @@
 import pytest
 
 from aipolicy.core.model import Gone, Owner, State
-from server.console.reader import Reader
+from server.console.reader import Company, Reader
 from server.console.synthetic import Fleet, hours, outcome
 
 
-def test_the_list_can_be_narrowed_to_a_ruling(reader: Reader, devices: dict[str, str]) -> None:
-    assert [row.split()[0] for row in reader.page("/tools").rows()] == ["Claude", "GitHub", "Qoder", "Aider"]
-    assert [row.split()[0] for row in reader.page("/tools?ruling=unlisted").rows()] == ["Aider"]
-    assert "No exempt tool is on any device." in reader.page("/tools?ruling=exempt").text
-    assert len(reader.page("/tools?ruling=nonsense").rows()) == 4
+def test_the_list_can_be_narrowed_to_a_ruling(company: Company) -> None:
+    assert [row.split()[0] for row in company.page("/tools").rows()] == ["Claude", "GitHub", "Qoder", "Aider"]
+    assert [row.split()[0] for row in company.page("/tools?ruling=unlisted").rows()] == ["Aider"]
+    assert "No exempt tool is on any device." in company.page("/tools?ruling=exempt").text
+    assert len(company.page("/tools?ruling=nonsense").rows()) == 4
 
 
 def test_no_tool_yet_says_what_that_means(reader: Reader) -> None:
     assert "No AI tool has been found yet." in reader.page("/tools").text
 
 
-def test_a_tool_shows_versions_owners_and_what_was_done(reader: Reader, devices: dict[str, str]) -> None:
-    page = reader.page("/tools/claude-code")
+def test_a_tool_shows_versions_owners_and_what_was_done(company: Company) -> None:
+    page = company.page("/tools/claude-code")
     rows = page.rows()
     assert rows[:3] == ["2.0.10 1 1", "2.0.12 1 1", "2.0.14 1 1"]
     assert rows[3:6] == ["aiko 1 1", "mara 1 1", "runner 1 1"]
@@ -28,16 +28,14 @@ def test_a_tool_shows_versions_owners_and_what_was_done(reader: Reader, devices:
     assert page.links()["ended"] == "/events?tool=claude-code&done=ended"
 
 
-def test_a_tool_shows_each_place_with_the_reason_of_its_ruling(
-    reader: Reader, devices: dict[str, str]
-) -> None:
-    row = reader.page("/tools/claude-code").rows()[-1]
+def test_a_tool_shows_each_place_with_the_reason_of_its_ruling(company: Company) -> None:
+    row = company.page("/tools/claude-code").rows()[-1]
     assert row.startswith("dev-mara mara 2.0.14 installed, native ~/.local/share/claude/versions/2.0.14")
     assert "policy.yaml:3: Source code may not leave the company." in row
 
 
-def test_an_unreadable_version_is_said_to_be_so(reader: Reader, devices: dict[str, str]) -> None:
-    assert "not readable 2 2" in reader.page("/tools/aider").rows()
+def test_an_unreadable_version_is_said_to_be_so(company: Company) -> None:
+    assert "not readable 2 2" in company.page("/tools/aider").rows()
 
 
 def test_a_tool_that_is_gone_everywhere_keeps_its_history(fleet: Fleet, reader: Reader) -> None:
