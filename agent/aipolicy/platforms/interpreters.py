@@ -6,6 +6,7 @@ finding the file are the platform's part.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aipolicy.core.model import Record
 from aipolicy.platforms.interpreter_options import READERS
@@ -49,8 +50,17 @@ _NAMES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 
 def family_of(program: bytes) -> str | None:
     """The family of interpreters a program file belongs to, by its base name."""
-    name = _base(program)
+    return _family(_base(program))
+
+
+@lru_cache(maxsize=4096)
+def _family(name: bytes) -> str | None:
     return next((family for family, pattern in _NAMES if pattern.fullmatch(name)), None)
+
+
+def may_run_a_script(program: bytes, comm: bytes) -> bool:
+    """Whether the arguments need to be looked at at all: those of a native program are not even read."""
+    return family_of(program) is not None or comm != _base(program)[:15]
 
 
 def what_runs(program: bytes, arguments: Sequence[bytes], comm: bytes = b"") -> Ran | None:

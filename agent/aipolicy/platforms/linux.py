@@ -11,7 +11,7 @@ from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
 from aipolicy.platforms import linux_hold, linux_packages, linux_search_path, posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
-from aipolicy.platforms.linux_mounts import MountTable, may_hang, mount_of
+from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_process import ProcessTable
 from aipolicy.platforms.machine import Hold, Image, Terminal, User
 
@@ -73,7 +73,7 @@ class LinuxMachine:
         return linux_search_path.folders(self.root, self._path, self.out_of_reach)
 
     def out_of_reach(self, path: str) -> str | None:
-        return may_hang(mount_of(os.path.normpath(path), self._mounts.mounts()))
+        return self._mounts.out_of_reach(path)
 
     def os_package(self, path: str) -> str | Unseen | None:
         return self._packages.owner(path)

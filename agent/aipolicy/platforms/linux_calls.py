@@ -22,18 +22,31 @@ def system_names() -> tuple[str, str, str]:
     return str(names.nodename), str(names.release), str(names.machine)
 
 
-def is_ready(fd: int, *, urgent: bool = False, timeout_s: float = 0.0) -> bool:
-    """Whether poll(2) has something to say about a descriptor; `urgent`: POLLPRI instead of POLLIN."""
+def is_ready(fd: int) -> bool:
+    """Whether a descriptor is readable now, poll(2)."""
     poll = _select.poll()
-    poll.register(fd, _select.POLLPRI if urgent else _select.POLLIN)
-    return bool(poll.poll(timeout_s * 1000))
+    poll.register(fd, _select.POLLIN)
+    return bool(poll.poll(0))
 
 
-def ready_of(fds: list[int], timeout_s: float) -> list[int]:
-    """Those of several descriptors that poll(2) reports, readable or urgent."""
+class UrgentPoll:
+    """poll(2) on one descriptor for POLLPRI, kept ready: for a question that is asked often."""
+
+    def __init__(self, fd: int) -> None:
+        self._poll = _select.poll()
+        self._poll.register(fd, _select.POLLPRI)
+
+    def __call__(self) -> bool:
+        return bool(self._poll.poll(0))
+
+
+def ready_of(fds: list[int], timeout_s: float, urgent: int = -1) -> list[int]:
+    """Those of several descriptors that poll(2) reports: readable, or of `urgent` a change (POLLPRI)."""
     poll = _select.poll()
     for fd in fds:
-        poll.register(fd, _select.POLLIN | _select.POLLPRI)
+        poll.register(fd, _select.POLLIN)
+    if urgent >= 0:
+        poll.register(urgent, _select.POLLPRI)  # mountinfo is readable at any time
     return [int(fd) for fd, _event in poll.poll(max(timeout_s, 0.0) * 1000)]
 
 

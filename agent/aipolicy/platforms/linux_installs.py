@@ -15,7 +15,7 @@ from aipolicy.core.model import Unseen
 from aipolicy.platforms.events import InstallHints
 from aipolicy.platforms.linux_calls import ready_of, wake_pipe
 from aipolicy.platforms.linux_fanotify import APPEARS, CHANGES, OVERFLOW, Fanotify, parse_records
-from aipolicy.platforms.linux_mounts import LOCAL_DISKS, MountTable, may_hang, mount_of
+from aipolicy.platforms.linux_mounts import LOCAL_DISKS, MountTable, mount_of
 from aipolicy.platforms.watched_folders import WatchedFolders, nearest_existing
 
 _CALM_S: Final = (
@@ -44,6 +44,7 @@ class FilesystemEvents:
         self._pause = pause
         self._clock = clock
         self._marked: set[str] = set()
+        self._marked_version = 0
         self._wanted: tuple[str, ...] = ()
         self._folders: frozenset[str] = frozenset()
         self._counting: dict[bytes, frozenset[bytes] | None] = {}
@@ -70,6 +71,7 @@ class FilesystemEvents:
         """Marks every local filesystem anew: unmounting drops a mark silently. True where one is new."""
         marked = set()
         mounts = self._mounts.mounts()
+        self._marked_version = self._mounts.version
         for mount in mounts:
             if mount.kind not in LOCAL_DISKS or mount.device in marked:
                 continue
@@ -118,8 +120,9 @@ class FilesystemEvents:
         end = self._clock() + timeout_s
         while not self._closed:
             table = self._mounts.fileno()
-            waiting = [fd for fd in (self._group.fileno(), self._wake, table) if fd >= 0]
-            ready = ready_of(waiting, end - self._clock())
+            remounted = self._mounts.version != self._marked_version
+            left_s = 0.0 if remounted else end - self._clock()
+            ready = ready_of([self._group.fileno(), self._wake], left_s, urgent=table)
             if self._closed:
                 break
             hints = self._read(ready, table)
@@ -127,9 +130,10 @@ class FilesystemEvents:
                 self.watch(self._wanted)  # a folder that was awaited may be there now
                 return hints
             left_s = end - self._clock()
-            if not ready or left_s <= 0:
-                return hints
-            self._pause(min(_CALM_S, left_s))
+            if left_s <= 0:
+                break
+            if ready:
+                self._pause(min(_CALM_S, left_s))
         return InstallHints()
 
     def close(self) -> None:
@@ -146,8 +150,10 @@ class FilesystemEvents:
         if self._wake in ready:
             os.read(self._wake, 4096)
             changed = self._rest.take().changed
-        if table in ready and self.mark_filesystems():
-            changed = True
+        if table in ready:
+            self._mounts.reread()
+        if self._mounts.version != self._marked_version:
+            changed |= self.mark_filesystems()
         if self._group.fileno() in ready:
             for change in parse_records(self._group.read()):
                 lost |= bool(change.mask & OVERFLOW)
@@ -163,7 +169,7 @@ class FilesystemEvents:
         return names is None or name in names
 
     def _out_of_reach(self, path: str) -> str | None:
-        return may_hang(mount_of(os.path.normpath(path), self._mounts.mounts()))
+        return self._mounts.out_of_reach(path)
 
     def _left_over(self, folders: tuple[str, ...]) -> tuple[str, ...]:
         """Those on a filesystem that is not marked; one that may hang is not touched at all."""

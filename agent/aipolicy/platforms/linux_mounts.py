@@ -2,9 +2,11 @@
 
 import os
 import re
+import threading
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from aipolicy.platforms.linux_calls import is_ready
+from aipolicy.platforms.linux_calls import UrgentPoll
 
 
 def _words(text: str) -> frozenset[str]:
@@ -68,7 +70,12 @@ class MountTable:
     def __init__(self, path: str = "/proc/self/mountinfo") -> None:
         self._path = path
         self._fd: int | None = None
+        self._changed: Callable[[], bool] = lambda: False
         self._mounts: tuple[Mount, ...] = ()
+        self._some_may_hang = False
+        self._lock = threading.Lock()
+        self.version = 0
+        """Another number after each change."""
 
     def mounts(self) -> tuple[Mount, ...]:
         if self._fd is None:
@@ -76,15 +83,26 @@ class MountTable:
                 self._fd = os.open(self._path, os.O_RDONLY)
             except OSError:
                 return ()
+            self._changed = UrgentPoll(self._fd)
             self._read(self._fd)
-        elif is_ready(self._fd, urgent=True):
+        elif self._changed():
             self._read(self._fd)
         return self._mounts
 
+    def out_of_reach(self, path: str) -> str | None:
+        """Why a path is not to be touched. Quick where nothing hangs: asked of every folder on a way."""
+        mounts = self.mounts()
+        return may_hang(mount_of(os.path.normpath(path), mounts)) if self._some_may_hang else None
+
     def fileno(self) -> int:
-        """Polls as POLLPRI | POLLERR on each change; -1 where there is no mountinfo."""
+        """Urgent (POLLPRI) once after each change, and then `reread`; -1 where there is no mountinfo."""
         self.mounts()
         return -1 if self._fd is None else self._fd
+
+    def reread(self) -> None:
+        """For who has polled the descriptor: the kernel tells each change once."""
+        if self._fd is not None:
+            self._read(self._fd)
 
     def close(self) -> None:
         if self._fd is not None:
@@ -92,11 +110,14 @@ class MountTable:
             self._fd = None
 
     def _read(self, fd: int) -> None:
-        os.lseek(fd, 0, os.SEEK_SET)
-        chunks = []
-        while chunk := os.read(fd, 1 << 16):
-            chunks.append(chunk)
+        with self._lock:  # the file has one position
+            os.lseek(fd, 0, os.SEEK_SET)
+            chunks = []
+            while chunk := os.read(fd, 1 << 16):
+                chunks.append(chunk)
         self._mounts = parse_mountinfo(b"".join(chunks))
+        self.version += 1
+        self._some_may_hang = any(map(may_hang, self._mounts))
 
 
 def _unescaped(field: bytes) -> str:

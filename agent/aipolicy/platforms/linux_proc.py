@@ -1,6 +1,7 @@
 """Reading /proc: bytes of one file in, values out. Names in it are hostile: a comm may hold any byte."""
 
 import os
+import re
 from typing import Final, NamedTuple
 
 PF_KTHREAD: Final = 0x00200000  # include/linux/sched.h
@@ -54,16 +55,15 @@ class Status(NamedTuple):
 
 def parse_status(data: bytes) -> Status:
     """Raises ValueError where the effective user is not in it. The kernel escapes newlines in the name."""
-    uid: int | None = None
-    pids: tuple[int, ...] = ()
-    for line in data.split(b"\n"):
-        if line.startswith(b"Uid:"):
-            uid = int(line.split()[2])
-        elif line.startswith(b"NSpid:"):
-            pids = tuple(int(pid) for pid in line.split()[1:])
+    uid = _UID.search(data)
     if uid is None:
         raise ValueError("no Uid line")
-    return Status(uid=uid, pids=pids)
+    pids = _PIDS.search(data)
+    return Status(uid=int(uid[1]), pids=tuple(map(int, pids[1].split())) if pids else ())
+
+
+_UID = re.compile(rb"^Uid:\t\d+\t(\d+)", re.MULTILINE)
+_PIDS = re.compile(rb"^NSpid:\t([\d\t]+)", re.MULTILINE)
 
 
 def split_arguments(data: bytes) -> list[bytes]:
@@ -82,21 +82,24 @@ def terminal_numbers(tty_nr: int) -> tuple[int, int]:
 
 
 def read(path: str, limit: int) -> bytes | None:
-    """At most `limit` bytes. None: the process is gone or keeps it to itself."""
+    """At most `limit` bytes, in as many reads as it takes. None: it is gone or may not be read."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:
-        chunks = []
-        while limit > 0 and (chunk := os.read(fd, limit)):
-            chunks.append(chunk)
-            limit -= len(chunk)
-        return b"".join(chunks)
+        data = os.read(fd, limit)
+        while _PAGE <= len(data) < limit and (more := os.read(fd, limit - len(data))):
+            data += more
+        return data
     except OSError:
         return None
     finally:
         os.close(fd)
+
+
+_PAGE: Final = 2048
+"""A file of /proc that is shorter than this comes in one read: so no second one is made to see its end."""
 
 
 def link(path: str) -> str | None:

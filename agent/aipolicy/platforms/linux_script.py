@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from aipolicy.platforms.interpreters import what_runs
+from aipolicy.platforms.interpreters import may_run_a_script, what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Status, link, read, split_arguments
 from aipolicy.platforms.posix_users import account_of
@@ -38,10 +38,13 @@ def script_of(
     out_of_reach: Callable[[str], str | None],
 ) -> Given:
     """folder: /proc/PID. out_of_reach: why a path of ours is not to be touched."""
+    program = os.fsencode(exe)
+    if not may_run_a_script(program, comm):
+        return Given()
     data = read(f"{folder}/cmdline", _MAX_BYTES)
     if not data:
         return Given(unsettled=True)
-    ran = what_runs(os.fsencode(exe), split_arguments(data), comm)
+    ran = what_runs(program, split_arguments(data), comm)
     if ran is None or (ran.script is None and ran.module is None):
         return Given()
     pid = status.pids[-1] if status.pids else 0

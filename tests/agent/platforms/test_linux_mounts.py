@@ -55,3 +55,17 @@ def test_the_table_of_this_machine(tmp_path: Path) -> None:
     nowhere = MountTable(str(tmp_path / "none"))
     assert nowhere.mounts() == ()
     assert nowhere.fileno() == -1
+
+
+def test_only_what_may_hang_is_out_of_reach(tmp_path: Path) -> None:
+    place = tmp_path / "mountinfo"
+    place.write_bytes(MOUNTINFO)
+    table = MountTable(str(place))
+    assert table.out_of_reach("/home/bob/../bob") == "on nfs4, which may hang"
+    assert table.out_of_reach("/usr/bin") is None
+    before = table.version
+    place.write_bytes(b"27 1 254:0 / / rw - ext4 /dev/vda rw\n")
+    table.reread()
+    assert table.version != before
+    assert table.out_of_reach("/home/bob") is None
+    table.close()
