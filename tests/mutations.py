@@ -25,6 +25,15 @@ COPIED = (
 )
 
 
+OBSERVERS = tuple(
+    sorted(
+        path.stem
+        for path in (HERE / "agent/aipolicy/observe").glob("*.py")
+        if "\ndef observe(look" in path.read_text()
+    )
+)
+
+
 @dataclass(frozen=True)
 class Mutation:
     """In `file`, the first `old` becomes `new`; one of `tests` must fail."""
@@ -76,21 +85,11 @@ MUTATIONS = (
         Mutation(
             what=f"the observer {name} returns nothing",
             file=f"agent/aipolicy/observe/{name}.py",
-            old="def observe(look: Look) -> Seen:\n",
-            new="def observe(look: Look) -> Seen:\n    return iter(())\n",
+            old="def observe(",
+            new="def observe(look: Look) -> object:\n    return iter(())\n\n\ndef unused(",
             tests=("tests/agent/observe",),
         )
-        for name in ("npm", "pnpm", "yarn", "bun", "pypi", "vscode", "jetbrains", "homebrew", "dpkg")
-    ),
-    *(
-        Mutation(
-            what=f"the observer {name} returns nothing",
-            file=f"agent/aipolicy/observe/{name}.py",
-            old="def observe(look: Look) -> Seen:\n",
-            new="def observe(look: Look) -> Seen:\n    return iter(())\n",
-            tests=(f"tests/agent/observe/test_{name}.py", "tests/agent/observe/test_observers.py"),
-        )
-        for name in ("executables", "processes")
+        for name in OBSERVERS
     ),
     Mutation(
         what="the server answers before the commit",
