@@ -11,6 +11,7 @@
 
 What was signalled is in `machine.signals` as (pid, "TERM" | "KILL").
 Which OS package owns a file: `machine.packages[path] = "openssh-server"`.
+A contained process that runs a file of ours nevertheless: `machine.same_files.add(pid)`.
 Whatever may not be read is named in `machine.denied` (pids) or `machine.far` (path prefix -> reason).
 """
 
@@ -109,6 +110,7 @@ class FakeMachine:
     packages: dict[str, str | Unseen] = field(default_factory=dict)
     denied: set[int] = field(default_factory=set)
     unsignalled: set[int] = field(default_factory=set)
+    same_files: set[int] = field(default_factory=set)
     far: dict[str, str] = field(default_factory=dict)
     path: list[str] = field(default_factory=lambda: ["usr/local/bin", "usr/bin"])
 
@@ -251,6 +253,9 @@ class FakeMachine:
 
     def script_place(self, process: Process) -> str | None:
         return process.script
+
+    def lies_here(self, process: Process) -> bool:
+        return not process.contained or process.pid in self.same_files
 
     def parent(self, pid: int) -> int | None:
         running = self.running.get(pid)

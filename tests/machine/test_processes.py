@@ -191,6 +191,27 @@ def test_a_private_mount_namespace_is_a_container(
     assert place is not None
     assert Path(place).read_text() == "sleep 600; :"
     assert machine.terminal(child.pid) is None
+    assert not machine.lies_here(found)
+
+
+@NEEDS_ROOT
+def test_in_a_private_mount_namespace_a_file_of_ours_is_ours(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    """A service with PrivateTmp, say."""
+    (tmp_path / "tool.sh").write_text("sleep 600; :")
+    child = started.run(["unshare", "-m", "sh", f"{tmp_path}/tool.sh"])
+    found = until(lambda: p if isinstance(p := machine.process(child.pid), Process) and p.script else None)
+    assert found.contained
+    assert machine.script_place(found) == f"{tmp_path}/tool.sh"
+    assert machine.lies_here(found)
+    shutil.copy("/bin/sleep", tmp_path / "daemon")
+    replaced = started.run(["unshare", "-m", f"{tmp_path}/daemon", "600"])
+    seen(machine, replaced.pid, "daemon")
+    (tmp_path / "daemon").unlink()
+    upgraded = seen(machine, replaced.pid, "daemon (deleted)")
+    assert upgraded.contained
+    assert machine.lies_here(upgraded)
 
 
 @NEEDS_ROOT

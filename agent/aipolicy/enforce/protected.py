@@ -46,17 +46,17 @@ def _ancestors(machine: Machine) -> set[int]:
 def _by_program(process: Process, machine: Machine, tool_packages: Collection[str]) -> str | None:
     """Of a script its own file counts: the interpreter may be the system's and only lends itself."""
     if process.script is not None:
-        return _system_file(process.script, machine, tool_packages) if not process.contained else None
+        return _system_file(process.script, process, machine, tool_packages)
     if process.module is not None:
         return None
     if family_of(os.fsencode(process.exe)) is not None:
         return "an interpreter or loader by itself"
-    return _system_file(process.exe, machine, tool_packages) if not process.contained else None
+    return _system_file(process.exe, process, machine, tool_packages)
 
 
-def _system_file(path: str, machine: Machine, tool_packages: Collection[str]) -> str | None:
+def _system_file(path: str, process: Process, machine: Machine, tool_packages: Collection[str]) -> str | None:
     path = path.removesuffix(" (deleted)")
-    if not machine.root_only(path):
+    if not machine.lies_here(process) or not machine.root_only(path):
         return None
     package = machine.os_package(path)
     if package is None:

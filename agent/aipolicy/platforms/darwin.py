@@ -76,6 +76,9 @@ class DarwinMachine:
     def script_place(self, process: Process) -> str | None:
         return process.script
 
+    def lies_here(self, process: Process) -> bool:
+        return True
+
     def parent(self, pid: int) -> int | None:
         return self._table.parent(pid)
 

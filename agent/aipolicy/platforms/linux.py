@@ -99,6 +99,9 @@ class LinuxMachine:
     def script_place(self, process: Process) -> str | None:
         return self._table.script_place(process)
 
+    def lies_here(self, process: Process) -> bool:
+        return self._table.lies_here(process)
+
     def parent(self, pid: int) -> int | None:
         return self._table.parent(pid)
 

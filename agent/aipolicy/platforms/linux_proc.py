@@ -102,6 +102,13 @@ _PAGE: Final = 2048
 """A file of /proc that is shorter than this comes in one read: so no second one is made to see its end."""
 
 
+def same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
 def link(path: str) -> str | None:
     try:
         return os.readlink(path)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import printable
-from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read
+from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read, same_file
 from aipolicy.platforms.linux_script import Given, script_of
 from aipolicy.platforms.linux_terminal import terminal_of
 from aipolicy.platforms.machine import Image, Terminal
@@ -87,6 +87,17 @@ class ProcessTable:
         if isinstance(seen, _Seen) and seen.process.script == process.script:
             return seen.script_place
         return process.script  # its arguments are gone by now; the name is as good as ever
+
+    def lies_here(self, process: Process) -> bool:
+        """A service with a private mount namespace mostly runs the files that everybody sees."""
+        if not process.contained:
+            return True
+        if process.script is None and process.exe.endswith(" (deleted)"):  # upgraded: its root has to do
+            return same_file("/", f"{self._folder(process.pid)}/root")
+        named, opened = process.script or process.exe, self.program(process.pid)
+        if process.script is not None:
+            opened = self.script_place(process) or ""
+        return self._out_of_reach(named) is None and same_file(named, opened)
 
     def program(self, pid: int) -> str:
         base = self._base(pid)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from aipolicy.platforms.interpreters import may_run_a_script, what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
-from aipolicy.platforms.linux_proc import Status, link, read, split_arguments
+from aipolicy.platforms.linux_proc import Status, link, read, same_file, split_arguments
 from aipolicy.platforms.posix_users import account_of
 from aipolicy.platforms.scripts import View, find_script
 
@@ -55,6 +55,8 @@ def script_of(
     if script is None:
         return Given(module=ran.module)
     place = view.prefix + script if script.startswith("/") else None
+    if contained and place and out_of_reach(script) is None and same_file(script, place):
+        place = script  # a private mount namespace in which this file is the one everybody sees
     # A chroot's path means nothing to anybody outside it; a container's is how people know it.
     return Given(script=script if contained else place or script, place=place, module=ran.module)
 

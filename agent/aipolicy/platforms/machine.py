@@ -112,6 +112,9 @@ class Machine(Protocol):
     def script_place(self, process: Process) -> str | None:
         """The path that opens its script: it may lie in a container, or its name not be printable."""
 
+    def lies_here(self, process: Process) -> bool:
+        """Whether what it runs is the file of that name here, and not one of a container's own."""
+
     def parent(self, pid: int) -> int | None: ...
 
     def descendants(self, pid: int) -> tuple[int, ...]:

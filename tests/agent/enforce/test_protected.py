@@ -108,6 +108,15 @@ def test_in_a_container_our_packages_say_nothing(machine: FakeMachine) -> None:
     assert protected(machine.run(place, contained=True), machine) is None
 
 
+def test_a_service_with_a_private_namespace_runs_our_files(machine: FakeMachine) -> None:
+    """systemd's PrivateTmp makes a mount namespace; its sshd is the system's all the same."""
+    place = machine.at("/usr/sbin/sshd")
+    machine.packages[place] = "openssh-server"
+    process = machine.run(place, contained=True)
+    machine.same_files.add(process.pid)
+    assert protected(process, machine) is not None
+
+
 def test_being_a_session_leader_protects_nobody(machine: FakeMachine) -> None:
     """`tmux new claude`."""
     assert protected(machine.run("/opt/claude/claude", parent=1), machine) is None
