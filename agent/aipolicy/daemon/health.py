@@ -1,7 +1,7 @@
 """The agent's own condition: what is wrong now, since when, and what to do about it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from aipolicy.core.model import Health
@@ -11,32 +11,45 @@ _NOT_TOLD = frozenset({"server"})
 """An event that says the server cannot be reached reaches it when that is over: `status` says it instead."""
 
 
+_BY_THE_SPOOL = frozenset({("spool", "overflow"), ("spool", "refused"), ("spool", "damaged")})
+"""What the spool tells of itself, beside what is told here of the disk under it."""
+
+
 class Conditions:
     """What is wrong now, by part. A change is handed to `report` once; the threads share one instance."""
 
-    def __init__(self, report: Callable[[Health], None]) -> None:
+    def __init__(self, report: Callable[[Health], None], told: Iterable[Health] = ()) -> None:
+        """told: what was told before, oldest first, so that a restart tells nothing that did not change."""
         self._report = report
         self._lock = threading.Lock()
         self._problems: dict[str, Problem] = {}
+        self._told = {h.part: h.condition for h in told if (h.part, h.condition) not in _BY_THE_SPOOL}
 
     def wrong(self, part: str, condition: str, detail: str, now: datetime, count: int = 0) -> None:
         """`part` is in a bad `condition`. Said again, it keeps its beginning and is not reported twice."""
         with self._lock:
             before = self._problems.get(part)
-            same = before is not None and before.condition == condition
-            since = before.since if same and before else now
+            since = before.since if before is not None and before.condition == condition else now
             self._problems[part] = Problem(part=part, condition=condition, since=since, detail=detail)
-        if not same and part not in _NOT_TOLD:
+            news = self._is_news(part, condition)
+        if news:
             self._report(Health(part=part, condition=condition, detail=detail, count=count))
 
     def well(self, part: str, condition: str, detail: str = "") -> None:
-        """`part` is well again; reported only where it was not well before."""
+        """`part` is well again; reported only where something else was told before."""
         with self._lock:
-            before = self._problems.pop(part, None)
-        if before is not None and part not in _NOT_TOLD:
+            self._problems.pop(part, None)
+            news = part in self._told and self._is_news(part, condition)
+        if news:
             self._report(Health(part=part, condition=condition, detail=detail))
 
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now, the oldest first."""
         with self._lock:
             return tuple(sorted(self._problems.values(), key=lambda p: p.since))
+
+    def _is_news(self, part: str, condition: str) -> bool:
+        if part in _NOT_TOLD or self._told.get(part) == condition:
+            return False
+        self._told[part] = condition
+        return True

@@ -245,11 +245,13 @@ class Daemon:
             return None
         path = socket_path(str(self._state), admin=self._machine.is_admin(), system_state=SYSTEM_STATE)
         try:
-            return LocalApi(path, {"status": lambda _uid: self._status(), "mine": self._mine})
+            api = LocalApi(path, {"status": lambda _uid: self._status(), "mine": self._mine})
         except OSError as error:
             detail = f"{path}: {error.strerror or error}; `aipolicy status` and `mine` cannot ask this agent"
             self._reporter.conditions.wrong("local socket", "closed", detail, self._now())
             return None
+        self._reporter.conditions.well("local socket", "open")
+        return api
 
     def _mine(self, uid: int) -> Mine:
         return Mine(

@@ -74,6 +74,7 @@ class PolicyKeeper:
             except PolicyErrors as errors:
                 return self._kept(_first_line(errors), "\n".join(annotate(p) for p in errors.problems))
             self._take(policy, found)
+            self._conditions.well(_PART, "in force", f"version {policy.version}")
             return policy
         return self._kept(found.reason, found.reason)
 

@@ -31,7 +31,7 @@ class Reporter:
         self._machine = machine
         self.now = now
         self._changed = changed
-        self.conditions = Conditions(self.health)
+        self.conditions = Conditions(self.health, store.health_told())
 
     def survey(
         self, outcomes: Iterable[Outcome], pending: Iterable[Outcome], unseen: Iterable[Unseen]

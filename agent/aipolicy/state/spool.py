@@ -70,6 +70,11 @@ def events_about(connection: sqlite3.Connection, uid: int) -> list[bytes]:
     ]
 
 
+def events_about_nobody(connection: sqlite3.Connection) -> list[bytes]:
+    """The records about the agent itself and the machine, oldest first, whether sent or not."""
+    return [bytes(r) for (r,) in connection.execute("SELECT record FROM event WHERE uid IS NULL ORDER BY n")]
+
+
 def next_batch(connection: sqlite3.Connection) -> SealedBatch | None:
     """The sealed batch, None where nothing is sealed."""
     row = connection.execute("SELECT spool, seq, events, body FROM batch ORDER BY seq LIMIT 1").fetchone()

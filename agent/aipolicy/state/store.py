@@ -14,7 +14,7 @@ from typing import Self
 
 import msgspec
 
-from aipolicy.core.model import Record
+from aipolicy.core.model import Event, Health, Record
 from aipolicy.core.wire import MAX_BATCH_EVENTS, MAX_BODY_BYTES, findings_digest
 from aipolicy.state import spool
 from aipolicy.state.ballast import Ballast
@@ -116,6 +116,14 @@ class Store:
         with self._lock:
             stored = self._journal.read(lambda c: spool.events_about(c, uid)) or []
             return stored + [msgspec.json.encode(e) for whose, e in self._journal.fresh if whose == uid]
+
+    def health_told(self) -> tuple[Health, ...]:
+        """What was told of the agent's own condition, oldest first, as far back as events are kept."""
+        with self._lock:
+            stored = self._journal.read(spool.events_about_nobody) or []
+            events = [msgspec.json.decode(record, type=Event) for record in stored]
+            events += [event for uid, event in self._journal.fresh if uid is None]
+        return tuple(event.about for event in events if isinstance(event.about, Health))
 
     # --- what is sent ------------------------------------------------------------------------------------
 

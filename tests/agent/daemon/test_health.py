@@ -29,3 +29,27 @@ def test_a_lost_server_is_shown_but_not_told_to_it() -> None:
     assert len(conditions.problems()) == 1
     conditions.well("server", "reached")
     assert told == []
+
+
+def test_after_a_restart_the_same_is_not_told_again() -> None:
+    before: list[Health] = []
+    Conditions(before.append).wrong("policy", "rejected", "line 3", NOON)
+    told: list[Health] = []
+    conditions = Conditions(told.append, before)
+    conditions.wrong("policy", "rejected", "line 3", NOON)
+    assert len(conditions.problems()) == 1
+    assert told == []
+
+
+def test_after_a_restart_the_end_of_what_was_wrong_is_told() -> None:
+    told: list[Health] = []
+    conditions = Conditions(told.append, [Health(part="policy", condition="rejected")])
+    conditions.well("policy", "in force")
+    assert [h.condition for h in told] == ["in force"]
+
+
+def test_events_that_the_spool_lost_are_no_condition_of_its_disk() -> None:
+    told: list[Health] = []
+    conditions = Conditions(told.append, [Health(part="spool", condition="overflow", count=7)])
+    conditions.well("spool", "writable")
+    assert told == []
