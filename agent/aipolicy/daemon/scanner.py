@@ -56,6 +56,7 @@ class Scanner:
         self._due = threading.Event()
         self._due.set()
         self._last: Survey | None = None
+        self._folders: frozenset[str] = frozenset()
         self.status: ScanStatus | None = None
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
         self._listener = threading.Thread(target=self._listen, name="install-watch", daemon=True)
@@ -111,12 +112,20 @@ class Scanner:
             unseen=len(seen.unseen),
             findings=counts,
         )
-        self._installs.watch(install_roots(self._machine, self._judge().catalog.wanted))
+        self._watch_anew()
         self._reporter.conditions.well("scan", "done")
         self._scanned()
         logger.info(
             "scanned took_s=%s findings=%d unseen=%d", self.status.took_s, len(outcomes), len(seen.unseen)
         )
+
+    def _watch_anew(self) -> None:
+        """Watch the folders that are there now. What came into a new one before is seen by one more scan."""
+        folders = install_roots(self._machine, self._judge().catalog.wanted)
+        self._installs.watch(folders)
+        if not self._folders.issuperset(folders):
+            self.soon()
+        self._folders = frozenset(folders)
 
     def _report(self, seen: Survey) -> list[Outcome]:
         judge, now = self._judge(), self._reporter.now()
