@@ -1,16 +1,12 @@
-"""Server and agent as real processes in temporary folders: started, stopped and killed, waited for by condition.
+"""Server and agent as real processes in temporary folders: started, stopped, killed, waited for by condition.
 
     with Lab.open() as lab:
-        lab.policy("banned: [claude-code]\n")
-        lab.server.start()
-        agent = lab.agent()
-        agent.start()
         lab.install("claude-code-1.0.100")
-        lab.await_settled(agent)
-        assert lab.server.findings()
+        agent = lab.begin("banned: [claude-code]\\n")
+        assert lab.server.findings("claude-code")
 
-As root the agent looks at the whole machine; `Lab.open(uid=...)` runs it as an ordinary person who sees only the
-lab's home, so that counts are exact. What the lab started is ended with it, and its folder removed.
+As root the agent looks at the whole machine; `Lab.open(uid=...)` runs it as an ordinary person who sees only
+the lab's home, so that counts are exact. What the lab started is ended with it, and its folder removed.
 """
 
 import contextlib
@@ -31,6 +27,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
+from aipolicy.daemon.local_api import ask, socket_path
+from aipolicy.settings import SYSTEM_STATE
 from endtoend.python_for_all import Python, python_for
 from installed import npm_package
 
@@ -56,7 +54,7 @@ def await_that(true: Callable[[], T], what: str, *logs: Path, patience_s: float 
 
 @dataclass
 class Program:
-    """One `aipolicy ...` in the background, in a session of its own. log: what it wrote, over all its starts."""
+    """One `aipolicy ...` in the background, in a session of its own. log: of all its starts."""
 
     python: Python
     arguments: list[str]
@@ -181,9 +179,13 @@ class Agent(Program):
         return run(self.python, [verb, "--state", str(self.state), *more], self.environ)
 
     def status(self) -> dict[str, Any] | None:
-        """What `aipolicy status` says, None before it says anything."""
-        said = self.ask("status", "--format", "json")
-        return json.loads(said.stdout) if said.stdout else None
+        """What it answers on its socket, without the price of a command; None where nobody answers."""
+        for admin in (True, False):
+            with contextlib.suppress(OSError):
+                path = socket_path(str(self.state), admin=admin, system_state=SYSTEM_STATE)
+                said: dict[str, Any] = json.loads(ask(path, "status"))
+                return said
+        return None
 
     def spool(self) -> list[dict[str, Any]]:
         """Every event in the spool: sent, waiting and refused, the oldest first."""
@@ -304,6 +306,16 @@ class Lab:
         self.agents.append(agent)
         return agent
 
+    def begin(self, policy: str, *more: str) -> Agent:
+        """Server and agent, both running, and everything told that there is."""
+        self.policy(policy)
+        self.server.start()
+        self.hand_out_secret()
+        agent = self.agent(*more)
+        agent.start()
+        self.await_settled(agent)
+        return agent
+
     def hand_out_secret(self, text: str | None = None) -> None:
         """The enrolment secret where the agent looks for it; the server's own has to be made by its start."""
         place = self.folder / "secret"
@@ -324,6 +336,11 @@ class Lab:
     def await_scan(self, agent: Agent, scans: int) -> None:
         """Until the agent has finished another scan than those."""
         await_that(lambda: agent.scans() > scans, "another scan", agent.log)
+
+
+def figure(text: str) -> None:
+    """Something measured, for whoever runs pytest with -rP: no test depends on it."""
+    sys.stdout.write(f"{text}\n")
 
 
 def free_port() -> int:

@@ -1,7 +1,7 @@
 """The Python that runs the tests, in a form that any person of the machine may run.
 
-Root's Python often lies in /root, closed to everybody else. Then its files are linked (or copied) into a folder
-that is open to all, and the code under test with them.
+Root's Python often lies in /root, closed to everybody else. Then its files are linked (or copied) into a
+folder that is open to all, and the code under test with them.
 """
 
 import atexit
@@ -21,6 +21,7 @@ from typing import Any
 import aipolicy
 import aipolicy_server
 
+_NOT_NEEDED = ("__pycache__", "mypy", "ruff", "playwright")
 SOMEBODY = 54_000
 """Uids from here on belong to nobody: an agent that runs as one of them sees no process but its own."""
 
