@@ -57,6 +57,7 @@ def wanted(**fields: Any) -> Wanted:
         "extensions": {"anthropic.claude-code", "github.copilot"},
         "plugins": {"com.anthropic.code.plugin"},
         "executables": {"claude", "codex", "aider", "llm", "qodercli", "gemini", "amp"},
+        "titles": (),
         "install_names": (),
     } | fields
     sets = {

@@ -27,8 +27,9 @@ class Wanted(Record, frozen=True, kw_only=True):
 
     npm, pypi, deb, rpm, brew: package names (pypi normalised as PEP 503 says; npm with the packages that
     carry a whole tool along). extensions: publisher.name in lower case. plugins: JetBrains plugin ids.
-    executables: names of program files. paths: globs of installed files, `~/` being each home and `*` never
-    matching a slash. marks, versions: what to search program files for.
+    executables: names of program files. titles: names that running tools give themselves. paths: globs of
+    installed files, `~/` being each home and `*` never matching a slash. marks, versions: what to search
+    program files for.
     install_names: names of files and folders whose appearance hints at an install.
     """
 
@@ -40,6 +41,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     extensions: frozenset[str]
     plugins: frozenset[str]
     executables: frozenset[str]
+    titles: frozenset[str] = frozenset()
     paths: tuple[str, ...]
     marks: tuple[Mark, ...]
     versions: tuple[VersionMark, ...]
@@ -133,6 +135,7 @@ def _wanted(tools: Iterable[Tool]) -> Wanted:
         extensions=extensions,
         plugins=values(Kind.PLUGIN),
         executables=executables,
+        titles=values(Kind.TITLE),
         paths=paths,
         marks=tuple(mark for tool in tools for mark in tool.marks),
         versions=tuple(mark for tool in tools for mark in tool.versions),

@@ -172,7 +172,8 @@ class Examiner:
             version=found.version,
         )
         if settled:
-            self._cache.put(facts, self._digest(as_script=as_script))
+            # without its path: what is kept must not become a list of what is installed
+            self._cache.put(msgspec.structs.replace(facts, path=""), self._digest(as_script=as_script))
         return facts
 
     def _is_fresh(self, status: os.stat_result) -> bool:

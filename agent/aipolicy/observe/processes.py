@@ -66,7 +66,7 @@ def is_wanted(look: Look, process: Process) -> bool:
     names = {process.name, _base(process.exe), _base(process.script or "")}
     if process.module is not None:
         names.add(process.module.partition(".")[0])
-    if names & look.wanted.executables:
+    if names & look.wanted.executables or process.name in look.wanted.titles:
         return True
     if matches_any(process.exe.removesuffix(_DELETED), look.wanted.paths):
         return True

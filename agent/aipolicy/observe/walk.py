@@ -129,6 +129,7 @@ class _Walk:
     def _folders(self, folder: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
         """The names of the folders in it; of its files those that bear a wanted program's name are noted."""
         programs = self._wanted.executables
+        in_extensions = _holds_extensions(folder)
         left = self._bounds.most_entries - self.tree.entries
         folders, count = [], 0
         for entry in entries:
@@ -137,10 +138,9 @@ class _Walk:
                 folders.append(entry.name)
             elif entry.name in programs:
                 self.tree.programs.append(f"{folder}/{entry.name}")
-            elif (
-                entry.name in _LINKED and entry.is_symlink()
-            ):  # where it leads is asked when it is looked into
-                self._is_known(f"{folder}/{entry.name}", entry.name, in_extensions=False)
+            elif (in_extensions or entry.name in _LINKED) and entry.is_symlink():
+                # where it leads is asked when it is looked into
+                self._is_known(f"{folder}/{entry.name}", entry.name, in_extensions)
             if count > left:
                 break
         self.tree.entries += count
@@ -151,12 +151,12 @@ class _Walk:
         name = folder.rpartition("/")[2]
         if name == "global" and any(_VERSION_FOLDER.fullmatch(child) for child in inner):
             self.tree.pnpm_globals.append(folder)
-        has_extensions = name == "extensions"
+        in_extensions = _holds_extensions(folder)
         for child in inner:
             path = f"{folder}/{child}"
             if child in _PRUNED or path in self._skip or _is_a_store(folder, name, child):
                 continue
-            if not self._is_known(path, child, has_extensions):
+            if not self._is_known(path, child, in_extensions):
                 self._later(path, depth + 1)
 
     def _is_known(self, path: str, name: str, in_extensions: bool) -> bool:
@@ -196,6 +196,11 @@ class _Walk:
             self.tree.cannot(CannotLook(path, f"more than {self._bounds.deepest} folders deep"))
         else:
             self._waiting.append((path, depth))
+
+
+def _holds_extensions(folder: str) -> bool:
+    """Whether a person's extensions lie in it; in `app/extensions` lie the parts of the editor itself."""
+    return folder.endswith("/extensions") and not folder.endswith("/app/extensions")
 
 
 def _is_a_store(folder: str, name: str, child: str) -> bool:

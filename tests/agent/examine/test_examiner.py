@@ -77,6 +77,20 @@ def test_a_cache_outlives_the_examiner(tmp_path: Path) -> None:
     assert later.bytes_read == 0
 
 
+def test_the_cache_is_no_list_of_what_is_installed(tmp_path: Path) -> None:
+    kept: list[FileFacts] = []
+
+    class Noting(MemoryCache):
+        def put(self, facts: FileFacts, marks_digest: str) -> None:
+            kept.append(facts)
+            super().put(facts, marks_digest)
+
+    looking = examiner(cache=Noting())
+    path = put(tmp_path / "private", NATIVE_OTHER)
+    assert facts(looking.file(path)).path == facts(looking.file(path)).path == path
+    assert [one.path for one in kept] == [""]
+
+
 def test_new_marks_make_it_look_again(tmp_path: Path) -> None:
     cache = MemoryCache()
     path = put(tmp_path / "notes", NATIVE_CLAUDE)

@@ -60,7 +60,9 @@ def test_a_title_and_a_name_are_clues(tmp_path: Path) -> None:
     machine.run(node, name="claude")
     machine.run(machine.file("/usr/local/bin/codex", NATIVE_OTHER), name="MainThread")
     machine.run(node, name="MainThread")
-    assert [found.name for found in processes(look(machine))] == ["claude", "MainThread"]
+    machine.run(node, name="Kimi Code")
+    names = [found.name for found in processes(look(machine, titles={"Kimi Code"}))]
+    assert names == ["claude", "MainThread", "Kimi Code"]
 
 
 def test_a_place_that_the_catalog_names_is_a_clue(tmp_path: Path) -> None:

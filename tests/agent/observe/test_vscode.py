@@ -61,6 +61,23 @@ def test_a_renamed_folder_in_an_extensions_folder(tmp_path: Path) -> None:
     assert described(look(machine)) == {"vscode: anthropic.claude-code 2.1.7 of ann"}
 
 
+def test_a_linked_folder(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    home = Path(machine.add_user("ann").home)
+    place = extension(home / "src")
+    for editor in (".vscode", ".cursor"):
+        (home / editor / "extensions").mkdir(parents=True)
+        (home / editor / "extensions" / "mine").symlink_to(place)
+    assert len(look(machine)) == 1
+
+
+def test_the_parts_of_an_editor_are_not_extensions_that_somebody_installed(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    outer = Path(machine.at("/opt/VSCode-linux-x64/resources/app/extensions"))
+    extension(outer, "GitHub", "copilot").rename(outer / "copilot")
+    assert look(machine) == []
+
+
 def test_what_the_manifest_says_counts_and_not_the_folder(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     outer = Path(machine.add_user("ann").home, ".vscode/extensions")
