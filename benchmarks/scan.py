@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -121,13 +122,13 @@ def compare_looks(machine: FakeMachine, rounds: int) -> None:
             rows["cold"][0].append(measured(find, child=True))
             drop_caches()
             fresh = examiner_for(CATALOG)
-            rows["cold"][1].append(measured(lambda fresh=fresh: look(machine, fresh)))
+            rows["cold"][1].append(measured(partial(look, machine, fresh)))
         fresh = examiner_for(CATALOG)
         find()
         rows["first"][0].append(measured(find, child=True))
-        rows["first"][1].append(measured(lambda fresh=fresh: look(machine, fresh)))
+        rows["first"][1].append(measured(partial(look, machine, fresh)))
         rows["warm"][0].append(measured(find, child=True))
-        rows["warm"][1].append(measured(lambda: look(machine, kept)))
+        rows["warm"][1].append(measured(partial(look, machine, kept)))
     print(f"the look, {USERS} users; {found} things seen; medians of {rounds} rounds")
     print(f"{'':8}{'find, ms':>18}{'look, ms':>18}{'look : find':>18}")
     print(f"{'':8}{'CPU':>9}{'wall':>9}{'CPU':>9}{'wall':>9}{'CPU':>9}{'wall':>9}")
@@ -152,8 +153,8 @@ def compare_examiner(program: str, rounds: int) -> None:
     for _ in range(rounds):
         examiner = examiner_for(CATALOG)
         examiner.file(sys.executable)  # the marks are compiled when a thread looks for the first time
-        ours.append(measured(lambda examiner=examiner: examiner.file(path)))
-        again.append(measured(lambda examiner=examiner: examiner.file(path)))
+        ours.append(measured(partial(examiner.file, path)))
+        again.append(measured(partial(examiner.file, path)))
         theirs.append(measured(digest, child=True))
     mine, peer = median(ours), median(theirs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
