@@ -50,7 +50,8 @@ sent; of a file, its identity and facts are kept in a local cache so that it is 
 
 def fields_page(record: type[msgspec.Struct]) -> str:
     """A record's description and the list of its fields with their types."""
-    lines = [f"\n### {record.__name__}\n", inspect.cleandoc(record.__doc__ or "").replace("\n", "  \n") + "\n"]
+    said = inspect.cleandoc(record.__doc__ or "").replace("\n", "  \n")
+    lines = [f"\n### {record.__name__}\n", f"{said}\n"]
     lines += ["| field | type |", "| --- | --- |"]
     for field in msgspec.structs.fields(record):
         shown = type_name(field.type).replace("|", "\\|")
