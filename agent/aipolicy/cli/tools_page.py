@@ -17,6 +17,9 @@ One id covers every form of a product. How sure a finding is:
 | likely | one content mark; an installed place; a Homebrew name; a bundle id; a process title set by the tool where its owner has the tool's package | at most warn |
 | possible | a name alone | at most report |
 
+Marks count in a file as large as tools are (1 MB; the smallest tool measured has 9). In a script one mark is a
+mention, and a file with the marks of three tools is a list of them: a scanner, a rule set, this agent itself.
+
 Names that other programs bear, too (`q`, `pi`, `cn`, `goose`, `zed`, `agy`), are no evidence at all. An interpreter
 is never the tool that it runs: the script's package is. A package without its code, an SDK, a settings folder
 and a mention in a text are not the tool.

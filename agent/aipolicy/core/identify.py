@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from aipolicy.core.conclude import NATIVE, PROCESS, SCRIPT, Sight, conclude, surest
+from aipolicy.core.content import PROGRAMS, content_clues
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import (
     EXECUTABLE_KINDS,
@@ -16,7 +17,6 @@ from aipolicy.core.model import (
     Executable,
     Extension,
     FileFacts,
-    FileKind,
     Finding,
     Observation,
     Package,
@@ -28,7 +28,6 @@ from aipolicy.core.tools import Catalog
 _INTERPRETER: Final = re.compile(r"(node(js)?|bunx?|deno|i?python|pypy|pythonw|ruby|perl)[-.\d]*(\.exe)?")
 _LIFECYCLE: Final = re.compile(r"(pre|post)?(un)?install|prepare|(pre|post)pack", re.IGNORECASE)
 """Scripts that a package manager runs around an install: part of the package, but not the tool at work."""
-_PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.MACH_O, FileKind.PE})
 _DELETED: Final = " (deleted)"
 
 
@@ -86,7 +85,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Finding, ...]:
     file = seen.file
     if file.kind not in EXECUTABLE_KINDS:
         return ()
-    native = file.kind in _PROGRAMS
+    native = file.kind in PROGRAMS
     clues = [
         *_file_clues(file, catalog),
         *catalog.index.path(seen.path),
@@ -116,7 +115,7 @@ def _process(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
         ]
         return conclude(clues, _running(seen, exe, seen.file), catalog)
     # An interpreter's own file counts by its contents alone: `node` in a tool's folder is still only node.
-    native = _content(seen.file, catalog) if seen.file else []
+    native = content_clues(seen.file, catalog.index) if seen.file else ()
     return surest((*_hosted(seen, catalog), *conclude(native, _running(seen, exe, seen.file), catalog)))
 
 
@@ -133,7 +132,7 @@ def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
         ]
         return conclude(clues, _running(seen, path, None), catalog)
     clues = [*_file_clues(file, catalog), *catalog.index.path(file.path)]
-    native = file.kind in _PROGRAMS  # the dynamic loader was told to run it
+    native = file.kind in PROGRAMS  # the dynamic loader was told to run it
     if native:
         clues += _name_clues((_base(file.path),), file, catalog)
     whole = not native and not _is_lifecycle(file.path)
@@ -149,15 +148,11 @@ def _running(seen: Process, path: str, file: FileFacts | None, *, whole: bool = 
 
 
 def _file_clues(file: FileFacts, catalog: Catalog) -> Iterator[Clue]:
-    yield from _content(file, catalog)
+    yield from content_clues(file, catalog.index)
     if file.package is not None:
         yield from catalog.index.package(file.package)
     if file.signer is not None:
         yield from catalog.index.clues(Kind.SIGNER, file.signer)
-
-
-def _content(file: FileFacts, catalog: Catalog) -> list[Clue]:
-    return [catalog.index.marks[mark] for mark in file.marks if mark in catalog.index.marks]
 
 
 def _name_clues(names: Iterable[str], file: FileFacts | None, catalog: Catalog) -> Iterator[Clue]:

@@ -27,7 +27,7 @@ from aipolicy.core.yamlfile import Node
 
 _PACKAGE_KEYS: Final = ("version", "code", "form", "path")
 _EXTENSION_KEYS: Final = ("version", "code", "editor", "path")
-_FILE_KEYS: Final = ("kind", "marks", "of", "text", "signer")
+_FILE_KEYS: Final = ("kind", "marks", "of", "text", "signer", "size")
 SORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "npm": _PACKAGE_KEYS,
     "pypi": _PACKAGE_KEYS,
@@ -121,6 +121,15 @@ class _Said:
     def has_code(self) -> bool:
         return self._reader.one_of(self._node.get("code"), ("yes", "no"), "answer") != "no"
 
+    @property
+    def size(self) -> int:
+        """In bytes; as large as tools are where nothing is said."""
+        text = self.text("size", "100000000")
+        if text.isascii() and text.isdigit():
+            return int(text)
+        self._reader.problems.add(self._node, "T032", "a size is a number of bytes")
+        return 0
+
     def file(self, path: str, kind: FileKind) -> FileFacts:
         word = self._reader.one_of(self._node.get("kind"), tuple(FileKind), "kind of file")
         marks = self._reader.texts(self._node.get("marks"))
@@ -131,6 +140,7 @@ class _Said:
             marks=tuple(f"{self._tool_id}:{mark}" for mark in marks),
             version=version_in(self.text("text"), self._versions),
             signer=self.maybe("signer"),
+            size=self.size,
         )
 
 
@@ -142,10 +152,11 @@ def plain_file(
     marks: tuple[str, ...] = (),
     version: str | None = None,
     signer: str | None = None,
+    size: int = 100_000_000,
 ) -> FileFacts:
     """A file of which only this much matters."""
     return FileFacts(
-        path=path, device=1, inode=1, size=1, mtime_ns=0, ctime_ns=0,
+        path=path, device=1, inode=1, size=size, mtime_ns=0, ctime_ns=0,
         kind=kind, package=package, marks=marks, version=version, signer=signer,
     )  # fmt: skip
 

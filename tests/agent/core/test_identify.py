@@ -148,6 +148,40 @@ def test_what_certainly_is_one_tool_is_not_perhaps_another_one_that_it_mentions(
     assert {finding.tool for finding in identify(executable(both), CATALOG)} == {"acme", "other"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "size", "marks", "sure"),
+    [
+        (FileKind.ELF, 50_000_000, TWO, Confidence.CERTAIN),
+        (FileKind.ELF, 50_000_000, ONE, Confidence.LIKELY),
+        (FileKind.ELF, 16_000, TWO, Confidence.LIKELY),  # a scanner in C: a hint, and no more
+        (FileKind.ELF, 16_000, ONE, None),
+        (FileKind.SCRIPT, 9_000_000, TWO, Confidence.CERTAIN),
+        (FileKind.SCRIPT, 9_000_000, ONE, None),  # an application that bundles a vendor's SDK
+        (FileKind.SCRIPT, 2_000, TWO, None),  # a wrapper, a scanner in Python
+        (FileKind.ZIPAPP, 700_000, TWO, None),
+    ],
+)
+def test_marks_count_in_a_file_that_can_be_a_tool(
+    kind: FileKind, size: int, marks: tuple[str, ...], sure: Confidence | None
+) -> None:
+    file = plain_file("/home/alice/bin/notes", kind, marks=marks, size=size)
+    assert how_sure(executable(file)) is sure
+    if kind is FileKind.SCRIPT:
+        assert how_sure(process("node", NODE, script=file)) is sure
+    elif kind is FileKind.ELF:
+        assert how_sure(process("notes", file)) is sure
+
+
+def test_a_file_that_knows_many_tools_is_a_list_of_them() -> None:
+    third = OTHER.replace("other", "third").replace("OTHER", "THIRD").replace("Other", "Third")
+    catalog = catalog_from(BOTH | {"third.yaml": third})
+    marks = tuple(mark.id for mark in catalog.wanted.marks)
+    for kind in FileKind:
+        assert identify(executable(plain_file("/opt/scanner", kind, marks=marks)), catalog) == ()
+    named = plain_file("/opt/acme", FileKind.ELF, marks=marks)
+    assert [f.confidence for f in identify(executable(named), catalog)] == [Confidence.POSSIBLE]
+
+
 def test_a_fork_that_shares_the_code_is_told_by_its_own_package() -> None:
     fork = OTHER.replace("id: other", "id: fork\nsame-code: [acme]")
     catalog = catalog_from({"acme.yaml": ACME, "fork.yaml": fork})

@@ -21,6 +21,7 @@ from aipolicy.core.model import (
     PackageRef,
     Process,
 )
+from aipolicy.core.tool import Tool
 from aipolicy.core.toolexample import plain_file
 from aipolicy.tools import load
 
@@ -161,6 +162,27 @@ def test_marks_in_a_text_prove_nothing() -> None:
     tool = CATALOG.by_id["claude-code"]
     readme = plain_file("/home/u/README", FileKind.OTHER, marks=tuple(mark.id for mark in tool.marks))
     assert found(program(readme.path, file=readme)) == ()
+
+
+@pytest.mark.parametrize("size", [700_000, 40_000_000])
+@pytest.mark.parametrize("kind", list(FileKind))
+def test_a_scanner_that_holds_every_mark_of_the_catalog(kind: FileKind, size: int) -> None:
+    """Another security agent's rules, a script of an auditor, and this agent as one file."""
+    marks = tuple(mark.id for mark in CATALOG.wanted.marks)
+    file = plain_file("/opt/scanner/agent", kind, marks=marks, size=size)
+    assert found(program(file.path, file=file)) == ()
+    assert found(process("python3", "/usr/bin/python3.11", script=file.path, script_file=file)) == ()
+    running = Process(pid=9, started=1, owner=USER, name="agent", exe=file.path, file=file)
+    assert found(running) == ()
+
+
+@pytest.mark.parametrize("tool", CATALOG.tools, ids=lambda tool: tool.id)
+def test_an_auditors_script_that_lists_the_marks_of_one_tool(tool: Tool) -> None:
+    file = plain_file(
+        "/home/u/scan.py", FileKind.SCRIPT, marks=tuple(mark.id for mark in tool.marks), size=2_000
+    )
+    assert found(program(file.path, file=file)) == ()
+    assert found(process("python3", "/usr/bin/python3.11", script=file.path, script_file=file)) == ()
 
 
 def test_desktop_applications_of_like_names() -> None:

@@ -1,0 +1,44 @@
+"""What the content marks in a file are worth: a tool's own program, or a file that only speaks of tools.
+
+Scanners, rule sets, wrappers and this agent's own catalog hold the marks, too, and are not the tools.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from aipolicy.core.evidence_index import Clue, Index
+from aipolicy.core.model import FileFacts, FileKind
+
+PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.MACH_O, FileKind.PE})
+
+_SMALLEST_TOOL: Final = 1_000_000
+"""Bytes. Of the tools measured the smallest bundle has 9 MB and the smallest program 100 MB."""
+_A_LIST: Final = 3
+"""No tool measured holds a mark of any other; a file that knows three tools is a list of them."""
+_PROOF: Final = 2
+
+
+def content_clues(file: FileFacts, index: Index) -> Iterator[Clue]:
+    """The marks of `file` that count."""
+    by_tool: dict[str, list[Clue]] = {}
+    for mark in file.marks:
+        clue = index.marks.get(mark)
+        if clue is not None:
+            by_tool.setdefault(clue.tool, []).append(clue)
+    if len(by_tool) >= _A_LIST:
+        return
+    for clues in by_tool.values():
+        yield from _that_count(clues, file)
+
+
+def _that_count(clues: list[Clue], file: FileFacts) -> list[Clue]:
+    """All of them in a program as large as tools are.
+
+    In a script one mark is a mention: an application that bundles a vendor's SDK holds one. A small program
+    with several marks stays a hint, a small script does not even that.
+    """
+    native = file.kind in PROGRAMS
+    several = len(clues) >= _PROOF
+    if file.size >= _SMALLEST_TOOL:
+        return clues if native or several else []
+    return clues[:1] if native and several else []
