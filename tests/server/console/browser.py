@@ -12,7 +12,13 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from server.console.synthetic import ADMIN_TOKEN
+from aipolicy_server.app import build
+from aipolicy_server.settings import Settings
+from aipolicy_server.store import queries
+from aipolicy_server.store.rows import EventFilter
+from server.console.company import fill
+from server.console.hostile import fill_with_hostile
+from server.console.synthetic import ADMIN_TOKEN, NOW, Fleet
 
 CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = (
@@ -112,3 +118,38 @@ def tab(
         found.check()
     finally:
         context.close()
+
+
+class Site:
+    """A server with a company's devices on it."""
+
+    def __init__(self, fleet: Fleet, base: str, devices: dict[str, str]) -> None:
+        self.fleet = fleet
+        self.base = base
+        self.devices = devices
+
+    def paths(self) -> list[str]:
+        """Every kind of page once."""
+        with self.fleet.store.reading() as connection:
+            event = queries.events(connection, EventFilter(done="ended")).rows[0].id
+        return [
+            "/",
+            "/devices",
+            f"/devices/{self.devices['dev-mara']}",
+            f"/devices/{self.devices['new-laptop']}",
+            "/tools",
+            "/tools/claude-code",
+            "/events",
+            "/events?q=zzz",
+            f"/events/{event}",
+            "/sign-in",
+            "/api/v1/docs",
+        ]
+
+
+def open_site(folder: Path, *, hostile: bool = False) -> Iterator[Site]:
+    fleet = Fleet.in_folder(folder)
+    devices = fill_with_hostile(fleet) if hostile else fill(fleet)
+    app = build(Settings(data=str(folder)), clock=lambda: NOW, store=fleet.store)
+    with serving(app) as base:
+        yield Site(fleet, base, devices)

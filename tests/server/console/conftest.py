@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from aipolicy_server.app import build
 from aipolicy_server.settings import Settings
+from server.console.browser import Site, chromium, open_site
+from server.console.company import fill
 from server.console.reader import Company, Reader, open_company, sign_in
-from server.console.synthetic import NOW, Fleet, fill
+from server.console.synthetic import NOW, Fleet
 
 
 @pytest.fixture
@@ -40,3 +43,19 @@ def reader(stranger: TestClient) -> Reader:
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     yield from open_company(tmp_path_factory.mktemp("company"), fill)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    yield from open_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    yield from open_site(tmp_path_factory.mktemp("hostile"), hostile=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
