@@ -42,6 +42,9 @@ SORTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The sorts of observation, each with what may be said of it beside `owner`."""
 
+_ANSWERS: Final = ("yes", "no")
+_FILE_KINDS: Final = tuple(FileKind)
+_CONFIDENCES: Final = tuple(Confidence)
 _ECOSYSTEMS: Final = {"extension": "vscode-extension", "plugin": "jetbrains-plugin"}
 _USER: Final = Owner(uid=1000, name="u")
 _ROOT: Final = Owner(uid=0, name="root")
@@ -58,7 +61,7 @@ def examples(
             node, "T030", "an example says `is: certain`, `likely` or `possible`; one under `not` does not"
         )
         return
-    word = reader.one_of(expect, tuple(Confidence), "confidence")
+    word = reader.one_of(expect, _CONFIDENCES, "confidence")
     if positive and not word:
         return
     several = node.get("all")
@@ -99,15 +102,16 @@ class _Said:
         self, node: YamlMapping, reader: Reader, tool_id: str, versions: tuple[VersionMark, ...]
     ) -> None:
         self._node = node
+        self._values = {key.text: value for key, value in node.items}
         self._reader = reader
         self._tool_id = tool_id
         self._versions = versions
 
     def has(self, key: str) -> bool:
-        return self._node.get(key) is not None
+        return self._values.get(key) is not None
 
     def text(self, key: str, default: str = "") -> str:
-        node = self._node.get(key)
+        node = self._values.get(key)
         return default if node is None else self._reader.text(node)
 
     def maybe(self, key: str) -> str | None:
@@ -119,7 +123,7 @@ class _Said:
 
     @property
     def has_code(self) -> bool:
-        return self._reader.one_of(self._node.get("code"), ("yes", "no"), "answer") != "no"
+        return self._reader.one_of(self._values.get("code"), _ANSWERS, "answer") != "no"
 
     @property
     def size(self) -> int:
@@ -131,12 +135,12 @@ class _Said:
         return 0
 
     def file(self, path: str, kind: FileKind) -> FileFacts:
-        word = self._reader.one_of(self._node.get("kind"), tuple(FileKind), "kind of file")
-        marks = self._reader.texts(self._node.get("marks"))
+        word = self._reader.one_of(self._values.get("kind"), _FILE_KINDS, "kind of file")
+        marks = self._reader.texts(self._values.get("marks"))
         return plain_file(
             path,
             FileKind(word) if word else kind,
-            package=_package_of(self._node.get("of"), path, self._reader),
+            package=_package_of(self._values.get("of"), path, self._reader),
             marks=tuple(f"{self._tool_id}:{mark}" for mark in marks),
             version=version_in(self.text("text"), self._versions),
             signer=self.maybe("signer"),

@@ -22,6 +22,7 @@ SHORTEST_MARK: Final = 12
 """A shorter literal turns up by chance in files of hundreds of megabytes."""
 MAX_BYTES: Final = 256_000
 
+_KINDS: Final = tuple(Kind)
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER})
 _BIN_FOLDER = re.compile(r"(~|/usr|/usr/local|/opt|~/\.local)?/s?bin")
@@ -74,12 +75,12 @@ def _identifier(node: Node | None, reader: Reader) -> str:
 
 
 def _evidence(node: Node | None, reader: Reader) -> Iterator[Rule]:
-    block = reader.mapping(node, "evidence", tuple(Kind)) if node is not None else None
+    block = reader.mapping(node, "evidence", _KINDS) if node is not None else None
     if block is None:
         return
     kinds = set()
     for key, values in block.items:
-        if key.text not in tuple(Kind):
+        if key.text not in _KINDS:
             continue
         kind = Kind(key.text)
         kinds.add(kind)
