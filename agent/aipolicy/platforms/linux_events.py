@@ -120,13 +120,20 @@ def _subscribe(channel: Any) -> str | None:
     all, and the pids in events of others would not be ours.
     """
     nonce = int.from_bytes(os.urandom(4), "little") & 0x7FFFFFFF
-    _send(channel, nonce, struct.pack("=I", _LISTEN))
     channel.settimeout(_ANSWER_S)
+    _send(channel, nonce, struct.pack("=I", _LISTEN))
     for _ in range(_MAX_BATCH):
         try:
             data, sender = channel.recvfrom(4096)
         except TimeoutError:
             return "no answer: not in the machine's first pid and user namespace"
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            _send(
+                channel, nonce, struct.pack("=I", _LISTEN)
+            )  # a busy machine: the answer may be among the lost
+            continue
         if len(data) < _EVENT_AT + _EXEC_EVENT.size or sender[0] != 0:
             continue
         what, refused, _ = _EXEC_EVENT.unpack_from(data, _EVENT_AT)
