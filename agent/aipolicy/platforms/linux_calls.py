@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import stat
+import threading
 from typing import Any, NamedTuple
 
 _os: Any = os  # typeshed hides these names on other systems
@@ -30,14 +31,16 @@ def is_ready(fd: int) -> bool:
 
 
 class UrgentPoll:
-    """poll(2) on one descriptor for POLLPRI, kept ready: for a question that is asked often."""
+    """poll(2) on one descriptor for POLLPRI, kept ready for a question that any thread asks often."""
 
     def __init__(self, fd: int) -> None:
         self._poll = _select.poll()
         self._poll.register(fd, _select.POLLPRI)
+        self._lock = threading.Lock()
 
     def __call__(self) -> bool:
-        return bool(self._poll.poll(0))
+        with self._lock:  # Python refuses two polls of one object at a time
+            return bool(self._poll.poll(0))
 
 
 def ready_of(fds: list[int], timeout_s: float, urgent: int = -1) -> list[int]:

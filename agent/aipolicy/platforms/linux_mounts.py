@@ -74,17 +74,13 @@ class MountTable:
         self._mounts: tuple[Mount, ...] = ()
         self._some_may_hang = False
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self.version = 0
         """Another number after each change."""
 
     def mounts(self) -> tuple[Mount, ...]:
         if self._fd is None:
-            try:
-                self._fd = os.open(self._path, os.O_RDONLY)
-            except OSError:
-                return ()
-            self._changed = UrgentPoll(self._fd)
-            self._read(self._fd)
+            self._open()
         elif self._changed():
             self._read(self._fd)
         return self._mounts
@@ -109,15 +105,28 @@ class MountTable:
             os.close(self._fd)
             self._fd = None
 
+    def _open(self) -> None:
+        """By the first thread that asks; others wait, so that none takes an empty table for the answer."""
+        with self._opening:
+            if self._fd is not None:
+                return
+            try:
+                fd = os.open(self._path, os.O_RDONLY)
+            except OSError:
+                return
+            self._changed = UrgentPoll(fd)
+            self._read(fd)
+            self._fd = fd
+
     def _read(self, fd: int) -> None:
         with self._lock:  # the file has one position
             os.lseek(fd, 0, os.SEEK_SET)
             chunks = []
             while chunk := os.read(fd, 1 << 16):
                 chunks.append(chunk)
-        self._mounts = parse_mountinfo(b"".join(chunks))
-        self.version += 1
-        self._some_may_hang = any(map(may_hang, self._mounts))
+            mounts = parse_mountinfo(b"".join(chunks))
+            self._mounts, self._some_may_hang = mounts, any(map(may_hang, mounts))
+            self.version += 1
 
 
 def _unescaped(field: bytes) -> str:

@@ -1,12 +1,14 @@
 """Given mountinfo, then which paths may be touched."""
 
 import os
+import threading
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.platforms.linux_mounts import MountTable, may_hang, mount_of, parse_mountinfo
+from machine_needs import NEEDS_LINUX
 
 MOUNTINFO = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard
@@ -55,6 +57,28 @@ def test_the_table_of_this_machine(tmp_path: Path) -> None:
     nowhere = MountTable(str(tmp_path / "none"))
     assert nowhere.mounts() == ()
     assert nowhere.fileno() == -1
+
+
+@NEEDS_LINUX
+def test_the_scanner_and_the_process_watch_ask_at_the_same_time() -> None:
+    """A scan died of "concurrent poll() invocation", and the scanner with it."""
+    table = MountTable()
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            for _ in range(20_000):
+                table.out_of_reach("/home/alice")
+        except RuntimeError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert table.mounts()
 
 
 def test_only_what_may_hang_is_out_of_reach(tmp_path: Path) -> None:
