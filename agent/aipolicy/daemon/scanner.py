@@ -24,6 +24,9 @@ _QUIET_S = 1.0
 _LATEST_S = 3.0
 """A scan comes at the latest this long after the first hint, however busy it stays."""
 
+_RETRY_S = 30.0
+"""When to look again after a scan that failed."""
+
 
 class _Closing(BaseException):
     """Ends a scan at once; no Exception, so that no observer takes it for a fault of its own."""
@@ -81,9 +84,11 @@ class Scanner:
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
+        wait_s = self._every_s
         while not self._closed:
-            self._due.wait(self._every_s)
+            self._due.wait(wait_s)
             self._due.clear()
+            wait_s = self._every_s
             if self._closed:
                 return
             try:
@@ -92,6 +97,7 @@ class Scanner:
                 return
             except Exception:  # the next scan may go better; the daemon stays
                 logger.exception("scan failed")
+                wait_s = min(_RETRY_S, self._every_s)
                 self._reporter.conditions.wrong(
                     "scan", "failed", "A scan failed; the log says why.", self._reporter.now()
                 )
