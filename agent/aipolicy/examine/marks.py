@@ -14,6 +14,7 @@ import hyperscan
 from aipolicy.core.tool import VERSION_WINDOW, Mark, VersionMark, read_version
 from aipolicy.examine.data import Reading
 from aipolicy.examine.files import OpenFile
+from aipolicy.examine.lists_of_marks import marks_by_block, may_hold_a_list, outside_lists
 
 _MOST_PLACES: Final = 1000
 """How many occurrences of a version's prefix are looked at: a hostile file could consist of nothing else."""
@@ -48,14 +49,38 @@ class MarkSearch:
         self.digest = _digest(marks, versions)
 
     def search(self, file: OpenFile, most_bytes: int) -> Found:
-        """One pass, and a second from the first prefix of a version on. Raises CannotLook."""
+        """One pass, a second from the first prefix of a version on, and a third where a list may stand.
+
+        Raises CannotLook.
+        """
         if not self._marks:
             return Found()
         reading = Reading(file, most_bytes)
         hits: dict[int, int] = {}
         _scan(self._database("all"), reading, 0, hits.setdefault)
         marks = tuple(dict.fromkeys(mark.id for i, mark in enumerate(self._marks) if i in hits))
+        if may_hold_a_list(marks):
+            own = self._outside_lists(Reading(file, most_bytes))
+            marks = tuple(mark for mark in marks if mark in own)
         return Found(marks, self._version(file, most_bytes, marks, hits), reading.whole)
+
+    def _outside_lists(self, reading: Reading) -> frozenset[str]:
+        database = self._database("blocks")
+        longest = max(len(_encoded(mark.literal, 2)) for mark in self._marks)
+
+        def scan(block: memoryview) -> set[str]:
+            found: set[str] = set()
+
+            def matched(id_: int, _from: int, _to: int, _flags: int, _context: object) -> None:
+                found.add(self._marks[id_].id)
+
+            database.scan(block, match_event_handler=matched)
+            return found
+
+        blocks: dict[int, frozenset[str]] = {}
+        for number, marks in marks_by_block(reading, longest, scan):
+            blocks[number] = blocks.get(number, frozenset()) | marks
+        return outside_lists(blocks)
 
     def _version(
         self, file: OpenFile, most_bytes: int, marks: tuple[str, ...], hits: dict[int, int]
@@ -100,14 +125,14 @@ class MarkSearch:
         known = getattr(self._own, which, None)
         if known is None:
             versions = [(id_, _encoded(mark.before, width)) for id_, mark, width in self._prefixes()]
+            marks = [
+                (i, _encoded(mark.literal, width)) for i, mark in enumerate(self._marks) for width in (1, 2)
+            ]
             if which == "versions":
                 known = _compiled(versions, 0)
+            elif which == "blocks":
+                known = _compiled(marks, hyperscan.HS_FLAG_SINGLEMATCH, hyperscan.HS_MODE_BLOCK)
             else:
-                marks = [
-                    (i, _encoded(mark.literal, width))
-                    for i, mark in enumerate(self._marks)
-                    for width in (1, 2)
-                ]
                 known = _compiled(marks + versions, hyperscan.HS_FLAG_SINGLEMATCH)
             setattr(self._own, which, known)
         return known
@@ -117,9 +142,11 @@ def _encoded(text: str, width: int) -> bytes:
     return text.encode("utf-8" if width == 1 else "utf-16-le")
 
 
-def _compiled(patterns: list[tuple[int, bytes]], flags: int) -> Any:
+def _compiled(
+    patterns: list[tuple[int, bytes]], flags: int, mode: int = int(hyperscan.HS_MODE_STREAM)
+) -> Any:
     """As expressions of escaped bytes: the binding's literal mode ends each literal at its first NUL."""
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_STREAM)
+    database = hyperscan.Database(mode=mode)
     database.compile(
         expressions=["".join(f"\\x{byte:02x}" for byte in literal).encode() for _, literal in patterns],
         ids=[id_ for id_, _ in patterns],
@@ -161,7 +188,7 @@ def _leading(marks: Iterable[str]) -> frozenset[str]:
 
 
 def _digest(marks: tuple[Mark, ...], versions: tuple[VersionMark, ...]) -> str:
-    digest = hashlib.sha256(b"1")  # the method of this module
+    digest = hashlib.sha256(b"2")  # the method of this module
     for part in (
         *(f"{m.id}\0{m.literal}" for m in marks),
         *(f"{v.tool}\0{v.before}\0{v.pattern}" for v in versions),
