@@ -1,7 +1,5 @@
 """`aipolicy mine`: the exact records stored about the person who asks."""
 
-import os
-
 import click
 import msgspec
 
@@ -29,9 +27,7 @@ def mine(state: str | None, form: str) -> None:
         click.echo(answered.rstrip(b"\n").decode())
         return
     about_me = msgspec.json.decode(answered, type=Mine)
-    click.echo(
-        f"{len(about_me.records)} records about {about_me.who} (uid {os.getuid()}) on {about_me.device}"
-    )
+    click.echo(f"{len(about_me.records)} records about {about_me.who} on {about_me.device}")
     for raw in about_me.records:
         click.echo(_line(msgspec.json.decode(raw, type=Event)))
     click.echo("`aipolicy mine --format json` shows every byte; docs/privacy.md says what each field means.")

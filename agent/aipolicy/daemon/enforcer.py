@@ -36,6 +36,7 @@ class Enforcer:
         self._with_windows = with_windows
         self._tool_packages = tool_packages
         self._notices = RateLimit()
+        self._told: dict[tuple[str, int], bool] = {}
         self._desktop = Desktop()
         self._underway: dict[int, _Underway] = {}
         self.contact = ""
@@ -56,17 +57,24 @@ class Enforcer:
         matches: whether the process, looked at anew, is still what was judged. now: monotonic seconds.
         """
         match verdict.action:
-            case Action.ALLOW:
-                return Outcome(verdict=verdict, done=Done.ALLOWED)
-            case Action.REPORT:
-                return Outcome(verdict=verdict, done=Done.REPORTED)
+            case Action.ALLOW | Action.REPORT:
+                return self.as_before(verdict)
             case Action.WARN:
-                told = self._tell(verdict, self._machine.terminal(process.pid), Done.WARNED, now)
-                return Outcome(
-                    verdict=verdict, done=Done.WARNED if told else Done.REPORTED, detail=_told(told)
-                )
+                self._tell(verdict, self._machine.terminal(process.pid), Done.WARNED, now)
+                return self.as_before(verdict)
             case Action.BLOCK:
                 return self._end(process, verdict, matches, now)
+
+    def as_before(self, verdict: Verdict) -> Outcome:
+        """What was done about a running tool that is allowed, reported or warned of."""
+        if verdict.action is Action.WARN:
+            told = self._told.get((verdict.finding.tool, verdict.finding.owner.uid), False)
+            return Outcome(
+                verdict=verdict, done=Done.WARNED if told else Done.REPORTED, detail=_in_words(told)
+            )
+        return Outcome(
+            verdict=verdict, done=Done.ALLOWED if verdict.action is Action.ALLOW else Done.REPORTED
+        )
 
     def _end(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
         terminal = self._machine.terminal(process.pid)  # after its end nobody knows where it ran
@@ -105,17 +113,18 @@ class Enforcer:
         if isinstance(state, Failed):
             return Outcome(verdict=one.verdict, done=Done.FAILED, detail=state.reason)
         told = self._tell(one.verdict, one.terminal, Done.ENDED, now)
-        return Outcome(verdict=one.verdict, done=Done.ENDED, detail=f"{state.how}; {_told(told)}")
+        return Outcome(verdict=one.verdict, done=Done.ENDED, detail=f"{state.how}; {_in_words(told)}")
 
     def _tell(self, verdict: Verdict, terminal: Terminal | None, done: Done, now: float) -> bool:
         """Whether the person was told, now or within the last ten minutes."""
         finding = verdict.finding
-        if not self._notices.may_tell(finding.tool, finding.owner.uid, now):
-            return True
-        text = notice_text(verdict, self.contact, instead=self.instead, done=done)
-        if terminal is not None and tell(terminal, text):
-            return True
-        return self._desktop.tell(finding.owner.uid, f"{finding.name}: not allowed here", text, now)
+        key = (finding.tool, finding.owner.uid)
+        if self._notices.may_tell(*key, now):
+            text = notice_text(verdict, self.contact, instead=self.instead, done=done)
+            self._told[key] = (terminal is not None and tell(terminal, text)) or self._desktop.tell(
+                finding.owner.uid, f"{finding.name}: not allowed here", text, now
+            )
+        return self._told.get(key, False)
 
 
 def installed_outcome(verdict: Verdict) -> Outcome:
@@ -150,5 +159,5 @@ def _inside_an_editor(finding: Finding) -> bool:
     return finding.state is State.INSTALLED and bool(kinds & {"vscode-extension", "jetbrains-plugin"})
 
 
-def _told(told: bool) -> str:
+def _in_words(told: bool) -> str:
     return "the person was told" if told else "there was no terminal or desktop to tell the person on"

@@ -20,6 +20,7 @@ from aipolicy.platforms.local_peer import peer_uid
 
 logger = logging.getLogger(__name__)
 
+_UNIX: int = getattr(socket, "AF_UNIX", -1)
 _DEADLINE_S = 2.0
 _LONGEST_QUESTION = 256
 _CONNECTIONS_PER_USER = 4
@@ -67,7 +68,10 @@ class LocalApi:
             os.unlink(self._path)
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """socketserver's own class for this exists on Unix only, and every module imports on every system."""
+
+    address_family = _UNIX
     daemon_threads = True
     request_queue_size = 16
 
@@ -75,7 +79,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self.answers = answers
         self._open: Counter[int] = Counter()
         self._lock = threading.Lock()
-        super().__init__(path, _Handler)
+        super().__init__(path, _Handler)  # type: ignore[arg-type]  # typeshed knows TCP addresses only
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """One person may hold a few connections, so that nobody can keep the others out."""
@@ -118,7 +122,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 def ask(path: str, question: str) -> bytes:
     """Ask the running agent; the JSON it answered. Raises OSError where none answers."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    with socket.socket(_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_DEADLINE_S * 5)
         connection.connect(path)
         connection.sendall(msgspec.json.encode(Question(ask=question)))

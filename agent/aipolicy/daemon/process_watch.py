@@ -3,9 +3,19 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from aipolicy.core.model import Action, Done, Finding, Outcome, Process, Unseen, Verdict
+from aipolicy.core.model import (
+    Action,
+    Confidence,
+    Done,
+    Finding,
+    Outcome,
+    Package,
+    Process,
+    Unseen,
+    Verdict,
+)
 from aipolicy.daemon.enforcer import Enforcer
 from aipolicy.daemon.judge import Judge
 from aipolicy.daemon.reporter import Reporter
@@ -44,6 +54,8 @@ class ProcessWatch:
         self._now = now
         self._closed = False
         self._sweep = threading.Event()
+        self.packages: tuple[Package, ...] = ()
+        """What the last scan found installed: it can make surer what a process is."""
         self._stuck: dict[tuple[int, int], Outcome] = {}
         self.beats = 0
         """Counts the turns of the loop: progress that a watchdog can see."""
@@ -71,8 +83,7 @@ class ProcessWatch:
             return stuck
         if verdict.action is Action.BLOCK:
             return None
-        done = {Action.ALLOW: Done.ALLOWED, Action.WARN: Done.WARNED}.get(verdict.action, Done.REPORTED)
-        return Outcome(verdict=verdict, done=done)
+        return self._enforcer.as_before(verdict)
 
     def _run(self) -> None:
         while not self._closed:
@@ -129,11 +140,14 @@ class ProcessWatch:
 
     def _verdicts(self, pid: int) -> list[tuple[Process, Verdict]]:
         seen = [o for o in look_at_process(pid, self._machine, self._examiner) if isinstance(o, Process)]
-        return [(process, verdict) for process in seen for verdict in self._judged([process])]
+        return [(process, verdict) for process in seen for verdict in self._judged(process)]
 
-    def _judged(self, processes: Iterable[Process]) -> list[Verdict]:
+    def _judged(self, process: Process) -> list[Verdict]:
         judge = self._judge()
-        findings = judge.findings(processes)
+        findings = judge.findings([process])
+        if any(finding.confidence is not Confidence.CERTAIN for finding in findings):
+            together = judge.findings([process, *self.packages])
+            findings = tuple(finding for finding in together if finding.pid == process.pid)
         moment = self._reporter.now()
         return [judge.verdict(finding, moment) for finding in findings]
 
@@ -142,7 +156,7 @@ class ProcessWatch:
 
         def matches(process: Process) -> bool:
             seen = with_facts(process, self._machine, self._examiner)
-            again = self._judged(o for o in seen if isinstance(o, Process))
+            again = [v for o in seen if isinstance(o, Process) for v in self._judged(o)]
             return any(v.action is Action.BLOCK and v.finding.tool == verdict.finding.tool for v in again)
 
         return matches

@@ -107,6 +107,7 @@ class Scanner:
         at = self._reporter.now()
         seen = survey(self._machine, self._judge(), self._examiner, self._progress)
         self._last = seen
+        self._processes.packages = seen.packages
         outcomes = self._report(seen)
         counts: dict[str, int] = {}
         for outcome in outcomes:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aipolicy.core.model import Finding, Observation, Unseen
+from aipolicy.core.model import Finding, Observation, Package, Unseen
 from aipolicy.daemon.judge import Judge
 from aipolicy.examine import Examiner
 from aipolicy.observe import look_everywhere
@@ -12,9 +12,13 @@ from aipolicy.platforms.machine import Machine
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """findings: one per tool, owner and place. unseen: the places we could not look into."""
+    """findings: one per tool, owner and place. unseen: the places we could not look into.
+
+    packages: what was installed, to hold a process against that starts later.
+    """
 
     findings: tuple[Finding, ...]
+    packages: tuple[Package, ...]
     unseen: tuple[Unseen, ...]
 
     @property
@@ -37,4 +41,5 @@ def survey(
             unseen.append(seen)
         else:
             observations.append(seen)
-    return Survey(findings=judge.findings(observations), unseen=tuple(unseen))
+    packages = tuple(seen for seen in observations if isinstance(seen, Package))
+    return Survey(findings=judge.findings(observations), packages=packages, unseen=tuple(unseen))
