@@ -6,7 +6,7 @@ It keeps account of all it got:
         ...                      # the first three requests meet the faults, all others are answered well
         assert server.events     # what was stored, each event once, in the order it came
 
-A fault is a function of one Exchange. It may answer, drip, hang or close; `server.store(exchange)` is what a
+A fault is a function of one Exchange (see faults.py). It may answer, drip, hang or close; `store` is what a
 good server does before it answers: a fault that calls it has stored the batch though the agent cannot know.
 """
 
@@ -16,7 +16,6 @@ import socket
 import socketserver
 import ssl
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -70,7 +69,8 @@ class FaultServer:
 
     faults: met by the first requests, in order. on: the path they wait for; other paths are answered well.
     refuse_events: answers 422 to each batch with an event for which this is true.
-    most_events: answers 413 to a batch with more events. resend: what check-ins are told.
+    most_events: answers 413 to a batch with more events. proxy_bytes: a proxy in front answers 413 to a
+    longer body. resend, next_s: what check-ins are told.
     tls: serve https with this context.
     """
 
@@ -78,6 +78,7 @@ class FaultServer:
     on: str = wire.EVENTS_PATH
     refuse_events: Callable[[Event], bool] = lambda _event: False
     most_events: int = wire.MAX_BATCH_EVENTS
+    proxy_bytes: int = wire.MAX_BODY_BYTES
     resend: bool = False
     next_s: int = 900
     tls: ssl.SSLContext | None = None
@@ -138,6 +139,9 @@ class FaultServer:
         with self._lock:
             self.exchanges.append(exchange)
             fault = next(self._faults, None) if exchange.path == self.on else None
+        if len(exchange.body) > self.proxy_bytes:
+            exchange.answer(413, b"<html>too large</html>", kind="text/html")
+            return
         (fault or good)(exchange)
 
     def batch(self, exchange: Exchange) -> wire.Batch:
@@ -225,132 +229,6 @@ def _check_in(exchange: Exchange) -> None:
     server.check_ins.append(msgspec.json.decode(exchange.body, type=wire.CheckIn))
     reply = wire.CheckInReply(next_s=server.next_s, resend=server.resend)
     exchange.answer(200, msgspec.json.encode(reply))
-
-
-# --- faults ----------------------------------------------------------------------------------------------
-
-
-def status(code: int, *headers: str) -> Fault:
-    """Our server's own refusal with this status."""
-    return lambda exchange: exchange.problem(code, "fault", "a fault of this test", *headers)
-
-
-def proxy_page(code: int, *headers: str) -> Fault:
-    """A page of something in between, with this status."""
-    return lambda exchange: exchange.answer(code, b"<html>sorry</html>", *headers, kind="text/html")
-
-
-def captive_portal(exchange: Exchange) -> None:
-    """200 and a page to sign in."""
-    exchange.answer(200, b"<html><form>Welcome to Hotel Wi-Fi</form></html>", kind="text/html; charset=utf-8")
-
-
-def redirect(exchange: Exchange) -> None:
-    """Points to this very server, which would take the request and the token with it."""
-    exchange.answer(307, b"{}", f"Location: {exchange.server.url}{exchange.path}")
-
-
-def drip_body(exchange: Exchange) -> None:
-    """A good head, then a byte now and then for ever."""
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{")
-    _for_ever(exchange, b" ")
-
-
-def drip_headers(exchange: Exchange) -> None:
-    """A head that never ends, a byte now and then."""
-    exchange.send(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    _for_ever(exchange, b"x")
-
-
-def endless_body(exchange: Exchange) -> None:
-    """As many bytes as the line carries."""
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
-    _for_ever(exchange, b" " * 65536, pause_s=0)
-
-
-def endless_headers(exchange: Exchange) -> None:
-    """One header after the other."""
-    exchange.send(b"HTTP/1.1 200 OK\r\n")
-    _for_ever(exchange, b"X-More: and more\r\n" * 10, pause_s=0)
-
-
-def continue_for_ever(exchange: Exchange) -> None:
-    """100 Continue, again and again: the client waits for the true answer."""
-    _for_ever(exchange, b"HTTP/1.1 100 Continue\r\n\r\n", pause_s=0.01)
-
-
-def gzip_bomb(exchange: Exchange) -> None:
-    """300 MB of zeros, compressed."""
-    packer = zlib.compressobj(wbits=31)
-    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(300)) + packer.flush()
-    exchange.answer(200, bomb, "Content-Encoding: gzip")
-
-
-def compressed_ack(exchange: Exchange) -> None:
-    """A true answer in an encoding that was not asked for. The batch is stored."""
-    exchange.answer(200, gzip.compress(exchange.ack()), "Content-Encoding: gzip")
-
-
-def long_ack(exchange: Exchange) -> None:
-    """A true answer, padded beyond every bound. The batch is stored."""
-    exchange.answer(200, exchange.ack() + b" " * 200_000)
-
-
-def wrong_seq(exchange: Exchange) -> None:
-    """Names the next batch. This one is stored."""
-    exchange.answer(200, exchange.ack(seq_off=1))
-
-
-def other_json(body: bytes) -> Fault:
-    """JSON with status 200 that is no ack."""
-    return lambda exchange: exchange.answer(200, body)
-
-
-def cut_ack(exchange: Exchange) -> None:
-    """The batch is stored; its answer breaks off in the middle."""
-    ack = exchange.ack()
-    exchange.send(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(ack)
-    )
-    exchange.send(ack[: len(ack) // 2])
-
-
-def cut_headers(exchange: Exchange) -> None:
-    """The batch is stored; the answer breaks off in its head, which parses as a 200 without a body."""
-    exchange.server.store(exchange)
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: appl")
-
-
-def close_at_once(exchange: Exchange) -> None:
-    """No answer at all; nothing is stored."""
-
-
-def store_and_close(exchange: Exchange) -> None:
-    """The batch is stored, the answer lost."""
-    exchange.server.store(exchange)
-
-
-def hang(exchange: Exchange) -> None:
-    """Takes the request and says nothing."""
-    exchange.server.stopping.wait(60)
-
-
-def gate(exchange: Exchange) -> None:
-    """Stores the batch, tells the test by `seen`, and holds the answer back."""
-    exchange.server.store(exchange)
-    exchange.server.seen.set()
-    exchange.server.stopping.wait(60)
-
-
-def garbage(exchange: Exchange) -> None:
-    """Bytes that are no HTTP."""
-    exchange.send(bytes(range(256)) * 20)
-
-
-def _for_ever(exchange: Exchange, piece: bytes, pause_s: float = 0.02) -> None:
-    """Until the client goes or the test ends; the pause is the fault, no test depends on its length."""
-    while not exchange.server.stopping.wait(pause_s):
-        exchange.send(piece)
 
 
 # --- sockets ---------------------------------------------------------------------------------------------

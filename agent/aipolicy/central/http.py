@@ -158,7 +158,7 @@ class _Exchange:
                 self._url,
                 data=self._body,
                 headers=self._headers,
-                timeout=(min(_CONNECT_S, self._deadline_s), self._deadline_s),
+                timeout=(min(_CONNECT_S, self._deadline_s), self._deadline_s + _GRACE_S),
                 proxies=self._proxies,
                 allow_redirects=False,
                 stream=True,

@@ -65,6 +65,9 @@ class Uploader:
     def _judge(self, answer: Reply | Failure, batch: SealedBatch, token: str) -> Result:
         asked = asked_wait_s(answer.retry_after, self._clock())
         if isinstance(answer, Failure):
+            if answer.status == 413 and batch.events > 1:
+                # A proxy's limit. Smaller parts may pass; but on its word no event is given up.
+                return self._refused(batch, answer.reason)
             return Result(wait_s=self._backoff.failed(asked), condition="unreachable", detail=answer.reason)
         if answer.status == 200:
             return self._stored(answer, batch)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import aipolicy
-import fault_server as fault
+import faults as fault
 import sending_agent
 from aipolicy.core.model import Health
 from fault_server import FaultServer
@@ -140,6 +140,13 @@ def test_one_poisoned_event_among_many(tmp_path):
 
 def test_a_server_that_takes_small_batches_only(tmp_path):
     with FaultServer(most_events=60) as server:
+        assert run(tmp_path / "state", server.url)["pending"] == 0
+        assert numbers(server) == list(range(COUNT))
+        assert not [e for e in server.events if e.about.part == "spool"]
+
+
+def test_a_proxy_that_lets_small_bodies_pass_only(tmp_path):
+    with FaultServer(proxy_bytes=3000) as server:
         assert run(tmp_path / "state", server.url)["pending"] == 0
         assert numbers(server) == list(range(COUNT))
         assert not [e for e in server.events if e.about.part == "spool"]

@@ -1,14 +1,18 @@
 """One question, bounded in time and bytes, whatever answers. Tested is the verdict, never the time."""
 
-import http.server
+import os
 import resource
+import shutil
 import socket
+import subprocess
+import sys
 import threading
-from typing import ClassVar
+from pathlib import Path
 
 import pytest
 
-import fault_server as fault
+import aipolicy
+import faults as fault
 from aipolicy.central.http import MOST_REPLY_BYTES, Client, Failure, Reply
 from aipolicy.core.wire import Problem
 from fault_server import Exchange, FaultServer
@@ -109,6 +113,11 @@ def test_redirects_are_not_followed(code):
         assert [e.path for e in server.exchanges] == ["/v1/events"]
 
 
+def test_an_encoding_that_was_not_asked_for_is_no_answer():
+    with FaultServer(faults=[answering(b"{}", "Content-Encoding: br")]) as server:
+        assert "compressed" in ask(server).reason
+
+
 def test_a_failure_keeps_what_a_proxy_asked_for():
     with FaultServer(faults=[fault.proxy_page(503, "Retry-After: 120")]) as server:
         failure = ask(server)
@@ -163,91 +172,6 @@ def test_a_netrc_does_not_replace_our_token(tmp_path, monkeypatch):
         assert server.exchanges[0].headers["authorization"] == "Bearer secret"
 
 
-class Proxy(http.server.BaseHTTPRequestHandler):
-    """Answers for everybody."""
-
-    asked: ClassVar[list[tuple[str, str | None]]] = []
-
-    def do_POST(self) -> None:
-        self.asked.append((self.path, self.headers["Proxy-Authorization"]))
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def do_CONNECT(self) -> None:
-        self.asked.append((self.path, self.headers["Proxy-Authorization"]))
-        self.send_error(407)
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def proxy():
-    Proxy.asked = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"http://user:pass@127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-
-
-def test_the_explicit_proxy_is_used_with_its_password(proxy):
-    client = Client("http://central.invalid", proxy=proxy, allow_http=True)
-    assert isinstance(client.post("/v1/events", b"{}", {}), Reply)
-    assert Proxy.asked == [("http://central.invalid/v1/events", "Basic dXNlcjpwYXNz")]
-
-
-def test_https_goes_through_the_proxy_as_a_tunnel_and_its_refusal_names_no_password(proxy):
-    failure = Client("https://central.invalid", proxy=proxy).post("/v1/events", b"{}", {})
-    assert failure == Failure(reason="the proxy refused or did not answer")
-    assert Proxy.asked == [("central.invalid:443", "Basic dXNlcjpwYXNz")]
-
-
-def test_this_machine_is_never_asked_through_a_proxy(proxy):
-    with FaultServer(faults=[answering(b"{}")]) as server:
-        assert isinstance(Client(server.url, proxy=proxy).post("/v1/events", b"", {}), Reply)
-    assert Proxy.asked == []
-
-
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"]
-)
-def test_http_is_allowed_to_this_machine(url):
-    Client(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://central.example",
-        "http://10.0.0.1",
-        "http://localhost.example.com",
-        "http://127.0.0.1.example.com",
-        "http://0.0.0.0",
-        "ftp://central.example",
-        "central.example",
-        "https://",
-        "https://user:pass@central.example",
-        "",
-    ],
-)
-def test_other_addresses_are_refused(url):
-    with pytest.raises(ValueError, match="server"):
-        Client(url)
-    if url.startswith("http://"):
-        Client(url, allow_http=True)
-
-
-def test_a_prefix_in_the_address_is_kept():
-    with FaultServer(faults=()) as server:
-        Client(server.url + "/aipolicy/").post("/v1/events", b"{}", {})
-        assert server.exchanges[0].path == "/aipolicy/v1/events"
-
-
 def test_a_refusal_must_be_our_servers_own():
     ours = Problem(status=422, code="bad", title="bad\x1b[2J")
     said = Reply(status=422, body=b'{"status":422,"code":"bad","title":"bad\\u001b[2J"}')
@@ -263,3 +187,39 @@ def test_failed_requests_leave_no_thread():
         for _ in range(12):
             assert isinstance(client.post("/v1/events", b"{}", {}, deadline_s=0.3), Failure)
         assert not [t for t in threading.enumerate() if t.name == "central-request"]
+
+
+SLOW_LOOKUP = """
+import sys
+from aipolicy.central.http import Client
+client = Client("https://central.example")
+for _ in range(3):
+    print(client.post("/", b"", {}, deadline_s=0.3).reason)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("unshare") is None,
+    reason="puts a name server that never answers into a mount namespace, which needs root",
+)
+def test_a_name_lookup_that_hangs_is_left_behind_and_not_repeated(tmp_path):
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.77\noptions timeout:30 attempts:3\n")
+    mounts = (
+        f"mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec {sys.executable} -c '{SLOW_LOOKUP}'"
+    )
+    package = str(Path(aipolicy.__file__).parent.parent)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.77", 53))
+        ran = subprocess.run(
+            ["unshare", "-m", "sh", "-c", mounts],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": package},
+        )
+    if "unshare failed" in ran.stderr:
+        pytest.skip(f"no namespaces here: {ran.stderr}")
+    assert ran.stdout.splitlines() == [
+        "no complete answer within 0.3 s",
+        *["the lookup of central.example has not come back yet"] * 2,
+    ], ran.stderr

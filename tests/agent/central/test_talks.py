@@ -5,7 +5,7 @@ import gzip
 import msgspec
 import pytest
 
-import fault_server as fault
+import faults as fault
 from aipolicy.central.backoff import Backoff
 from aipolicy.central.check_in import CheckInCaller, Enforced
 from aipolicy.central.enrol import Enroller, NoSecret, secret_from_file
@@ -14,6 +14,7 @@ from aipolicy.central.upload import Uploader
 from aipolicy.core.model import Health, Outcome
 from aipolicy.core.wire import CHECK_IN_PATH, ENROL_PATH, EVENTS_PATH, findings_digest
 from aipolicy.state.changes import full_look
+from aipolicy.state.identity import Identity
 from aipolicy.state.records import Changes, Look, Told
 from fault_server import SECRET, FaultServer
 from sending_agent import HOST
@@ -168,6 +169,27 @@ def test_the_answer_must_name_the_batch(tmp_path):
         assert len(server.events) == 1
         bodies = [e.body for e in server.exchanges if e.path == EVENTS_PATH]
         assert bodies[0] == bodies[1]
+
+
+def test_on_a_proxys_word_no_event_is_given_up(tmp_path):
+    with FaultServer(proxy_bytes=10) as server:
+        agent = Agent(tmp_path, server)
+        agent.store.save_identity(Identity(device="device-1", token=server.enrol()[1]))
+        tell_numbers(agent.store, range(2))
+        conditions = [agent.uploader.run_once().condition for _ in range(5)]
+        assert conditions == ["refused", *["unreachable"] * 4]
+        assert agent.store.pending() == 2
+
+
+def test_a_number_known_with_other_content_begins_a_new_spool(tmp_path):
+    with FaultServer(faults=[fault.status(409)]) as server:
+        agent = Agent(tmp_path, server)
+        tell_numbers(agent.store, range(3))
+        assert agent.uploader.run_once().condition == "refused"
+        assert agent.uploader.run_once().condition == "ok"
+        first, second = (server.batch(e) for e in server.exchanges if e.path == EVENTS_PATH)
+        assert first.spool != second.spool
+        assert (second.seq, second.events) == (1, first.events)
 
 
 def test_a_batch_is_gzip_and_says_so(tmp_path):

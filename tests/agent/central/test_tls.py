@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import fault_server as fault
+import faults as fault
 from aipolicy.central.http import Client, Failure, Reply
 from aipolicy.central.trust import TrustError, trust
 from fault_server import FaultServer

@@ -62,6 +62,20 @@ def table_missing(path: Path) -> None:
     connection.close()
 
 
+def index_out_of_step(path: Path) -> None:
+    """An index that misses rows: every page reads well, only the integrity check sees it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    index = connection.execute("SELECT * FROM sqlite_master WHERE name = 'event_by_uid'").fetchone()
+    connection.execute("DELETE FROM sqlite_master WHERE name = 'event_by_uid'")
+    connection.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE event SET uid = 4711")
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", index)
+    connection.close()
+
+
 def description_missing(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("DELETE FROM meta")
@@ -94,6 +108,7 @@ DAMAGES = [
     newer,
     foreign,
     table_missing,
+    index_out_of_step,
     description_missing,
     folder,
     link,
