@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlencode
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.parse import quote, urlencode
+from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
 from aipolicy.daemon.local_api import ask, socket_path
 from aipolicy.settings import SYSTEM_STATE
@@ -139,6 +139,14 @@ class Server(Program):
         with OPENER.open(request, timeout=60) as answer:
             body: bytes = answer.read()
         return body
+
+    def page(self, path: str) -> str:
+        """A page as a browser gets it that was signed in by the address with the token."""
+        token = (self.data / "admin-token").read_text().strip()
+        browser = build_opener(ProxyHandler({}), HTTPCookieProcessor())
+        with browser.open(f"{self.url}{path}?token={quote(token)}", timeout=60) as answer:
+            body: bytes = answer.read()
+        return body.decode()
 
     def events(self, **query: Any) -> list[dict[str, Any]]:
         """All events of the log, the oldest first."""

@@ -146,7 +146,7 @@ def test_the_disk_is_full_and_then_freed(small_disk, lab, relay):
     status = await_that(
         lambda: (now := agent.status()) and now["problems"] and now, "status says so", agent.log
     )
-    assert [(p["part"], p["condition"]) for p in status["problems"]] == [("spool", "disk")]
+    assert ("spool", "disk") in [(p["part"], p["condition"]) for p in status["problems"]]
     (small_disk / "filling").unlink()
     await_that(lambda: (agent.status() or {})["healthy"], "it goes on by itself", agent.log)
     events = await_exactly_once(lab, agent)

@@ -76,18 +76,18 @@ def test_a_tool_that_was_removed_leaves_the_server(either_lab):
     lab.install("qodercli-1.1.52")
     agent = lab.begin(BANNED)
     page = f"/devices/{lab.server.device()['device']['id']}"
-    assert CLAUDE in _on_it_now(lab.server.get(page))
+    assert CLAUDE in _on_it_now(lab.server.page(page))
     shutil.rmtree(package)
     await_that(lambda: finding(lab, CLAUDE) is None, "the server forgets it", agent.log, lab.server.log)
     assert finding(lab, QODER)
     gone = [event for event in lab.server.events(kind="gone") if event["place"] == CLAUDE]
     assert [(event["tool"], event["state"]) for event in gone] == [("claude-code", "installed")]
-    assert CLAUDE not in _on_it_now(lab.server.get(page))
+    assert CLAUDE not in _on_it_now(lab.server.page(page))
 
 
-def _on_it_now(page: bytes) -> str:
+def _on_it_now(page: str) -> str:
     """The text of a device's page above its event log, which goes on to name what was there."""
-    return re.sub(r"<[^>]*>", "", page.partition(b'id="events"')[0].decode())
+    return re.sub(r"<[^>]*>", "", page.partition('id="events"')[0])
 
 
 def test_a_new_install_is_seen_soon(either_lab):
