@@ -1,5 +1,6 @@
 """The daemon itself: opens everything, holds it together until it is told to end, and closes it again."""
 
+import contextlib
 import logging
 import os
 import queue
@@ -36,6 +37,7 @@ from aipolicy.platforms.sources import install_source, process_source
 from aipolicy.settings import SYSTEM_STATE, Settings
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.files import write_safely
+from aipolicy.state.folder import prepare_folder
 from aipolicy.state.instance import InstanceLock
 from aipolicy.state.store import Store
 
@@ -72,8 +74,8 @@ class Daemon:
         self._service = Service(environ, os.getpid())
         folder = settings.state_dir(admin=machine.is_admin(), environ=environ)
         self._state = Path(os.path.abspath(folder))
+        self._lock = _locked(self._state)
         self._store = Store.open(str(self._state), now=self._now)
-        self._lock = InstanceLock.take(self._state, os.getpid())
         self._reporter = Reporter(self._store, machine, self._now, self._news)
         self._courier: Courier | None = None
         self._keeper = PolicyKeeper(
@@ -299,6 +301,13 @@ class Daemon:
             write_safely(self._state / STATUS_FILE, msgspec.json.encode(self._status(running=running)))
         except OSError as error:  # a full disk; the socket still answers
             logger.debug("status not written error=%s", error)
+
+
+def _locked(state: Path) -> InstanceLock | None:
+    """The state folder, made where it is missing, for this agent alone: before anything in it is touched."""
+    with contextlib.suppress(OSError):  # a full or read-only disk: work without a lock, as without a disk
+        prepare_folder(str(state))
+    return InstanceLock.take(state, os.getpid())
 
 
 def _way(way: str, why_not: Unseen | None) -> str:
