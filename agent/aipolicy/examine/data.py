@@ -45,12 +45,12 @@ class Reading:
         self._most_extents = most_extents
         self.whole = True
 
-    def pieces(self, start: int = 0) -> Iterator[Piece]:
-        """The data from `start` on, in order."""
+    def pieces(self) -> Iterator[Piece]:
+        """The data in order."""
         buffer = memoryview(bytearray(min(PIECE_BYTES, max(1, self._file.status.st_size))))
         last = -1
         for extent in self._extents():
-            offset = max(extent.start, start)
+            offset = extent.start
             while offset < extent.end:
                 got = self._file.read_into(buffer[: min(len(buffer), extent.end - offset)], offset)
                 if not got:

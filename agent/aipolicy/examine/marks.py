@@ -6,7 +6,7 @@ Which marks there are is the catalog's affair; what follows from them is identif
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import hyperscan
@@ -18,6 +18,13 @@ from aipolicy.examine.lists_of_marks import marks_by_block, may_hold_a_list, out
 
 _MOST_PLACES: Final = 1000
 """How many occurrences of a version's prefix are looked at: a hostile file could consist of nothing else."""
+
+_MARKS: Final = "marks"
+_BLOCKS: Final = "marks, block by block"
+_WIDTHS: Final = (1, 2)
+"""Bytes per character: ASCII (or UTF-8), and UTF-16LE."""
+
+_Pattern = tuple[int, bytes]
 
 
 class Found(NamedTuple):
@@ -37,7 +44,7 @@ class _Place(NamedTuple):
 
 
 class MarkSearch:
-    """Searches files for one set of marks; each thread compiles its own database (5 ms, 0.1 MB).
+    """Searches files for one set of marks; each thread compiles its own databases (5 ms, 0.1 MB).
 
     digest: names the set, so that facts found with another set count as unknown.
     """
@@ -49,23 +56,24 @@ class MarkSearch:
         self.digest = _digest(marks, versions)
 
     def search(self, file: OpenFile, most_bytes: int) -> Found:
-        """One pass, a second from the first prefix of a version on, and a third where a list may stand.
+        """One pass; in what holds marks another up to the version, and one more where a list may stand.
 
-        Raises CannotLook.
+        Raises CannotLook. (The prefixes of versions in the first pass as well would make it twice as slow.)
         """
         if not self._marks:
             return Found()
         reading = Reading(file, most_bytes)
         hits: dict[int, int] = {}
-        _scan(self._database("all"), reading, 0, hits.setdefault)
+        for _ in _scan(self._database(_MARKS, self._literals), reading, hits.setdefault):
+            pass
         marks = tuple(dict.fromkeys(mark.id for i, mark in enumerate(self._marks) if i in hits))
         if may_hold_a_list(marks):
             own = self._outside_lists(Reading(file, most_bytes))
             marks = tuple(mark for mark in marks if mark in own)
-        return Found(marks, self._version(file, most_bytes, marks, hits), reading.whole)
+        return Found(marks, self._version(file, most_bytes, marks), reading.whole)
 
     def _outside_lists(self, reading: Reading) -> frozenset[str]:
-        database = self._database("blocks")
+        database = self._database(_BLOCKS, self._literals)
         longest = max(len(_encoded(mark.literal, 2)) for mark in self._marks)
 
         def scan(block: memoryview) -> set[str]:
@@ -82,69 +90,57 @@ class MarkSearch:
             blocks[number] = blocks.get(number, frozenset()) | marks
         return outside_lists(blocks)
 
-    def _version(
-        self, file: OpenFile, most_bytes: int, marks: tuple[str, ...], hits: dict[int, int]
-    ) -> str | None:
+    def _version(self, file: OpenFile, most_bytes: int, marks: tuple[str, ...]) -> str | None:
         leading = _leading(marks)
-        asked = [id_ for id_, mark, _ in self._prefixes() if mark.tool in leading and id_ in hits]
-        if not asked:
+        versions = tuple(version for version in self._versions if version.tool in leading)
+        if not versions:
             return None
-        longest = max(len(mark.before) * width for _, mark, width in self._prefixes())
-        start = max(0, min(hits[id_] for id_ in asked) - longest)
-        for place in self._places(Reading(file, most_bytes), start, frozenset(asked)):
+        for place in self._places(Reading(file, most_bytes), versions):
             raw = file.read(VERSION_WINDOW * place.width, place.offset)
             text = raw.decode("latin-1" if place.width == 1 else "utf-16-le", "replace")
             if version := read_version(text, place.mark):
                 return version
         return None
 
-    def _places(self, reading: Reading, start: int, asked: frozenset[int]) -> Iterator[_Place]:
-        prefixes = {id_: (mark, width) for id_, mark, width in self._prefixes()}
+    def _places(self, reading: Reading, versions: tuple[VersionMark, ...]) -> Iterator[_Place]:
+        """Where the text begins that may state a version, in the order of the file."""
+        prefixes = [(version, width) for version in versions for width in _WIDTHS]
+        database = self._database(
+            "\0".join(version.before for version in versions),
+            lambda: [(id_, _encoded(version.before, width)) for id_, (version, width) in enumerate(prefixes)],
+        )
         seen = 0
         found: list[tuple[int, int]] = []
 
         def note(id_: int, offset: int) -> None:
-            if id_ in asked and len(found) < _MOST_PLACES:
+            if len(found) < _MOST_PLACES:
                 found.append((offset, id_))
 
-        for _ in _scan_by_piece(self._database("versions"), reading, start, note):
+        for _ in _scan(database, reading, note):
             yield from (_Place(offset, *prefixes[id_]) for offset, id_ in sorted(found))
             seen += len(found)
             found.clear()
             if seen >= _MOST_PLACES:
                 return
 
-    def _prefixes(self) -> Iterator[tuple[int, VersionMark, int]]:
-        """Each version mark in both encodings: id (behind those of the marks), mark, bytes per character."""
-        for i, mark in enumerate(self._versions):
-            yield len(self._marks) + 2 * i, mark, 1
-            yield len(self._marks) + 2 * i + 1, mark, 2
+    def _literals(self) -> list[_Pattern]:
+        return [(i, _encoded(mark.literal, width)) for i, mark in enumerate(self._marks) for width in _WIDTHS]
 
-    def _database(self, which: str) -> Any:
+    def _database(self, name: str, patterns: Callable[[], list[_Pattern]]) -> Any:
         """This thread's own: hyperscan's scratch space must not be shared."""
-        known = getattr(self._own, which, None)
-        if known is None:
-            versions = [(id_, _encoded(mark.before, width)) for id_, mark, width in self._prefixes()]
-            marks = [
-                (i, _encoded(mark.literal, width)) for i, mark in enumerate(self._marks) for width in (1, 2)
-            ]
-            if which == "versions":
-                known = _compiled(versions, 0)
-            elif which == "blocks":
-                known = _compiled(marks, hyperscan.HS_FLAG_SINGLEMATCH, hyperscan.HS_MODE_BLOCK)
-            else:
-                known = _compiled(marks + versions, hyperscan.HS_FLAG_SINGLEMATCH)
-            setattr(self._own, which, known)
-        return known
+        databases: dict[str, Any] = self._own.__dict__.setdefault("databases", {})
+        if name not in databases:
+            once = name in (_MARKS, _BLOCKS)  # of a mark the first place counts, of a prefix each one
+            mode = hyperscan.HS_MODE_BLOCK if name == _BLOCKS else hyperscan.HS_MODE_STREAM
+            databases[name] = _compiled(patterns(), hyperscan.HS_FLAG_SINGLEMATCH if once else 0, mode)
+        return databases[name]
 
 
 def _encoded(text: str, width: int) -> bytes:
     return text.encode("utf-8" if width == 1 else "utf-16-le")
 
 
-def _compiled(
-    patterns: list[tuple[int, bytes]], flags: int, mode: int = int(hyperscan.HS_MODE_STREAM)
-) -> Any:
+def _compiled(patterns: list[_Pattern], flags: int, mode: int) -> Any:
     """As expressions of escaped bytes: the binding's literal mode ends each literal at its first NUL."""
     database = hyperscan.Database(mode=mode)
     database.compile(
@@ -156,12 +152,7 @@ def _compiled(
     return database
 
 
-def _scan(database: Any, reading: Reading, start: int, note: Any) -> None:
-    for _ in _scan_by_piece(database, reading, start, note):
-        pass
-
-
-def _scan_by_piece(database: Any, reading: Reading, start: int, note: Any) -> Iterator[None]:
+def _scan(database: Any, reading: Reading, note: Callable[[int, int], object]) -> Iterator[None]:
     """`note(id, offset in the file behind the match)` for each match; yields after each piece."""
     shift = 0  # from a place in the stream to its place in the file
     fed = 0
@@ -170,7 +161,7 @@ def _scan_by_piece(database: Any, reading: Reading, start: int, note: Any) -> It
         note(id_, to + shift)
 
     with database.stream(match_event_handler=matched) as stream:
-        for piece in reading.pieces(start):
+        for piece in reading.pieces():
             if not piece.follows and fed:
                 stream.scan(b"\0")  # a hole: what stands before and behind it is not one text
                 fed += 1
