@@ -49,7 +49,7 @@ MUTATIONS = (
     Mutation(
         what="an evidence line of a tool is deleted",
         file="agent/aipolicy/tools/claude-code.yaml",
-        old="    - CLAUDE_CODE_ENABLE_TELEMETRY\n",
+        old="    - tengu_trust_dialog_accept\n",
         new="",
         tests=("tests/agent/tools",),
     ),
