@@ -59,7 +59,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
             heartbeat.cancel()
             await asyncio.gather(heartbeat, return_exceptions=True)
             await intake.presence.flush()
-            await asyncio.to_thread(intake.close)
+            await store.stop_writer()
             await asyncio.to_thread(store.close)
 
     app = FastAPI(
@@ -69,6 +69,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
         openapi_url=None,  # served behind the sign-in, see api.py
         docs_url=None,  # Swagger UI would load from a CDN
         redoc_url=None,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # FastAPI's own; it costs every request
         redirect_slashes=False,  # such a redirect would follow the Host header of whoever asks
     )
     pages = Pages()

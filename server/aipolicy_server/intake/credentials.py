@@ -3,10 +3,8 @@
 A token that we never made costs one MAC; only then is the database asked, and its answer kept for seconds.
 """
 
-import asyncio
 import time
 from collections import OrderedDict
-from concurrent.futures import Executor
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -25,9 +23,8 @@ _KEPT_S = 5.0  # also the time until a revocation by another process is in force
 class Credentials:
     """Recognises devices."""
 
-    def __init__(self, store: Store, executor: Executor, seconds: Seconds = time.monotonic) -> None:
+    def __init__(self, store: Store, seconds: Seconds = time.monotonic) -> None:
         self._store = store
-        self._executor = executor
         self._seconds = seconds
         self._kept: OrderedDict[str, tuple[Known, float]] = OrderedDict()
 
@@ -39,18 +36,13 @@ class Credentials:
         token_hash = tokens.hashed(token)
         known = self._recent(token_hash)
         if known is None:
-            loop = asyncio.get_running_loop()
-            known = await loop.run_in_executor(self._executor, self._look_up, token_hash)
+            known = await self._store.read(lambda connection: devices.by_token_hash(connection, token_hash))
             if known is None:
                 raise _unknown()
             self._keep(token_hash, known)
         if known.revoked:
             raise Refusal(HTTPStatus.FORBIDDEN, "revoked", "this device's credential was withdrawn: ask IT")
         return known.device
-
-    def _look_up(self, token_hash: str) -> Known | None:
-        with self._store.reading() as connection:
-            return devices.by_token_hash(connection, token_hash)
 
     def _recent(self, token_hash: str) -> Known | None:
         known, until = self._kept.get(token_hash, (None, 0.0))

@@ -4,10 +4,8 @@ Wrong secrets are counted per address, but a right one is never refused for its 
 company may call from one proxy's address, with one badly set up laptop among them.
 """
 
-import asyncio
 import logging
 import random
-from concurrent.futures import Executor
 from http import HTTPStatus
 
 import msgspec
@@ -37,14 +35,12 @@ class Enrolment:
         self,
         store: Store,
         settings: Settings,
-        executor: Executor,
         clock: Clock,
         chance: tokens.Chance,
         seconds: Seconds,
     ) -> None:
         self._store = store
         self._limits = settings.limits
-        self._executor = executor
         self._clock = clock
         self._chance = chance
         self._rate = Rate(self._limits.enrol_per_s, 2 * self._limits.enrol_per_s, seconds)
@@ -79,15 +75,11 @@ class Enrolment:
         if not self._wrong.has_left(caller):
             raise _slow_down("too many wrong secrets came from this address", 60)
         if secret.startswith(tokens.SECRET_PREFIX):
-            self._hashes = await asyncio.get_running_loop().run_in_executor(self._executor, self._look_up)
+            self._hashes = await self._store.read(devices.secret_hashes)
             if tokens.find(secret, self._hashes) is not None:
                 return True
         self._wrong.take(caller)
         return False
-
-    def _look_up(self) -> frozenset[str]:
-        with self._store.reading() as connection:
-            return devices.secret_hashes(connection)
 
 
 def _wrong_secret() -> Refusal:

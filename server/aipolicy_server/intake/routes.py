@@ -4,14 +4,12 @@ Each handler: who calls, read the body within bounds, decode, one transaction, a
 the commit and never before.
 """
 
-import asyncio
 import hashlib
 import logging
 import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import msgspec
@@ -20,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aipolicy.core import wire
-from aipolicy.core.wire import Ack, CheckInReply
+from aipolicy.core.wire import Ack, CheckIn, CheckInReply
 from aipolicy_server import tokens
 from aipolicy_server.clock import Clock, to_us
 from aipolicy_server.intake.admission import Admission
@@ -58,10 +56,9 @@ class Intake:
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._executor = ThreadPoolExecutor(4, thread_name_prefix="intake")  # apart from the pages' threads
-        self._credentials = Credentials(store, self._executor, seconds)
+        self._credentials = Credentials(store, seconds)
         self._admission = Admission(limits.reading)
-        self._enrolment = Enrolment(store, settings, self._executor, clock, chance, seconds)
+        self._enrolment = Enrolment(store, settings, clock, chance, seconds)
         self.presence = Presence(store, settings.flush_s)
 
     def routes(self) -> list[Route]:
@@ -71,10 +68,6 @@ class Intake:
             Route(wire.CHECK_IN_PATH, self._guarded(self._check_in), methods=["POST"], name="check_in"),
             Route(wire.ENROL_PATH, self._guarded(self._enrolment.enrol), methods=["POST"], name="enrol"),
         ]
-
-    def close(self) -> None:
-        """Ends the threads."""
-        self._executor.shutdown(wait=True)
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
@@ -127,21 +120,22 @@ class Intake:
         said = read_check_in(body)
         now_us = to_us(self._clock())
         self.presence.check_in(device, said, now_us)
-        resend = False
-        # What still waits in its spool is in its digest but not here: then the two can't be compared.
-        if said.pending == 0 and said.findings:
-            loop = asyncio.get_running_loop()
-            if await loop.run_in_executor(self._executor, self._has_drifted, device, said.findings):
-                resend = await self._store.write(
-                    lambda connection: drift.settle(connection, device, said.findings, now_us)
-                )
+        resend = await self._settle(device, said, now_us)
         every_s = self._settings.check_in_s
         next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
         return _json(CheckInReply(next_s=max(1, next_s), resend=resend))
 
-    def _has_drifted(self, device: str, findings: str) -> bool:
-        with self._store.reading() as connection:
-            return drift.has_drifted(connection, device, findings)
+    async def _settle(self, device: str, said: CheckIn, now_us: int) -> bool:
+        """Whether the device must send its findings again."""
+        if said.pending > 0 or not said.findings:
+            return False  # what still waits in its spool is in its digest but not here: no comparing them yet
+        if not await self._store.read(
+            lambda connection: drift.has_drifted(connection, device, said.findings)
+        ):
+            return False
+        return await self._store.write(
+            lambda connection: drift.settle(connection, device, said.findings, now_us)
+        )
 
 
 def _json(record: Ack | CheckInReply) -> Response:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, update
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from aipolicy.core.model import Done, Event, Gone, Health, Outcome, Record, Unseen
 from aipolicy.core.wire import finding_key
 from aipolicy_server.clock import to_us
-from aipolicy_server.store import schema
-from aipolicy_server.store.upsert import insert_new, upsert
+from aipolicy_server.store import prepared, schema
+from aipolicy_server.store.upsert import Insert, insert_into, insert_new
 
 ACTED = frozenset({Done.WARNED, Done.DENIED, Done.ENDED, Done.NOT_ENFORCEABLE, Done.FAILED})
 
@@ -46,31 +47,38 @@ class Conflict(Record, frozen=True, kw_only=True):
 
 def accept(connection: Connection, batch: Received) -> Stored | Conflict:
     """Stores the batch, or finds that it is stored already."""
-    number = connection.execute(
-        insert_new(connection, schema.batches).returning(schema.batches.c.n),
-        {
-            "device": batch.device,
-            "spool": batch.spool,
-            "seq": batch.seq,
-            "digest": batch.digest,
-            "received": batch.received_us,
-            "body": batch.body,
-        },
-    ).scalar()
-    if number is None:
+    new: Any = prepared.run(
+        connection,
+        _insert_batch,
+        _BATCH,
+        (batch.device, batch.spool, batch.seq, batch.digest, batch.received_us, batch.body),
+    ).first()
+    if new is None:
         return _stored_before(connection, batch)
     if not batch.events:
         return Stored(events=0)
-    new = _insert_events(connection, batch, number)
-    _apply(connection, batch, new)
-    return Stored(events=len(new))
+    number, device = new
+    texts = [_encoder.encode(event.about).decode() for event in batch.events]
+    fresh = _insert_events(connection, batch, texts, number, device)
+    _apply(connection, batch, [(batch.events[n], texts[n]) for n in fresh], device)
+    return Stored(events=len(fresh))
+
+
+_BATCH = ("device_id", "spool", "seq", "digest", "received", "body")
+
+
+def _insert_batch(dialect: str) -> Any:
+    device = sa.select(schema.devices.c.n).where(schema.devices.c.id == sa.bindparam("device_id"))
+    table = schema.batches
+    insert = insert_into(dialect, table).values(device=device.scalar_subquery()).on_conflict_do_nothing()
+    return insert.returning(table.c.n, table.c.device)
 
 
 def _stored_before(connection: Connection, batch: Received) -> Stored | Conflict:
     table = schema.batches.c
     digest = connection.execute(
-        select(table.digest).where(
-            table.device == batch.device, table.spool == batch.spool, table.seq == batch.seq
+        sa.select(table.digest).where(
+            table.device == schema.number_of(batch.device), table.spool == batch.spool, table.seq == batch.seq
         )
     ).scalar_one()
     if bytes(digest) == batch.digest:
@@ -79,124 +87,132 @@ def _stored_before(connection: Connection, batch: Received) -> Stored | Conflict
     return Conflict()
 
 
-def raise_alarm(connection: Connection, device: str, kind: str, subject: str, now_us: int) -> None:
+def raise_alarm(connection: Connection, device_id: str, kind: str, subject: str, now_us: int) -> None:
     """Notes that a device sent what it must not: one row per subject, however often it comes."""
     table = schema.alarms
+    device = schema.number_of(device_id)
     found = connection.execute(
-        update(table)
+        sa.update(table)
         .where(table.c.device == device, table.c.kind == kind, table.c.subject == subject)
         .values(last=now_us, count=table.c.count + 1)
     )
     if found.rowcount == 0:
-        row = {
-            "device": device,
-            "kind": kind,
-            "subject": subject,
-            "first": now_us,
-            "last": now_us,
-            "count": 1,
-        }
-        connection.execute(insert_new(connection, table), row)
+        row = {"kind": kind, "subject": subject, "first": now_us, "last": now_us, "count": 1}
+        connection.execute(insert_new(connection, table).values(device=device, **row))
 
 
-def _insert_events(connection: Connection, batch: Received, number: int) -> Sequence[Event]:
-    """Inserts the events that are not there yet and says which ones that were."""
-    rows = [_row(event, batch, number) for event in batch.events]
-    result = connection.execute(insert_new(connection, schema.events), rows)
-    if result.rowcount == len(rows):
-        return batch.events
+# --- events ----------------------------------------------------------------------------------------------
+
+_EVENT = tuple(column.name for column in schema.events.columns if column.name != "n")
+
+
+def _new_event(dialect: str) -> Insert:
+    return insert_into(dialect, schema.events).on_conflict_do_nothing()
+
+
+def _insert_events(
+    connection: Connection, batch: Received, texts: Sequence[str], number: int, device: int
+) -> Sequence[int]:
+    """Inserts the events that are not there yet; the places in the batch of those that were not."""
+    rows = [
+        _event_row(event, text, batch, number, device)
+        for event, text in zip(batch.events, texts, strict=True)
+    ]
+    if prepared.run_all(connection, _new_event, _EVENT, rows) == len(rows):
+        return range(len(rows))
     table = schema.events.c
-    mine = set(
-        connection.execute(
-            select(table.id).where(
-                table.device == batch.device,
-                table.id.in_([event.id for event in batch.events]),
-                table.batch == number,
-            )
-        ).scalars()
+    mine = connection.execute(
+        sa.select(table.id).where(
+            table.device == device, table.batch == number, table.id.in_([row[0] for row in rows])
+        )
     )
-    return [event for event in {e.id: e for e in reversed(batch.events)}.values() if event.id in mine][::-1]
+    stored = {bytes(event_id) for event_id in mine.scalars()}
+    first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
+    return sorted(place for event_id, place in first.items() if event_id in stored)
 
 
-def _row(event: Event, batch: Received, number: int) -> dict[str, Any]:
+def _event_row(event: Event, text: str, batch: Received, number: int, device: int) -> tuple[Any, ...]:
     about = event.about
-    row: dict[str, Any] = {
-        "id": event.id,
-        "device": batch.device,
-        "batch": number,
-        "time": to_us(event.time),
-        "received": batch.received_us,
-        "kind": about.__struct_config__.tag,
-        "tool": None,
-        "version": None,
-        "owner": None,
-        "ruling": None,
-        "done": None,
-        "acted": None,
-        "place": None,
-        "detail": None,
-        "about": _encoder.encode(about).decode(),
-    }
+    filtered: tuple[str | int | None, ...]
+    head = (bytes.fromhex(event.id.replace("-", "")), device, number, to_us(event.time), batch.received_us)
     match about:
-        case Outcome(verdict=verdict):
+        case Outcome(verdict=verdict, done=done, detail=detail):
             finding = verdict.finding
-            row["tool"], row["version"], row["place"] = finding.tool, finding.version, finding.path
-            row["owner"], row["ruling"] = finding.owner.name, verdict.ruling.value
-            row["done"], row["detail"] = about.done.value, about.detail or None
-            row["acted"] = 1 if about.done in ACTED else None
-        case Gone():
-            row["tool"], row["place"], row["owner"] = about.tool, about.path, about.owner.name
-        case Unseen():
-            row["place"], row["detail"] = about.place, about.reason
-        case Health():
-            row["place"], row["detail"] = about.part, about.condition
-    return row
+            filtered = (
+                "outcome",
+                finding.tool,
+                finding.version,
+                finding.owner.name,
+                verdict.ruling.value,
+                done.value,
+                1 if done in ACTED else None,
+                finding.path,
+                detail or None,
+            )
+        case Gone(tool=tool, owner=owner, path=path):
+            filtered = ("gone", tool, None, owner.name, None, None, None, path, None)
+        case Unseen(place=place, reason=reason):
+            filtered = ("unseen", None, None, None, None, None, None, place, reason)
+        case Health(part=part, condition=condition):
+            filtered = ("health", None, None, None, None, None, None, part, condition)
+    return (*head, *filtered, text)
 
 
-def _apply(connection: Connection, batch: Received, events: Sequence[Event]) -> None:
+# --- findings --------------------------------------------------------------------------------------------
+
+_FINDING = tuple(column.name for column in schema.findings.columns)
+
+# The rest is the finding's key, or when it was first seen, and does not change.
+_CHANGING = ("name", "vendor", "category", "version", "owner", "ruling", "outcome", "changed", "received")
+
+
+def _put_finding(dialect: str) -> Insert:
+    insert = insert_into(dialect, schema.findings)
+    return insert.on_conflict_do_update(
+        index_elements=["device", "key"], set_={name: insert.excluded[name] for name in _CHANGING}
+    )
+
+
+def _apply(connection: Connection, batch: Received, events: Sequence[tuple[Event, str]], device: int) -> None:
     """Brings the device's own findings to what these events say, the last word on each finding winning."""
-    gone: set[str] = set()
-    there: dict[str, dict[str, Any]] = {}
-    for event in events:
+    gone: set[bytes] = set()
+    there: dict[bytes, tuple[Any, ...]] = {}
+    first_seen: dict[bytes, int] = {}
+    for event, text in events:
         match event.about:
             case Outcome() as outcome:
                 key = _hashed(finding_key(outcome.verdict.finding))
-                first = there[key]["first_seen"] if key in there else to_us(event.time)
-                there[key] = _finding(outcome, batch, key, first, to_us(event.time))
+                at = to_us(event.time)
+                row = _finding_row(outcome, text, first_seen.setdefault(key, at), at)
+                there[key] = (device, key, *row, batch.received_us)
             case Gone(tool=tool, state=state, owner=owner, path=path):
                 key = _hashed("\x1f".join((tool, state, str(owner.uid), path)))
                 there.pop(key, None)
+                first_seen.pop(key, None)
                 gone.add(key)
-    table = schema.findings
     if gone:
-        connection.execute(
-            delete(table).where(table.c.device == batch.device, table.c.key == bindparam("gone_key")),
-            [{"gone_key": key} for key in sorted(gone)],
-        )
+        table = schema.findings
+        connection.execute(sa.delete(table).where(table.c.device == device, table.c.key.in_(sorted(gone))))
     if there:
-        connection.execute(upsert(connection, table, keep=("first_seen",)), list(there.values()))
+        prepared.run_all(connection, _put_finding, _FINDING, list(there.values()))
 
 
-def _finding(outcome: Outcome, batch: Received, key: str, first_us: int, changed_us: int) -> dict[str, Any]:
-    verdict = outcome.verdict
-    finding = verdict.finding
-    return {
-        "device": batch.device,
-        "key": key,
-        "tool": finding.tool,
-        "name": finding.name,
-        "vendor": finding.vendor,
-        "category": finding.category,
-        "version": finding.version,
-        "state": finding.state.value,
-        "owner": finding.owner.name,
-        "ruling": verdict.ruling.value,
-        "outcome": _encoder.encode(outcome).decode(),
-        "first_seen": first_us,
-        "changed": changed_us,
-        "received": batch.received_us,
-    }
+def _finding_row(outcome: Outcome, text: str, first_us: int, changed_us: int) -> tuple[Any, ...]:
+    finding = outcome.verdict.finding
+    return (
+        finding.tool,
+        finding.name,
+        finding.vendor,
+        finding.category,
+        finding.version,
+        finding.state.value,
+        finding.owner.name,
+        outcome.verdict.ruling.value,
+        text,
+        first_us,
+        changed_us,
+    )
 
 
-def _hashed(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
+def _hashed(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "backslashreplace")).digest()[:16]

@@ -13,7 +13,7 @@ class BadCursor(ValueError):
     """`after` is not a value that a page gave as its `next`."""
 
 
-def write(*place: str | int) -> str:
+def write(*place: str | int | bytes) -> str:
     """The text for a place in the order."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode("ascii")
 

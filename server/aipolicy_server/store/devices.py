@@ -32,8 +32,8 @@ def enrol(connection: Connection, secret: str, new: NewDevice, now_us: int) -> b
     name = _use_secret(connection, secret, now_us)
     if name is None:
         return False
-    connection.execute(
-        sa.insert(schema.devices),
+    number = connection.execute(
+        sa.insert(schema.devices).returning(schema.devices.c.n),
         {
             "id": new.id,
             "token_hash": new.token_hash,
@@ -41,8 +41,8 @@ def enrol(connection: Connection, secret: str, new: NewDevice, now_us: int) -> b
             "enrolled": now_us,
             **host_columns(new.host),
         },
-    )
-    connection.execute(sa.insert(schema.presence), {"device": new.id, "pending": 0})
+    ).scalar_one()
+    connection.execute(sa.insert(schema.presence), {"device": number, "pending": 0})
     return True
 
 
@@ -146,7 +146,12 @@ def _or_keep(name: str) -> Any:
 
 _PRESENCE = (
     sa.update(schema.presence)
-    .where(schema.presence.c.device == sa.bindparam("its_device"))
+    .where(
+        schema.presence.c.device
+        == sa.select(schema.devices.c.n)
+        .where(schema.devices.c.id == sa.bindparam("its_device"))
+        .scalar_subquery()
+    )
     .values(
         last_seen=sa.bindparam("seen"),
         policy=_or_keep("policy"),

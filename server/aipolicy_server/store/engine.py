@@ -35,20 +35,20 @@ def parse_url(text: str) -> URL:
     )
 
 
-def open_engine(url: URL, *, readers: int = 10) -> Engine:
+def open_engine(url: URL, *, connections: int = 12) -> Engine:
     """An engine. SQLite's file is made when missing, readable by its owner only."""
     if url.get_backend_name() == "sqlite":
-        return _open_sqlite(url, readers)
+        return _open_sqlite(url, connections)
     return create_engine(
         url,
-        pool_size=readers,
-        max_overflow=readers,
+        pool_size=connections,
+        max_overflow=0,
         pool_timeout=10,
         connect_args={"connect_timeout": 5, "options": _PG_OPTIONS},
     )
 
 
-def _open_sqlite(url: URL, readers: int) -> Engine:
+def _open_sqlite(url: URL, connections: int) -> Engine:
     path = url.database or ""
     try:
         # 0600 from the start; SQLite gives its -wal and -shm files the same mode.
@@ -64,8 +64,8 @@ def _open_sqlite(url: URL, readers: int) -> Engine:
         os.close(descriptor)
     engine = create_engine(
         url,
-        pool_size=readers,
-        max_overflow=readers,
+        pool_size=connections,
+        max_overflow=0,
         pool_timeout=10,
         connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False},
     )
@@ -83,7 +83,7 @@ def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
-        "cache_size = -16000",
+        "wal_autocheckpoint = 4000",
         "trusted_schema = OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -26,15 +27,16 @@ def select_events() -> sa.Select[Any]:
     """Events with their device's name, newest first."""
     return (
         sa.select(
+            _events.n,
             _events.id,
-            _events.device,
-            sa.func.coalesce(_hostname, "").label("hostname"),
+            schema.devices.c.id.label("device"),
+            _hostname,
             _events.time,
             _events.received,
             _events.about,
         )
-        .select_from(schema.events.outerjoin(schema.devices, schema.devices.c.id == _events.device))
-        .order_by(_events.time.desc(), _events.id.desc(), _events.device.desc())
+        .select_from(schema.events.join(schema.devices, schema.devices.c.n == _events.device))
+        .order_by(_events.time.desc(), _events.n.desc())
     )
 
 
@@ -42,22 +44,22 @@ def page(connection: Connection, which: EventFilter, after: str | None, limit: i
     """One page of the log."""
     query = select_events().where(*_conditions(which)).limit(limit + 1)
     if after is not None:
-        place = cursor.read(after, tuple[int, str, str])
+        time, number = cursor.read(after, tuple[int, int])
         query = query.where(
-            sa.tuple_(_events.time, _events.id, _events.device)
-            < sa.tuple_(sa.literal(place[0], sa.BigInteger), sa.literal(place[1]), sa.literal(place[2]))
+            sa.tuple_(_events.time, _events.n)
+            < sa.tuple_(sa.literal(time, sa.BigInteger), sa.literal(number, sa.BigInteger))
         )
     found = connection.execute(query).all()
     last = found[limit - 1] if len(found) > limit else None
     return EventPage(
         rows=tuple(event_row(row) for row in found[:limit]),
-        next=cursor.write(last.time, last.id, last.device) if last is not None else None,
+        next=cursor.write(last.time, last.n) if last is not None else None,
     )
 
 
 def latest_acts(connection: Connection, limit: int) -> tuple[EventRow, ...]:
     """The latest events where an agent acted, or should have and could not."""
-    revoked = sa.select(schema.devices.c.id).where(schema.devices.c.revoked.is_not(None))
+    revoked = sa.select(schema.devices.c.n).where(schema.devices.c.revoked.is_not(None))
     query = select_events().where(ACTED, _events.device.not_in(revoked)).limit(limit)
     return tuple(event_row(row) for row in connection.execute(query))
 
@@ -75,7 +77,7 @@ def tools_in_log(connection: Connection, most: int) -> Iterator[tuple[str, str]]
         latest = (
             sa.select(_events.about)
             .where(_events.tool == tool_id, _events.kind == "outcome")
-            .order_by(_events.time.desc(), _events.id.desc(), _events.device.desc())
+            .order_by(_events.time.desc(), _events.n.desc())
             .limit(1)
         )
         row = connection.execute(latest).first()
@@ -88,7 +90,7 @@ def tools_in_log(connection: Connection, most: int) -> Iterator[tuple[str, str]]
 def event_row(row: Any) -> EventRow:
     """The typed row of what `select_events` selects."""
     common = {
-        "id": row.id,
+        "id": str(UUID(bytes=bytes(row.id))),
         "device": row.device,
         "hostname": row.hostname,
         "time": from_us(row.time),
@@ -131,10 +133,12 @@ def event_row(row: Any) -> EventRow:
 
 
 def _conditions(which: EventFilter) -> Iterator[sa.ColumnElement[bool] | sa.TextClause]:
-    for name in ("tool", "device", "owner", "ruling", "done", "kind"):
+    for name in ("tool", "owner", "ruling", "done", "kind"):
         value = getattr(which, name)
         if value:
             yield _events[name] == value
+    if which.device:
+        yield _events.device == schema.number_of(which.device)
     if which.done in accept.ACTED:  # says nothing new, but lets the index of acts be used
         yield ACTED
     if which.since is not None:
@@ -142,7 +146,7 @@ def _conditions(which: EventFilter) -> Iterator[sa.ColumnElement[bool] | sa.Text
     if which.until is not None:
         yield _events.time < to_us(which.until)
     if which.text:
-        named = sa.select(schema.devices.c.id).where(_hostname.icontains(which.text, autoescape=True))
+        named = sa.select(schema.devices.c.n).where(_hostname.icontains(which.text, autoescape=True))
         columns = (_events.tool, _events.version, _events.owner, _events.place, _events.detail)
         yield sa.or_(
             *(column.icontains(which.text, autoescape=True) for column in columns), _events.device.in_(named)

@@ -23,20 +23,20 @@ def page(
     query = (
         _select_devices()
         .where(*_conditions(which, cutoff))
-        .order_by(_devices.hostname, _devices.id)
+        .order_by(_devices.hostname, _devices.n)
         .limit(limit + 1)
     )
     if after is not None:
-        hostname, device_id = cursor.read(after, tuple[str, str])
+        hostname, number = cursor.read(after, tuple[str, int])
         query = query.where(
-            sa.tuple_(_devices.hostname, _devices.id)
-            > sa.tuple_(sa.literal(hostname, sa.Text), sa.literal(device_id))
+            sa.tuple_(_devices.hostname, _devices.n)
+            > sa.tuple_(sa.literal(hostname, sa.Text), sa.literal(number, sa.BigInteger))
         )
     found = connection.execute(query).all()
     last = found[limit - 1] if len(found) > limit else None
     return DevicePage(
         rows=_rows(connection, found[:limit], cutoff),
-        next=cursor.write(last.hostname, last.id) if last is not None else None,
+        next=cursor.write(last.hostname, last.n) if last is not None else None,
     )
 
 
@@ -49,7 +49,7 @@ def one(connection: Connection, device_id: str, cutoff: datetime) -> DeviceRow |
 def _select_devices() -> sa.Select[Any]:
     return sa.select(
         *schema.devices.columns, *(c for c in schema.presence.columns if c.name != "device")
-    ).join(schema.presence, _presence.device == _devices.id)
+    ).join(schema.presence, _presence.device == _devices.n)
 
 
 def is_silent(cutoff: datetime) -> sa.ColumnElement[bool]:
@@ -65,13 +65,13 @@ def _conditions(which: DeviceFilter, cutoff: datetime) -> Iterator[sa.ColumnElem
             _devices.id.icontains(which.text, autoescape=True),
         )
     if which.tool:
-        yield _devices.id.in_(sa.select(_findings.device).where(_findings.tool == which.tool))
+        yield _devices.n.in_(sa.select(_findings.device).where(_findings.tool == which.tool))
     if which.policy:
         yield _presence.policy == which.policy
     if which.silent:
         yield is_silent(cutoff)
     if which.banned:
-        yield _devices.id.in_(sa.select(_findings.device).where(_findings.ruling == "banned"))
+        yield _devices.n.in_(sa.select(_findings.device).where(_findings.ruling == "banned"))
 
 
 def _rows(connection: Connection, found: Sequence[Any], cutoff: datetime) -> tuple[DeviceRow, ...]:
@@ -84,7 +84,7 @@ def _rows(connection: Connection, found: Sequence[Any], cutoff: datetime) -> tup
                 sa.func.count().label("findings"),
                 sa.func.sum(sa.case((_findings.ruling == "banned", 1), else_=0)).label("banned"),
             )
-            .where(_findings.device.in_([row.id for row in found]))
+            .where(_findings.device.in_([row.n for row in found]))
             .group_by(_findings.device)
         )
     }
@@ -94,7 +94,7 @@ def _rows(connection: Connection, found: Sequence[Any], cutoff: datetime) -> tup
         .group_by(_devices.hostname)
     )
     same_name = {row.hostname: row.devices for row in names}
-    return tuple(_row(row, counted.get(row.id), same_name.get(row.hostname, 0), cutoff) for row in found)
+    return tuple(_row(row, counted.get(row.n), same_name.get(row.hostname, 0), cutoff) for row in found)
 
 
 def _row(row: Any, counted: Any, same_name: int, cutoff: datetime) -> DeviceRow:
@@ -129,7 +129,7 @@ def counts(connection: Connection, cutoff: datetime) -> tuple[int, int, int]:
             sa.func.sum(sa.case((is_silent(cutoff), 1), else_=0)),
             sa.func.sum(sa.case((_presence.last_seen.is_(None), 1), else_=0)),
         )
-        .select_from(schema.devices.join(schema.presence, _presence.device == _devices.id))
+        .select_from(schema.devices.join(schema.presence, _presence.device == _devices.n))
         .where(_devices.revoked.is_(None))
     ).one()
     return row[0], int(row[1] or 0), int(row[2] or 0)
@@ -139,7 +139,7 @@ def policies(connection: Connection) -> tuple[PolicyCount, ...]:
     """Which policy versions are in force, most devices first."""
     rows = connection.execute(
         sa.select(_presence.policy, _presence.mode, sa.func.count().label("devices"))
-        .join(schema.devices, _presence.device == _devices.id)
+        .join(schema.devices, _presence.device == _devices.n)
         .where(_devices.revoked.is_(None))
         .group_by(_presence.policy, _presence.mode)
         .order_by(sa.desc("devices"), _presence.policy, _presence.mode)
@@ -152,16 +152,16 @@ def alarms(connection: Connection, limit: int, device_id: str | None = None) -> 
     """The latest alarms, of one device or of all."""
     table = schema.alarms.c
     query = (
-        sa.select(*schema.alarms.columns, table.count.label("times"), _devices.hostname)
-        .join(schema.devices, table.device == _devices.id)
+        sa.select(*schema.alarms.columns, table.count.label("times"), _devices.id, _devices.hostname)
+        .join(schema.devices, table.device == _devices.n)
         .order_by(table.last.desc(), table.device, table.kind, table.subject)
         .limit(limit)
     )
     if device_id is not None:
-        query = query.where(table.device == device_id)
+        query = query.where(table.device == schema.number_of(device_id))
     return tuple(
         AlarmRow(
-            device=row.device,
+            device=row.id,
             hostname=row.hostname,
             kind=row.kind,
             subject=row.subject,

@@ -31,7 +31,7 @@ _decoder = msgspec.json.Decoder(Outcome)
 
 def _in_use() -> sa.ColumnElement[bool]:
     """Findings of devices that are not revoked: what a revoked one has now nobody knows."""
-    return _findings.device.not_in(sa.select(_devices.id).where(_devices.revoked.is_not(None)))
+    return _findings.device.not_in(sa.select(_devices.n).where(_devices.revoked.is_not(None)))
 
 
 def rulings(connection: Connection) -> tuple[RulingCount, ...]:
@@ -162,8 +162,14 @@ def page(connection: Connection, tool: str, after: str | None, limit: int) -> Fi
     order = (_devices.hostname, _findings.device, _findings.owner, _findings.key)
     query = _select_findings().where(_findings.tool == tool, _devices.revoked.is_(None))
     if after is not None:
-        place = cursor.read(after, tuple[str, str, str, str])
-        query = query.where(sa.tuple_(*order) > sa.tuple_(*(sa.literal(part, sa.Text) for part in place)))
+        hostname, number, owner, key = cursor.read(after, tuple[str, int, str, bytes])
+        place = (
+            sa.literal(hostname, sa.Text),
+            sa.literal(number, sa.BigInteger),
+            sa.literal(owner, sa.Text),
+            sa.literal(key, sa.LargeBinary),
+        )
+        query = query.where(sa.tuple_(*order) > sa.tuple_(*place))
     found = connection.execute(query.order_by(*order).limit(limit + 1)).all()
     last = found[limit - 1] if len(found) > limit else None
     return FindingPage(
@@ -174,7 +180,12 @@ def page(connection: Connection, tool: str, after: str | None, limit: int) -> Fi
 
 def of_device(connection: Connection, device: str) -> tuple[FindingRow, ...]:
     """A device's findings, in the order of concern."""
-    query = _select_findings().where(_findings.device == device).order_by(_findings.key).limit(MOST)
+    query = (
+        _select_findings()
+        .where(_findings.device == schema.number_of(device))
+        .order_by(_findings.key)
+        .limit(MOST)
+    )
     rank = {ruling.value: place for place, ruling in enumerate(_ORDER)}
     rows = [_finding_row(row) for row in connection.execute(query)]
     return tuple(sorted(rows, key=lambda row: (rank[row.ruling], row.name, row.owner, row.state, row.path)))
@@ -182,6 +193,7 @@ def of_device(connection: Connection, device: str) -> tuple[FindingRow, ...]:
 
 def _select_findings() -> sa.Select[Any]:
     return sa.select(
+        _devices.id,
         _findings.device,
         _findings.key,
         _findings.owner,
@@ -189,7 +201,7 @@ def _select_findings() -> sa.Select[Any]:
         _findings.first_seen,
         _findings.changed,
         _devices.hostname,
-    ).join(schema.devices, _devices.id == _findings.device)
+    ).join(schema.devices, _devices.n == _findings.device)
 
 
 def _finding_row(row: Any) -> FindingRow:
@@ -197,7 +209,7 @@ def _finding_row(row: Any) -> FindingRow:
     verdict = outcome.verdict
     finding = verdict.finding
     return FindingRow(
-        device=row.device,
+        device=row.id,
         hostname=row.hostname,
         tool=finding.tool,
         name=finding.name,

@@ -9,6 +9,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -159,7 +160,11 @@ def every_event(reading: Reading, which: EventFilter, *, step: int = 1000) -> It
 
 def event(connection: Connection, event_id: str) -> EventRow | None:
     """One event by its id."""
-    row = connection.execute(eventlog.select_events().where(schema.events.c.id == event_id).limit(1)).first()
+    try:
+        key = UUID(event_id).bytes
+    except ValueError:
+        return None
+    row = connection.execute(eventlog.select_events().where(schema.events.c.id == key).limit(1)).first()
     return eventlog.event_row(row) if row is not None else None
 
 

@@ -12,10 +12,12 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    ScalarSelect,
     String,
     Table,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 
@@ -29,19 +31,19 @@ METADATA = MetaData(
 )
 
 _ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER makes SQLite count by itself
-
-
 _ACTED = text("acted = 1")
 
 
-def _device() -> Column[str]:
-    return Column("device", String(36), ForeignKey("devices.id"), nullable=False)
+# Devices are numbered, and rows refer to the number: their ids, 36 characters each, would fill every index.
+def _device() -> Column[int]:
+    return Column("device", BigInteger, ForeignKey("devices.n"), nullable=False)
 
 
 devices = Table(
     "devices",
     METADATA,
-    Column("id", String(36), primary_key=True),
+    Column("n", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("hostname", Text, nullable=False),
     Column("os", Text, nullable=False),
@@ -51,7 +53,7 @@ devices = Table(
     Column("secret", String(64), nullable=False),
     Column("enrolled", BigInteger, nullable=False),
     Column("revoked", BigInteger, index=True),
-    Index(None, "hostname", "id"),
+    Index(None, "hostname", "n"),
 )
 
 # One narrow row per device that changes at every check-in, apart from what hardly ever changes.
@@ -86,8 +88,9 @@ batches = Table(
 events = Table(
     "events",
     METADATA,
-    Column("id", String(36), nullable=False),
-    Column("device", String(36), nullable=False),
+    Column("n", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("id", LargeBinary(16), nullable=False),
+    Column("device", BigInteger, nullable=False),
     Column("batch", BigInteger, nullable=False),
     Column("time", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
@@ -101,12 +104,11 @@ events = Table(
     Column("place", Text),
     Column("detail", Text),
     Column("about", Text, nullable=False),
-    # The id first: ids grow with time, so the index grows at its end.
-    PrimaryKeyConstraint("id", "device"),
-    Index(None, "time", "id", "device"),
-    Index(None, "device", "time", "id"),
-    Index(None, "tool", "time", "id", "device"),
-    Index("ix_events_acted", "time", "id", "device", sqlite_where=_ACTED, postgresql_where=_ACTED),
+    UniqueConstraint("id", "device"),  # the id first: ids grow with time, so the index grows at its end
+    Index(None, "time", "n"),
+    Index(None, "device", "time", "n"),
+    Index(None, "tool", "time", "n"),
+    Index("ix_events_acted", "time", "n", sqlite_where=_ACTED, postgresql_where=_ACTED),
     Index("ix_events_done", "tool", "done", "time", sqlite_where=_ACTED, postgresql_where=_ACTED),
 )
 
@@ -115,7 +117,7 @@ findings = Table(
     "findings",
     METADATA,
     _device(),
-    Column("key", String(64), nullable=False),
+    Column("key", LargeBinary(16), nullable=False),
     Column("tool", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("vendor", Text, nullable=False),
@@ -129,8 +131,7 @@ findings = Table(
     Column("changed", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
     PrimaryKeyConstraint("device", "key"),
-    Index(None, "tool", "ruling", "device", "owner", "state"),
-    Index(None, "ruling", "device", "owner", "tool"),
+    Index(None, "tool", "ruling", "device", "owner", "state"),  # all that the counts need, without the rows
 )
 
 alarms = Table(
@@ -145,6 +146,12 @@ alarms = Table(
     PrimaryKeyConstraint("device", "kind", "subject"),
     Index(None, "last"),
 )
+
+
+def number_of(device_id: str) -> ScalarSelect[int]:
+    """The number of the device with this id, for use within a statement."""
+    return select(devices.c.n).where(devices.c.id == device_id).scalar_subquery()
+
 
 secrets = Table(
     "secrets",

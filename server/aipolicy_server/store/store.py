@@ -1,7 +1,10 @@
 """The store as the application holds it: one database, one way to read, one way to write."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -24,11 +27,13 @@ _TOKEN_KEY = "device-token-key"  # noqa: S105  # the name of the value, not the 
 class Store:
     """Opened by `Store.open`; `start_writer` once the event loop's handlers are to write."""
 
-    def __init__(self, engine: Engine, token_key: bytes) -> None:
+    def __init__(self, engine: Engine, pages: Engine, token_key: bytes) -> None:
         self.engine = engine
         self.token_key = token_key
-        self._readers = engine.execution_options(read_only=True)
+        # Connections of their own for pages and API: whoever reads a lot must not keep the intake waiting.
+        self._pages = pages
         self._writer: Writer | None = None
+        self._questions = ThreadPoolExecutor(4, thread_name_prefix="intake")  # apart from the pages' threads
 
     @classmethod
     def open(cls, url: str, token_key: bytes) -> "Store":
@@ -43,7 +48,8 @@ class Store:
                 migrate.upgrade(engine)
             else:
                 migrate.check(engine)
-            return cls(engine, write_now(engine, lambda connection: _shared_key(connection, token_key)))
+            shared = write_now(engine, lambda connection: _shared_key(connection, token_key))
+            return cls(engine, open_engine(parsed), shared)
         except DBAPIError as error:
             engine.dispose()
             where = parsed.render_as_string(hide_password=True)
@@ -52,14 +58,9 @@ class Store:
             engine.dispose()
             raise
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database and can't be kept for long. Raises Unavailable."""
-        try:
-            with self._readers.connect() as connection:
-                yield connection
-        except (OperationalError, PoolTimeout) as error:
-            raise Unavailable("the database does not answer") from error
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection for pages and API, not to be kept for long. Its use raises Unavailable."""
+        return _reading(self._pages)
 
     def write_now(self, job: Job[T]) -> T:
         """One transaction, for the command line and for what is rare."""
@@ -75,12 +76,41 @@ class Store:
             raise Unavailable("the server is starting or stopping")
         return await self._writer.write(job)
 
-    def close(self) -> None:
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """The answer to a quick question of the intake. Raises Unavailable.
+
+        On SQLite at once: finding a few rows by their key takes less than to wake a thread, and readers never
+        wait for a lock.
+        """
+        if self.engine.dialect.name == "sqlite":
+            return self._read_now(query)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._questions, self._read_now, query)
+
+    def _read_now(self, query: Callable[[Connection], T]) -> T:
+        with _reading(self.engine) as connection:
+            return query(connection)
+
+    async def stop_writer(self) -> None:
         """Finishes what waits to be written."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._questions.shutdown(wait=True)
         self.engine.dispose()
+        self._pages.dispose()
+
+
+@contextlib.contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    try:
+        with engine.connect().execution_options(read_only=True) as connection:
+            yield connection
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable("the database does not answer") from error
 
 
 def _shared_key(connection: Connection, fresh: bytes) -> bytes:

@@ -22,17 +22,17 @@ def latest_stuck(connection: Connection, since: datetime, limit: int) -> tuple[E
     with nothing stuck it would else read them all.
     """
     events = schema.events.c
-    revoked = sa.select(schema.devices.c.id).where(schema.devices.c.revoked.is_not(None))
+    revoked = sa.select(schema.devices.c.n).where(schema.devices.c.revoked.is_not(None))
     acts = (
-        sa.select(events.id, events.device)
+        sa.select(events.n)
         .where(ACTED, events.time >= to_us(since), events.device.not_in(revoked))
-        .order_by(events.time.desc(), events.id.desc(), events.device.desc())
+        .order_by(events.time.desc(), events.n.desc())
         .limit(_LOOKED_AT)
         .subquery()
     )
     query = (
         select_events()
-        .join(acts, sa.and_(acts.c.id == events.id, acts.c.device == events.device))
+        .join(acts, acts.c.n == events.n)
         .where(events.done.in_([done.value for done in STUCK]))
         .limit(limit)
     )

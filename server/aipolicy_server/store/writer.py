@@ -1,13 +1,12 @@
 """Who may write, and when: jobs come in from handlers, their results leave after the commit that holds them.
 
-SQLite has one writer at a time, so one thread does it, and whatever waits goes into one commit: the disk's
-flush, the dear part, is shared (docs/adr/0008-group-commit.md). PostgreSQL does the same by itself.
+SQLite has one writer at a time, and whatever waits goes into one commit: the disk's flush, the dear part, is
+shared (docs/adr/0008-group-commit.md). PostgreSQL does the same by itself.
 """
 
 import asyncio
 import logging
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -36,7 +35,7 @@ class Writer(Protocol):
         """The job's result, once it is durable. Raises Unavailable, or what the job raises."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Finishes what waits, then stops."""
         ...
 
@@ -44,7 +43,7 @@ class Writer(Protocol):
 def open_writer(engine: Engine, waiting: int) -> Writer:
     """The writer that fits the database; `waiting`: so many jobs may wait."""
     if engine.dialect.name == "sqlite":
-        return _OneThread(engine, waiting)
+        return _Groups(engine, waiting)
     return _ManyConnections(engine, waiting)
 
 
@@ -56,8 +55,8 @@ def write_now(engine: Engine, job: Job[T]) -> T:
     except DBAPIError as error:
         if _is_about_the_data(error):
             raise
-        logger.warning("database unavailable: %s", type(error.orig).__name__)
-        raise Unavailable(str(error.orig)) from error
+        logger.warning("database unavailable: %s", error.orig)
+        raise Unavailable("the database does not answer") from error
     except PoolTimeout as error:
         raise Unavailable("no database connection was free") from error
 
@@ -68,12 +67,11 @@ def _is_about_the_data(error: DBAPIError) -> bool:
 
 
 class _Waiting:
-    """A job with the place where its result goes."""
+    """A job, and where its result goes."""
 
-    def __init__(self, job: Job[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, job: Job[Any], future: "asyncio.Future[Any]") -> None:
         self.job = job
-        self.loop = loop
-        self.future: asyncio.Future[Any] = loop.create_future()
+        self.future = future
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -86,71 +84,55 @@ class _Waiting:
             self.future.set_result(self.result)
 
 
-class _OneThread:
+class _Groups:
+    """One thread, one transaction for all that waits when it begins."""
+
     def __init__(self, engine: Engine, waiting: int) -> None:
         self._engine = engine
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
+        self._most = waiting
+        self._queue: deque[_Waiting] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._task: asyncio.Task[None] | None = None
 
     async def write(self, job: Job[T]) -> T:
-        waiting = _Waiting(job, asyncio.get_running_loop())
-        try:
-            self._queue.put_nowait(waiting)
-        except queue.Full as error:
-            raise Unavailable("too many batches wait for the disk") from error
+        if len(self._queue) >= self._most:
+            raise Unavailable("too many batches wait for the disk")
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(job, loop.create_future())
+        self._queue.append(waiting)
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._run())
         result: T = await waiting.future
         return result
 
-    def close(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
+    async def close(self) -> None:
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown(wait=True)
 
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group = [first]
-            stop = False
-            while len(group) < _LARGEST_GROUP and not self._queue.empty():
-                following = self._queue.get_nowait()
-                if following is None:
-                    stop = True
-                    break
-                group.append(following)
-            self._write(group)
-            _settle(group)
-            if stop:
-                return
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            group = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_GROUP))]
+            await loop.run_in_executor(self._thread, self._write, group)
+            for waiting in group:
+                waiting.settle()
 
     def _write(self, group: Sequence[_Waiting]) -> None:
         try:
             with self._engine.begin() as connection:
                 for waiting in group:
                     waiting.result = waiting.job(connection)
-        except Exception:
-            # Nothing of the group is stored. One by one, so that a bad job fails alone.
-            for waiting in group:
-                self._write_alone(waiting)
+        except Exception:  # a bad job, a full disk, a lock: nothing of the group is stored
+            self._one_by_one(group)
 
-    def _write_alone(self, waiting: _Waiting) -> None:
-        try:
-            waiting.result = write_now(self._engine, waiting.job)
-        except Exception as error:  # handed to the handler that waits for it; the thread goes on
-            waiting.error = error
-
-
-def _settle(group: Sequence[_Waiting]) -> None:
-    """Hands out the results, waking each event loop once."""
-    for loop in {waiting.loop for waiting in group}:
-        mine = [waiting for waiting in group if waiting.loop is loop]
-        try:
-            loop.call_soon_threadsafe(_settle_here, mine)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            logger.debug("results without a reader: %d", len(mine))
-
-
-def _settle_here(group: Sequence[_Waiting]) -> None:
-    for waiting in group:
-        waiting.settle()
+    def _one_by_one(self, group: Sequence[_Waiting]) -> None:
+        """Each in a transaction of its own, so that a bad job fails alone."""
+        for waiting in group:
+            try:
+                waiting.result = write_now(self._engine, waiting.job)
+            except Exception as error:  # handed to the handler that waits for it
+                waiting.error = error
 
 
 class _ManyConnections:
@@ -169,5 +151,5 @@ class _ManyConnections:
         finally:
             self._room += 1
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=True)
+    async def close(self) -> None:
+        await asyncio.to_thread(self._pool.shutdown, wait=True)

@@ -25,28 +25,29 @@ def test_a_decompression_bomb_costs_no_more_than_the_limit(sqlite_lab: Lab) -> N
     assert peak < 20_000_000
 
 
-@pytest.mark.parametrize(
-    ("body", "answer"),
-    [
-        (b"", (400, "malformed")),
-        (b"plain text", (400, "malformed")),
-        (gzip.compress(b"{}")[:-1], (400, "malformed")),
-        (gzip.compress(b"{}")[:-4] + b"\0\0\0\0", (400, "malformed")),
-        (gzip.compress(b"{}") + b"more", (400, "malformed")),
-        (gzip.compress(b"{}") * 2, (400, "malformed")),
-        (zlib.compress(b"{}"), (400, "malformed")),
-        (b"\x1f\x8b" + b"\0" * wire.MAX_BODY_BYTES, (413, "too-large")),
-        (gzip.compress(b" " * (wire.MAX_BODY_BYTES + 1)), (413, "too-large")),
-        (gzip.compress(b""), (400, "malformed")),
-        (gzip.compress(b"\xff\xfe"), (400, "malformed")),
-        (gzip.compress(b'{"device":"\xff"}'), (400, "malformed")),
-        (gzip.compress(b"[" * 900_000), (422, "bad-batch")),
-        (gzip.compress(DEEP), (400, "malformed")),
-        (gzip.compress(b"{}"), (422, "bad-batch")),
-        (gzip.compress(b"null"), (422, "bad-batch")),
-    ],
-)  # fmt: skip
-def test_a_body_that_cannot_be_read_is_refused(sqlite_lab: Lab, body: bytes, answer: tuple[int, str]) -> None:
+UNREADABLE: dict[str, tuple[bytes, tuple[int, str]]] = {
+    "nothing": (b"", (400, "malformed")),
+    "not gzip": (b"plain text", (400, "malformed")),
+    "a byte missing": (gzip.compress(b"{}")[:-1], (400, "malformed")),
+    "a wrong length in the trailer": (gzip.compress(b"{}")[:-4] + b"\0\0\0\0", (400, "malformed")),
+    "more behind it": (gzip.compress(b"{}") + b"more", (400, "malformed")),
+    "two gzip members": (gzip.compress(b"{}") * 2, (400, "malformed")),
+    "zlib": (zlib.compress(b"{}"), (400, "malformed")),
+    "too large as sent": (b"\x1f\x8b" + b"\0" * wire.MAX_BODY_BYTES, (413, "too-large")),
+    "too large unpacked": (gzip.compress(b" " * (wire.MAX_BODY_BYTES + 1)), (413, "too-large")),
+    "nothing in gzip": (gzip.compress(b""), (400, "malformed")),
+    "UTF-16": (gzip.compress(b"\xff\xfe"), (400, "malformed")),
+    "not UTF-8": (gzip.compress(b'{"device":"\xff"}'), (400, "malformed")),
+    "deep": (gzip.compress(DEEP), (400, "malformed")),
+    "deep from the start": (gzip.compress(b"[" * 900_000), (422, "bad-batch")),
+    "an empty object": (gzip.compress(b"{}"), (422, "bad-batch")),
+    "null": (gzip.compress(b"null"), (422, "bad-batch")),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_body_that_cannot_be_read_is_refused(sqlite_lab: Lab, case: str) -> None:
+    body, answer = UNREADABLE[case]
     assert problem(sqlite_lab.enrol().post(body)) == answer
 
 

@@ -4,13 +4,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from aipolicy_server.store.engine import open_engine, parse_url
-from aipolicy_server.store.writer import Unavailable, Writer, open_writer
+from aipolicy_server.store.writer import Job, Unavailable, Writer, open_writer
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def engine(tmp_path: Path, database: str | None) -> Iterator[sa.Engine]:
     made.dispose()
 
 
-def insert(n: int):  # type: ignore[no-untyped-def]
+def insert(n: int) -> Job[int]:
     def job(connection: Connection) -> int:
         connection.execute(sa.text("INSERT INTO t (n) VALUES (:n)"), {"n": n})
         return n
@@ -35,14 +36,20 @@ def stored(engine: sa.Engine) -> list[int]:
         return list(connection.execute(sa.text("SELECT n FROM t ORDER BY n")).scalars())
 
 
-async def gather(writer: Writer, *jobs):  # type: ignore[no-untyped-def]
-    return await asyncio.gather(*(writer.write(job) for job in jobs), return_exceptions=True)
+def write_all(engine: sa.Engine, *jobs: Job[Any], waiting: int = 1000) -> list[Any]:
+    """The results, or the exceptions, of jobs that come at the same time."""
+
+    async def together() -> list[Any]:
+        writer = open_writer(engine, waiting)
+        results = await asyncio.gather(*(writer.write(job) for job in jobs), return_exceptions=True)
+        await writer.close()
+        return list(results)
+
+    return asyncio.run(together())
 
 
 def test_every_job_gets_its_own_result(engine: sa.Engine) -> None:
-    writer = open_writer(engine, 1000)
-    results = asyncio.run(gather(writer, *(insert(n) for n in range(300))))
-    writer.close()
+    results = write_all(engine, *(insert(n) for n in range(300)))
     assert results == list(range(300))
     assert stored(engine) == list(range(300))
 
@@ -51,12 +58,10 @@ def test_a_job_that_fails_takes_no_other_with_it(engine: sa.Engine) -> None:
     def broken(_connection: Connection) -> None:
         raise KeyError("broken")
 
-    writer = open_writer(engine, 1000)
-    jobs = [insert(1), insert(2), broken, insert(2), insert(3)]
-    results = asyncio.run(gather(writer, *jobs))
-    writer.close()
-    assert [r for r in results if isinstance(r, int)] == [1, 2, 3] or sorted(stored(engine)) == [1, 2, 3]
-    assert [type(r).__name__ for r in results if isinstance(r, Exception)] == ["KeyError", "IntegrityError"]
+    results = write_all(engine, insert(1), insert(2), broken, insert(2), insert(3))
+    assert sorted(r for r in results if isinstance(r, int)) == [1, 2, 3]
+    failed = sorted(type(r).__name__ for r in results if isinstance(r, Exception))
+    assert failed == ["IntegrityError", "KeyError"]
     assert stored(engine) == [1, 2, 3]
 
 
@@ -67,17 +72,17 @@ def test_more_than_may_wait_is_refused_at_once(engine: sa.Engine) -> None:
         assert free.wait(30)
         return "done"
 
-    async def overfill(writer: Writer) -> list[object]:
+    async def overfill() -> list[object]:
+        writer = open_writer(engine, 10)
         waiting = [asyncio.ensure_future(writer.write(blocked)) for _ in range(30)]
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         refused = [one for one in done if isinstance(one.exception(), Unavailable)]
         free.set()
         await asyncio.gather(*waiting, return_exceptions=True)
+        await writer.close()
         return [len(done) == len(refused), *(one.exception() or one.result() for one in waiting)]
 
-    writer = open_writer(engine, 10)
-    only_refused, *results = asyncio.run(overfill(writer))
-    writer.close()
+    only_refused, *results = asyncio.run(overfill())
     assert only_refused
     assert results.count("done") in {10, 11}  # one more where a job was already under way
     assert sum(isinstance(r, Unavailable) for r in results) == 30 - results.count("done")
@@ -87,7 +92,7 @@ def test_closing_finishes_what_waits(engine: sa.Engine) -> None:
     async def leave(writer: Writer) -> None:
         waiting = [asyncio.ensure_future(writer.write(insert(n))) for n in range(100)]
         await asyncio.sleep(0)
-        await asyncio.to_thread(writer.close)
+        await writer.close()
         await asyncio.gather(*waiting)
 
     asyncio.run(leave(open_writer(engine, 1000)))
@@ -99,11 +104,11 @@ def test_a_client_that_left_does_not_stop_the_writer(engine: sa.Engine) -> None:
         abandoned = asyncio.ensure_future(writer.write(insert(1)))
         await asyncio.sleep(0)
         abandoned.cancel()
-        return int(await writer.write(insert(2)))
+        kept: int = await writer.write(insert(2))
+        await writer.close()
+        return kept
 
-    writer = open_writer(engine, 1000)
-    assert asyncio.run(leave(writer)) == 2
-    writer.close()
+    assert asyncio.run(leave(open_writer(engine, 1000))) == 2
     assert stored(engine)[-1] == 2
 
 
@@ -115,11 +120,9 @@ def test_a_locked_database_is_unavailable_and_nothing_is_stored(tmp_path: Path) 
     sa.event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA busy_timeout = 0"))
     engine.dispose()
     other = open_engine(url)
-    writer = open_writer(engine, 10)
     with other.begin():  # holds the write lock
-        (result,) = asyncio.run(gather(writer, insert(1)))
+        (result,) = write_all(engine, insert(1))
         assert isinstance(result, Unavailable)
-    assert asyncio.run(gather(writer, insert(1))) == [1]
-    writer.close()
+    assert write_all(engine, insert(1)) == [1]
     engine.dispose()
     other.dispose()

@@ -22,6 +22,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "devices",
+        sa.Column(
+            "n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("hostname", sa.Text(), nullable=False),
@@ -32,15 +35,19 @@ def upgrade() -> None:
         sa.Column("secret", sa.String(length=64), nullable=False),
         sa.Column("enrolled", sa.BigInteger(), nullable=False),
         sa.Column("revoked", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_devices")),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_devices")),
+        sa.UniqueConstraint("id", name=op.f("uq_devices_id")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_devices_token_hash")),
     )
-    op.create_index(op.f("ix_devices_hostname_id"), "devices", ["hostname", "id"], unique=False)
+    op.create_index(op.f("ix_devices_hostname_n"), "devices", ["hostname", "n"], unique=False)
     op.create_index(op.f("ix_devices_revoked"), "devices", ["revoked"], unique=False)
     op.create_table(
         "events",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("device", sa.String(length=36), nullable=False),
+        sa.Column(
+            "n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("device", sa.BigInteger(), nullable=False),
         sa.Column("batch", sa.BigInteger(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
@@ -54,17 +61,13 @@ def upgrade() -> None:
         sa.Column("place", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("about", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", "device", name=op.f("pk_events")),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_events")),
+        sa.UniqueConstraint("id", "device", name=op.f("uq_events_id_device")),
     )
     op.create_index(
-        "ix_events_acted",
-        "events",
-        ["time", "id", "device"],
-        unique=False,
-        sqlite_where=_ACTED,
-        postgresql_where=_ACTED,
+        "ix_events_acted", "events", ["time", "n"], unique=False, sqlite_where=_ACTED, postgresql_where=_ACTED
     )
-    op.create_index(op.f("ix_events_device_time_id"), "events", ["device", "time", "id"], unique=False)
+    op.create_index(op.f("ix_events_device_time_n"), "events", ["device", "time", "n"], unique=False)
     op.create_index(
         "ix_events_done",
         "events",
@@ -73,10 +76,8 @@ def upgrade() -> None:
         sqlite_where=_ACTED,
         postgresql_where=_ACTED,
     )
-    op.create_index(op.f("ix_events_time_id_device"), "events", ["time", "id", "device"], unique=False)
-    op.create_index(
-        op.f("ix_events_tool_time_id_device"), "events", ["tool", "time", "id", "device"], unique=False
-    )
+    op.create_index(op.f("ix_events_time_n"), "events", ["time", "n"], unique=False)
+    op.create_index(op.f("ix_events_tool_time_n"), "events", ["tool", "time", "n"], unique=False)
     op.create_table(
         "secrets",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -96,13 +97,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "alarms",
-        sa.Column("device", sa.String(length=36), nullable=False),
+        sa.Column("device", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("subject", sa.String(length=128), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["device"], ["devices.id"], name=op.f("fk_alarms_device")),
+        sa.ForeignKeyConstraint(["device"], ["devices.n"], name=op.f("fk_alarms_device")),
         sa.PrimaryKeyConstraint("device", "kind", "subject", name=op.f("pk_alarms")),
     )
     op.create_index(op.f("ix_alarms_last"), "alarms", ["last"], unique=False)
@@ -111,20 +112,20 @@ def upgrade() -> None:
         sa.Column(
             "n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
         ),
-        sa.Column("device", sa.String(length=36), nullable=False),
+        sa.Column("device", sa.BigInteger(), nullable=False),
         sa.Column("spool", sa.String(length=64), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["device"], ["devices.id"], name=op.f("fk_batches_device")),
+        sa.ForeignKeyConstraint(["device"], ["devices.n"], name=op.f("fk_batches_device")),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_batches")),
         sa.UniqueConstraint("device", "spool", "seq", name=op.f("uq_batches_device_spool_seq")),
     )
     op.create_table(
         "findings",
-        sa.Column("device", sa.String(length=36), nullable=False),
-        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("device", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("tool", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("vendor", sa.Text(), nullable=False),
@@ -137,14 +138,8 @@ def upgrade() -> None:
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["device"], ["devices.id"], name=op.f("fk_findings_device")),
+        sa.ForeignKeyConstraint(["device"], ["devices.n"], name=op.f("fk_findings_device")),
         sa.PrimaryKeyConstraint("device", "key", name=op.f("pk_findings")),
-    )
-    op.create_index(
-        op.f("ix_findings_ruling_device_owner_tool"),
-        "findings",
-        ["ruling", "device", "owner", "tool"],
-        unique=False,
     )
     op.create_index(
         op.f("ix_findings_tool_ruling_device_owner_state"),
@@ -154,7 +149,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "presence",
-        sa.Column("device", sa.String(length=36), nullable=False),
+        sa.Column("device", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=True),
         sa.Column("policy", sa.Text(), nullable=True),
         sa.Column("mode", sa.Text(), nullable=True),
@@ -162,7 +157,7 @@ def upgrade() -> None:
         sa.Column("process_events", sa.Text(), nullable=True),
         sa.Column("pending", sa.BigInteger(), nullable=False),
         sa.Column("resend_asked", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["device"], ["devices.id"], name=op.f("fk_presence_device")),
+        sa.ForeignKeyConstraint(["device"], ["devices.n"], name=op.f("fk_presence_device")),
         sa.PrimaryKeyConstraint("device", name=op.f("pk_presence")),
     )
     op.create_table(
