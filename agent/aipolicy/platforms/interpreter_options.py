@@ -43,6 +43,8 @@ _NODE_VALUED = frozenset(
 _NODE_CODE = frozenset(
     b"-e --eval -p --print -pe -i --interactive --run --test --experimental-sea-config --build-sea".split()
 )
+_NODE_NOT_RUN = _NODE_CODE | {b"-c", b"--check"}
+"""With these no script runs: code is typed in, or a script is only checked for its syntax."""
 _BUN_VALUED = _NODE_VALUED | frozenset(
     b"""--preload --cwd -c --config -d --define -l --port --origin -F --filter --shell --extension-order
     --tsconfig-override --main-fields --jsx-factory --jsx-fragment --jsx-import-source --jsx-runtime
@@ -65,7 +67,7 @@ _DENO_OTHER = frozenset(
 
 
 def read_node(arguments: list[bytes]) -> Told:
-    rest = _positionals(arguments, _NODE_VALUED, _NODE_CODE)
+    rest = _positionals(arguments, _NODE_VALUED, _NODE_NOT_RUN)
     return Told(rest=tuple(rest[1:] if rest[:1] in ([b"inspect"], [b"debug"]) else rest))
 
 
@@ -119,7 +121,8 @@ class _Letters(Record, frozen=True, kw_only=True):
     """What option letters take.
 
     valued: the rest of the argument, or the next one. attached: the rest only. digits: digits that follow.
-    later: the next argument even where letters follow ("-eou pipefail"). code: what runs is no file.
+    later: the next argument even where letters follow ("-eou pipefail"). code: what runs is no file, or the
+    file is only checked.
     dash_ends: a lone "-" ends the options, instead of meaning the input.
     """
 
@@ -140,10 +143,10 @@ _RUBY = _Letters(
     valued=b"IrCE",
     attached=b"FKix",
     digits=b"0TW",
-    code=b"e",
+    code=b"ec",
     long_valued=frozenset(b"--encoding --external-encoding --internal-encoding --enable --disable".split()),
 )
-_PERL = _Letters(valued=b"I", attached=b"CDFVMimx", digits=b"0l", code=b"eE")
+_PERL = _Letters(valued=b"I", attached=b"CDFVMimx", digits=b"0l", code=b"eEc")
 _SHELL = _Letters(
     later=b"oO", code=b"cs", long_valued=frozenset({b"--rcfile", b"--init-file"}), signs=b"-+", dash_ends=True
 )

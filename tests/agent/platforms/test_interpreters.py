@@ -23,6 +23,11 @@ SCRIPTS = [
     ("/usr/bin/node -pe SECRET", None),
     ("/usr/bin/node --eval=SECRET SECRET", None),
     ("/usr/bin/node --test SECRET", None),
+    ("/usr/bin/node --check SECRET", None),  # `node --check cli.js` was ended as the tool
+    ("/usr/bin/node -r SECRET -c SECRET", None),
+    ("/n/bun -c SECRET x.ts", "x.ts"),
+    ("/usr/bin/perl -wc SECRET", None),
+    ("/usr/bin/ruby -c SECRET", None),
     ("/usr/bin/node -", None),
     ("/usr/bin/node", None),
     ("/usr/bin/nodejs x.js", "x.js"),
