@@ -1,7 +1,7 @@
 """Intake beside the obvious server: events per second, CPU per batch, latency, as ratios from one run.
 
 The obvious server (peers/plain_server.py) is FastAPI with pydantic bodies and SQLite: durable as ours (WAL,
-synchronous=FULL, a commit before the answer), a row per event with the same three indexes, and the device's
+synchronous=FULL, a commit before the answer), a row per event with the same indexes, and the device's
 current findings. It is spared what ours also does: unpacking gzip, keeping each batch as it came, recognising a
 batch that came before, a token per device, bounds on every text.
 

@@ -77,7 +77,8 @@ def serve(data: str, port: int) -> None:
     connection = sqlite3.connect(os.path.join(data, "plain.db"), check_same_thread=False)
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-        "CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, device TEXT, time TEXT, tool TEXT, version TEXT,"
+        "CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, device TEXT, time TEXT, tool TEXT,"
+        " version TEXT,"
         " owner TEXT, ruling TEXT, done TEXT, path TEXT, about TEXT);"
         "CREATE INDEX IF NOT EXISTS by_time ON events (time);"
         "CREATE INDEX IF NOT EXISTS by_device ON events (device, time);"
