@@ -87,12 +87,14 @@ def look_everywhere(
 
 
 def install_roots(machine: Machine, wanted: Wanted) -> tuple[str, ...]:
-    """Folders in which a new install shows itself by a new entry, for whoever watches for them."""
+    """Folders in which an install shows itself by a new entry, and its end by a lost one, for who watches."""
+    scopes = sorted({name.partition("/")[0] for name in wanted.npm if name.startswith("@")})
     users = tuple(user for user in users_here(machine) if isinstance(user, User))
     roots = list(machine.search_path())
     for tree in _trees(machine, wanted, users, _silent):
         roots += [tree.top, *tree.node_modules, *tree.sites, *tree.bins, *tree.pnpm_globals]
         roots += [os.path.dirname(folder) for folder in tree.extensions]
+        roots += [f"{folder}/{scope}" for folder in tree.node_modules for scope in scopes]
     return tuple(dict.fromkeys(root for root in roots if os.path.isdir(root)))
 
 

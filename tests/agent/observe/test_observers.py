@@ -113,6 +113,8 @@ def test_roots_are_the_folders_where_installs_appear(tmp_path: Path) -> None:
     roots = install_roots(machine, wanted())
     for folder in ("", "/bin", "/.npm-global/lib/node_modules", "/.cursor/extensions"):
         assert f"{ann.home}{folder}" in roots
+    scope = f"{ann.home}/.npm-global/lib/node_modules/@anthropic-ai"
+    assert scope in roots, "only there an uninstall shows itself"
     assert machine.at("/usr/bin") in roots
 
 
