@@ -2,8 +2,8 @@
 
 The obvious server (peers/plain_server.py) is FastAPI with pydantic bodies and SQLite: durable as ours (WAL,
 synchronous=FULL, a commit before the answer), a row per event with the same indexes, and the device's
-current findings. It is spared what ours also does: unpacking gzip, keeping each batch as it came, recognising a
-batch that came before, a token per device, bounds on every text.
+current findings. It is spared what ours also does: unpacking gzip, keeping each batch as it came,
+recognising a batch that came before, a token per device, bounds on every text.
 
     python benchmarks/intake.py [--rounds N] [--senders N] [--batches N]
 """
