@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -85,7 +86,7 @@ def check(stored: list[str], senders: list[Sender], batches: int) -> None:
 def in_sqlite(data: Path) -> list[str]:
     with sqlite3.connect(data / "server.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return [row[0] for row in connection.execute("SELECT id FROM events")]
+        return [str(UUID(bytes=row[0])) for row in connection.execute("SELECT id FROM events")]
 
 
 def test_kill_9_under_load_loses_and_doubles_nothing(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_crash_of_postgresql_loses_and_doubles_nothing(tmp_path: Path) -> None
                 sender.join(DEADLINE_S)
             assert server.terminate() == 0
         with psycopg.connect(url) as connection:
-            stored = [row[0] for row in connection.execute("SELECT id FROM events")]
+            stored = [str(UUID(bytes=row[0])) for row in connection.execute("SELECT id FROM events")]
     check(stored, senders, batches=40)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -59,7 +60,7 @@ def test_a_full_disk_stores_whole_batches_or_nothing(small_disk: Path) -> None:
         assert server.terminate() == 0
         with sqlite3.connect(small_disk / "data" / "server.db") as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            stored = {row[0] for row in connection.execute("SELECT id FROM events")}
+            stored = {str(UUID(bytes=row[0])) for row in connection.execute("SELECT id FROM events")}
             batches = connection.execute("SELECT count(*) FROM batches").fetchone()[0]
     assert stored == acknowledged
     assert batches * 10 == len(stored)
