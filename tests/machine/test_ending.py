@@ -255,16 +255,45 @@ def test_the_systems_own_programs_are_never_stopped(machine: Machine, started: S
 
 @NEEDS_ROOT
 def test_the_first_process_of_a_container_is_reported_and_not_ended(
-    machine: Machine, started: Started, claude: str
+    machine: Machine, started: Started, claude: str, tmp_path: Path
 ) -> None:
-    child = started.run(["unshare", "-fp", claude, "600"])
-    inner = until(lambda: machine.descendants(child.pid) or None)[0]
-    process = until(
-        lambda: p if isinstance(p := machine.process(inner), Process) and p.exe == claude else None
-    )
-    answer = Ending.start(machine, process, lambda _process: True, time.monotonic())
+    answer = end_first_process(machine, started, tool_in_its_own_root(claude, tmp_path))
     assert isinstance(answer, Refused)
     assert answer.reason == "never stopped: the first process of a container"
+
+
+@NEEDS_ROOT
+def test_a_process_namespace_on_the_machines_own_files_is_no_container(
+    machine: Machine, started: Started, claude: str
+) -> None:
+    """`unshare -Urfp claude` was never ended."""
+    answer = end_first_process(machine, started, [claude, "600"])
+    assert isinstance(answer, Ending)
+    answer.close()
+
+
+def tool_in_its_own_root(claude: str, folder: Path) -> list[str]:
+    """A command that runs it in a folder of its own as the root, like the files of an image."""
+    needed = [
+        word
+        for word in subprocess.run(["ldd", claude], capture_output=True, text=True, check=True).stdout.split()
+        if word.startswith("/")
+    ]
+    for path in (*needed, claude):
+        (folder / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / path[1:])
+    return ["chroot", str(folder), claude, "600"]
+
+
+def end_first_process(machine: Machine, started: Started, command: list[str]) -> Ending | Refused:
+    child = started.run(["unshare", "-fp", *command])
+    inner = until(lambda: machine.descendants(child.pid) or None)[0]
+
+    def runs() -> Process | None:
+        found = machine.process(inner)
+        return found if isinstance(found, Process) and found.exe.endswith("claude") else None
+
+    return Ending.start(machine, until(runs), lambda _process: True, time.monotonic())
 
 
 REUSE = """

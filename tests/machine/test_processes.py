@@ -215,11 +215,25 @@ def test_in_a_private_mount_namespace_a_file_of_ours_is_ours(
 
 
 @NEEDS_ROOT
-def test_the_first_process_of_a_pid_namespace_is_an_init(machine: LinuxMachine, started: Started) -> None:
+def test_a_tool_mounted_over_a_system_program_and_removed_passed_for_that_program(
+    machine: LinuxMachine, started: Started
+) -> None:
+    """In a user namespace of one's own anybody can have a file called /usr/games/vim."""
+    script = "mount -t tmpfs x /usr/games; cp /bin/sleep /usr/games/vim; exec /usr/games/vim 600"
+    child = started.run(["unshare", "-Urm", "sh", "-c", script])
+    seen(machine, child.pid, "vim")
+    Path(f"/proc/{child.pid}/root/usr/games/vim").unlink()
+    removed = seen(machine, child.pid, "vim (deleted)")
+    assert removed.exe == "/usr/games/vim (deleted)"
+    assert not machine.lies_here(removed)
+
+
+@NEEDS_ROOT
+def test_a_pid_namespace_on_our_own_files_has_no_init(machine: LinuxMachine, started: Started) -> None:
     child = started.run(["unshare", "-fp", "sleep", "600"])
     inner = until(lambda: machine.descendants(child.pid) or None)[0]
     until(lambda: machine.process(inner))
-    assert machine.is_init(inner)
+    assert not machine.is_init(inner)
     assert not machine.is_init(child.pid)
 
 

@@ -81,7 +81,14 @@ class Enforcer:
         if verdict.finding.tool in self._with_windows and not _command_line(verdict.finding):
             self._tell(verdict, terminal, Done.WARNED, now)
             return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=_UNSAVED)
-        started = Ending.start(self._machine, process, matches, now, tool_packages=self._tool_packages)
+        started = Ending.start(
+            self._machine,
+            process,
+            matches,
+            now,
+            tool_packages=self._tool_packages,
+            by_contents=_program_itself(process, verdict.finding),
+        )
         if isinstance(started, Refused):
             if started.gone:
                 return None
@@ -152,6 +159,12 @@ _COMMAND_LINE = frozenset({"npm", "pypi", "content"})
 def _command_line(finding: Finding) -> bool:
     """Whether it is the command-line form of a product that also has windows: nothing in it is unsaved."""
     return any(evidence.kind in _COMMAND_LINE for evidence in finding.because)
+
+
+def _program_itself(process: Process, finding: Finding) -> bool:
+    """Whether the program's own contents gave it away, and not those of a script that it was told to run."""
+    by_contents = any(evidence.kind == "content" for evidence in finding.because)
+    return by_contents and finding.path == process.exe.removesuffix(" (deleted)")
 
 
 def _inside_an_editor(finding: Finding) -> bool:

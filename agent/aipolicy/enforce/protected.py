@@ -6,6 +6,8 @@ It stands above any policy and is asked last, just before something is stopped.
 import os
 from collections.abc import Collection
 
+import msgspec
+
 from aipolicy.core.model import Process, Unseen
 from aipolicy.platforms.interpreters import family_of
 from aipolicy.platforms.machine import Machine
@@ -13,13 +15,21 @@ from aipolicy.platforms.machine import Machine
 _MAX_ANCESTORS = 100
 
 
-def protected(process: Process, machine: Machine, tool_packages: Collection[str] = ()) -> str | None:
+def protected(
+    process: Process, machine: Machine, tool_packages: Collection[str] = (), *, by_contents: bool = False
+) -> str | None:
     """Why this process is never stopped; None: it may be.
 
     tool_packages: names of operating-system packages that are themselves AI tools of the catalog (deb, rpm):
-    their files are nobody else's, wherever they lie.
+    their files are nobody else's, wherever they lie. by_contents: the program itself was found to be a tool,
+    so that it is no interpreter, whatever its name and arguments say.
     """
-    return _by_place(process.pid, machine) or _by_program(process, machine, tool_packages)
+    if reason := _by_place(process.pid, machine):
+        return reason
+    if by_contents:
+        program = msgspec.structs.replace(process, script=None, module=None)
+        return _system_file(program.exe, program, machine, tool_packages)
+    return _by_program(process, machine, tool_packages)
 
 
 def _by_place(pid: int, machine: Machine) -> str | None:

@@ -62,6 +62,7 @@ class _Judge(Record, frozen=True, kw_only=True):
     before: Process
     still_matches: Callable[[Process], bool]
     packages: Collection[str]
+    by_contents: bool
 
     def refuses(self, pid: int) -> Refused | None:
         seen = self.machine.process(pid)
@@ -70,7 +71,7 @@ class _Judge(Record, frozen=True, kw_only=True):
         if seen is None or seen.started != self.before.started:
             return _GONE
         seen = as_known_before(seen, self.before)
-        why = protected(seen, self.machine, self.packages)
+        why = protected(seen, self.machine, self.packages, by_contents=self.by_contents)
         if why is not None:
             return Refused(reason=f"never stopped: {why}")
         if not self.still_matches(seen):
@@ -107,20 +108,27 @@ class Ending:
         *,
         image: Image | None = None,
         tool_packages: Collection[str] = (),
+        by_contents: bool = False,
     ) -> "Ending | Refused":
         """Takes hold of it, has it judged once more, and asks it to end.
 
         still_matches: the judgement, on the process as it is now that it cannot be exchanged any more. It is
         given the script known from before where the process has meanwhile overwritten its arguments.
         now: monotonic seconds. image: what machine.image said when the script was read, if it was kept.
-        tool_packages: see protected().
+        tool_packages, by_contents: see protected().
         """
         hold = machine.hold(process.pid)
         if hold is None:
             return _GONE
         if isinstance(hold, Unseen):
             return Refused(reason=f"it cannot be taken hold of: {hold.reason}")
-        judge = _Judge(machine=machine, before=process, still_matches=still_matches, packages=tool_packages)
+        judge = _Judge(
+            machine=machine,
+            before=process,
+            still_matches=still_matches,
+            packages=tool_packages,
+            by_contents=by_contents,
+        )
         try:
             started = cls._started(hold, judge, now, image)
         except BaseException:

@@ -56,6 +56,7 @@ class ProcessTable:
         self._out_of_reach = out_of_reach
         # What is in a container is told by the first process: we may live in a private namespace ourselves.
         self._namespace = _inode(f"{proc}/1/ns/mnt") or _inode(f"{proc}/self/ns/mnt")
+        self._users = _inode(f"{proc}/1/ns/user") or _inode(f"{proc}/self/ns/user")
 
     def all(self, only_uid: int | None) -> Iterator[Process | Unseen]:
         self._forget_the_ended()
@@ -93,7 +94,10 @@ class ProcessTable:
         if not process.contained:
             return True
         if process.script is None and process.exe.endswith(" (deleted)"):  # upgraded: its root has to do
-            return same_file("/", f"{self._folder(process.pid)}/root")
+            folder = self._folder(process.pid)
+            # In a user namespace of their own people mount what they like over /usr/bin.
+            made_by_root = _inode(f"{folder}/ns/user") in (None, self._users)
+            return made_by_root and same_file("/", f"{folder}/root")
         named, opened = process.script or process.exe, self.program(process.pid)
         if process.script is not None:
             opened = self.script_place(process) or ""
@@ -137,8 +141,15 @@ class ProcessTable:
         return tuple(found)
 
     def is_init(self, pid: int) -> bool:
+        if pid == 1:
+            return True
         status = self._status(self._folder(pid))
-        return pid == 1 or (status is not None and status.pids[-1:] == (1,))
+        # `unshare -p` alone is no container: anybody could so make a tool a first process.
+        return (
+            status is not None
+            and status.pids[-1:] == (1,)
+            and not same_file("/", f"{self._folder(pid)}/root")
+        )
 
     def is_kernel(self, pid: int) -> bool:
         found = self._stat(self._folder(pid))

@@ -121,7 +121,7 @@ class Machine(Protocol):
         """Children and theirs, nearest first."""
 
     def is_init(self, pid: int) -> bool:
-        """Whether it is pid 1, here or of a container."""
+        """Whether it is pid 1, here or of a container with a root folder of its own."""
 
     def is_kernel(self, pid: int) -> bool:
         """Whether it is a thread of the kernel."""

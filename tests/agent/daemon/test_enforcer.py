@@ -70,6 +70,22 @@ def test_what_is_never_stopped_is_reported_as_not_enforceable(machine: FakeMachi
     assert machine.signals == []
 
 
+def test_a_tool_under_an_interpreters_name_is_ended_and_a_real_interpreter_never(
+    machine: FakeMachine,
+) -> None:
+    enforcer = Enforcer(machine, tool_packages=())
+    bob = machine.add_user("bob")
+    renamed = machine.run(machine.file("/home/bob/bin/bash"), bob, script="/home/bob/notes.txt")
+    real = machine.run(machine.file("/home/bob/.nvm/bin/node"), bob)
+    found = verdict(Action.BLOCK, renamed)
+    found = structs.replace(found, finding=structs.replace(found.finding, path=renamed.exe))
+    assert enforcer.act(renamed, found, always, machine.clock()) is None
+    assert machine.signals == [(renamed.pid, "TERM")]
+    done = enforcer.act(real, verdict(Action.BLOCK, real, kind="npm"), always, machine.clock())
+    assert done is not None
+    assert done.done is Done.NOT_ENFORCEABLE
+
+
 def test_a_window_with_unsaved_files_is_not_ended_but_the_command_line_form_is(machine: FakeMachine) -> None:
     enforcer = Enforcer(machine, tool_packages=(), with_windows={"cursor"})
     bob = machine.add_user("bob")

@@ -65,6 +65,18 @@ def test_an_interpreter_by_itself_is_never_stopped_the_script_it_runs_is(
     assert protected(module, machine) is None
 
 
+@pytest.mark.parametrize("name", ["node", "bash", "python3", "ld-linux-x86-64.so.2"])
+def test_a_tool_that_was_renamed_to_an_interpreter_ran_on(machine: FakeMachine, name: str) -> None:
+    renamed = machine.run(f"/home/a/bin/{name}")
+    with_a_file = machine.run(f"/home/a/bin/{name}", script=machine.at("/usr/share/tool/main.py"))
+    machine.packages[machine.at("/usr/share/tool/main.py")] = "tool"
+    assert protected(renamed, machine, by_contents=True) is None
+    assert protected(with_a_file, machine, by_contents=True) is None
+    ours = machine.run(machine.at("/usr/bin/node"), script="/home/a/x.js")
+    machine.packages[machine.at("/usr/bin/node")] = "nodejs"
+    assert protected(ours, machine, by_contents=True) is not None
+
+
 def test_a_system_file_of_a_package_is_never_stopped(machine: FakeMachine) -> None:
     sshd = machine.at("/usr/sbin/sshd")
     machine.packages[sshd] = "openssh-server"

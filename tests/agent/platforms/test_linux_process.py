@@ -190,9 +190,16 @@ def test_descendants_and_parents(proc: ProcFolder) -> None:
 
 
 def test_the_first_process_of_a_container_is_an_init(proc: ProcFolder) -> None:
-    proc.add(200, exe="/bin/a", pids=[200, 1])
-    proc.add(201, exe="/bin/a", pids=[201, 7])
+    image = proc.place.parent / "image"
+    image.mkdir()
+    proc.add(200, exe="/bin/a", pids=[200, 1], root=str(image))
+    proc.add(201, exe="/bin/a", pids=[201, 7], root=str(image))
     assert [table(proc).is_init(pid) for pid in (1, 200, 201)] == [True, True, False]
+
+
+def test_unshare_alone_made_a_tool_a_first_process_that_was_never_ended(proc: ProcFolder) -> None:
+    proc.add(200, exe="/home/bob/notes", pids=[200, 1])
+    assert not table(proc).is_init(200)
 
 
 def test_no_terminal_where_there_is_none_or_it_may_be_somebody_elses(proc: ProcFolder) -> None:
