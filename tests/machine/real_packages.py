@@ -1,0 +1,115 @@
+"""Real packages from npm and PyPI, fetched once by their own clients into a cache that outlives the test run.
+
+AIPOLICY_TEST_CACHE says where (~/.cache/aipolicy-tests). A package that cannot be had skips the test that
+needs it, with the client's own words.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CLAUDE_NATIVE = "@anthropic-ai/claude-code@2.1.197"
+CLAUDE_SCRIPT = "@anthropic-ai/claude-code@1.0.100"
+QODER = "@qoder-ai/qodercli@1.1.52"
+AIDER = "aider-chat==0.86.2"
+
+CACHE = Path(os.environ.get("AIPOLICY_TEST_CACHE", "~/.cache/aipolicy-tests")).expanduser()
+_MOST_S = 600
+_NPM = [
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--ignore-scripts",
+    "--prefer-offline",
+    "--loglevel=error",
+]
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process of the test run at a time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def npm_prefix(package: str) -> Path:
+    """The prefix into which npm installed `package` globally."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs node and npm")
+    prefix = CACHE / "npm-prefix" / package.replace("/", "+")
+    with locked("npm"):
+        if not (prefix / ".complete").exists():
+            shutil.rmtree(prefix, ignore_errors=True)
+            fetched(
+                "npm", "install", "--global", f"--prefix={prefix}", f"--cache={npm_cache()}", *_NPM, package
+            )
+            (prefix / ".complete").touch()
+    return prefix
+
+
+def npm_cache() -> Path:
+    """npm's own cache of what it downloaded."""
+    return CACHE / "npm-cache"
+
+
+def wheels() -> Path:
+    """A folder with the wheel of aider-chat alone: its hundred dependencies decide nothing here."""
+    folder = CACHE / "wheels"
+    with locked("pip"):
+        if not list(folder.glob("aider_chat-*.whl")):
+            fetched(
+                "/usr/bin/env",
+                "python3",
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "-d",
+                str(folder),
+                AIDER,
+            )
+    return folder
+
+
+def fetched(*command: str, environ: dict[str, str] | None = None) -> None:
+    """Run a package client; where it fails, the test is skipped with its last words."""
+    try:
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=_MOST_S, check=False, cwd="/"
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"{command[0]} does not fetch a real package: {error}")
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["no words"]
+        pytest.skip(f"{command[0]} does not fetch a real package: {words[-1][:200]}")
+
+
+def native_claude() -> Path:
+    """The program of 245 MB."""
+    prefix = npm_prefix(CLAUDE_NATIVE)
+    found = [p for p in prefix.rglob("claude") if p.is_file() and p.stat().st_size > 50_000_000]
+    if not found:
+        pytest.skip("Claude Code has no native program for this processor")
+    return found[0]
+
+
+def script_claude() -> Path:
+    """cli.js of the script era."""
+    return npm_prefix(CLAUDE_SCRIPT) / "lib/node_modules/@anthropic-ai/claude-code/cli.js"
+
+
+def put_copy(source: Path, target: Path) -> Path:
+    """A file of its own, not a link: the owner and the name are to be the test's."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o755)
+    return target
