@@ -1,7 +1,7 @@
 """Who may write, and when: jobs come in from handlers, their results leave after the commit that holds them.
 
 SQLite has one writer at a time, and whatever waits goes into one commit: the disk's flush, the dear part, is
-shared (docs/adr/0008-group-commit.md). PostgreSQL does the same by itself.
+shared (docs/adr/0006-group-commit.md). PostgreSQL does the same by itself.
 """
 
 import asyncio
