@@ -140,6 +140,58 @@ def test_a_script_that_was_seen_before_the_title_is_remembered(
     assert machine.script_place(found) == f"{tmp_path}/cli.js"
 
 
+def test_a_title_over_the_arguments_of_a_script_run_by_its_first_line(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    """The kernel keeps the path that was executed where no title reaches: also known when older than us."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    cli = tmp_path / "cli.js"
+    cli.write_text(f"#!{node}\nprocess.title = 'claude'; setTimeout(() => 0, 600000)")
+    cli.chmod(0o755)
+    child = started.run([str(cli), "SECRET"])
+    comm = Path(f"/proc/{child.pid}/comm")
+    until(lambda: comm.read_text() == "claude\n")
+    found = machine.process(child.pid)
+    assert isinstance(found, Process)
+    assert (found.name, found.script) == ("claude", str(cli))
+
+
+def test_a_module_of_the_virtual_environment_that_is_active(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    """`python -m aider` in an activated environment: its arguments do not say where that lies."""
+    python = Path(os.path.realpath(sys.executable))
+    site = tmp_path / "venv/lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    (site / "aider").mkdir(parents=True)
+    (site / "aider/__main__.py").write_text("import time; time.sleep(600)")
+    (tmp_path / "venv/bin").mkdir()
+    (tmp_path / "venv/bin/python").symlink_to(python)
+    (tmp_path / "venv/pyvenv.cfg").write_text(f"home = {python.parent}\n")
+    path = f"{tmp_path}/venv/bin:{os.environ['PATH']}"
+    child = started.run(["sh", "-c", "exec python -m aider"], cwd=tmp_path, env={**os.environ, "PATH": path})
+    found = seen(machine, child.pid, "python")
+    assert (found.module, found.script) == ("aider", f"{site}/aider/__main__.py")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["bash"], ["-bash"], [sys.executable], ["node"], ["sleep", "600"], ["busybox", "sh"]],
+    ids=lambda command: os.path.basename(command[0]),
+)
+def test_what_runs_no_script_has_none(machine: LinuxMachine, started: Started, command: list[str]) -> None:
+    program = shutil.which(command[0].lstrip("-"))
+    if program is None:
+        pytest.skip(f"needs {command[0]}")
+    child = started.run(command, executable=program)
+    found = until(lambda: p if isinstance(p := machine.process(child.pid), Process) and p.exe else None)
+    until(lambda: True if Path(f"/proc/{child.pid}/cmdline").read_bytes() else None)
+    found = machine.process(child.pid)
+    assert isinstance(found, Process)
+    assert (found.script, found.module) == (None, None)
+
+
 def test_exec_in_place_is_another_image(machine: LinuxMachine, started: Started) -> None:
     child = started.run(["/bin/sh", "-c", "read x; exec /bin/sh -c 'read y; exec sleep 600'"])
     first = until(lambda: machine.image(child.pid))

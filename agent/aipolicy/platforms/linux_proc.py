@@ -76,6 +76,41 @@ def split_arguments(data: bytes) -> list[bytes]:
     return arguments if any(arguments[1:]) else arguments[:1]
 
 
+_AT_EXECFN: Final = 31  # getauxval(3)
+_LONGEST_PATH: Final = 4096
+
+
+def started_as(folder: str) -> bytes | None:
+    """The path that the program was executed by: of a `#!` script its own, of a venv's python the venv's.
+
+    It is no argument, and a title written over the arguments leaves it alone. None: it may not be read, or is
+    not absolute, or was only a descriptor.
+    """
+    vector = read(f"{folder}/auxv", 1 << 12) or b""
+    words = memoryview(vector[: len(vector) // 16 * 16]).cast("Q")
+    at = next((words[i + 1] for i in range(0, len(words), 2) if words[i] == _AT_EXECFN), 0)
+    if not at:
+        return None
+    try:
+        memory = os.open(f"{folder}/mem", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        name = _read_at(memory, at).partition(b"\0")[0]
+    finally:
+        os.close(memory)
+    return name if name.startswith(b"/") and not name.startswith((b"/proc/", b"/dev/fd/")) else None
+
+
+def _read_at(memory: int, at: int) -> bytes:
+    """It lies at the very end of the memory, so that a page more may be one too many."""
+    try:
+        os.lseek(memory, at, os.SEEK_SET)
+        return os.read(memory, _LONGEST_PATH)
+    except (OSError, OverflowError):
+        return b""
+
+
 def terminal_numbers(tty_nr: int) -> tuple[int, int]:
     """Major and minor number of field 7 of stat."""
     return (tty_nr >> 8) & 0xFFF, (tty_nr & 0xFF) | ((tty_nr >> 12) & 0xFFF00)

@@ -7,9 +7,11 @@ import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from aipolicy.platforms.interpreters import may_run_a_script, what_runs
+from msgspec import structs
+
+from aipolicy.platforms.interpreters import Ran, may_run_a_script, what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
-from aipolicy.platforms.linux_proc import Status, link, read, same_file, split_arguments
+from aipolicy.platforms.linux_proc import Status, link, read, same_file, split_arguments, started_as
 from aipolicy.platforms.posix_users import account_of
 from aipolicy.platforms.scripts import View, find_script
 
@@ -46,13 +48,17 @@ def script_of(
         return Given(unsettled=True)
     ran = what_runs(program, split_arguments(data), comm)
     if ran is None or (ran.script is None and ran.module is None):
+        ran = Ran(family="shebang", script=started_as(folder))  # its arguments may be gone, or unknown to us
+    if ran.script is None and ran.module is None:
         return Given()
     pid = status.pids[-1] if status.pids else 0
+    if ran.module is not None and b"/" not in ran.interpreter:  # found in a PATH: which one?
+        ran = structs.replace(ran, interpreter=started_as(folder) or ran.interpreter)
     account = None if ran.module is None else account_of(status.uid)
     home = account.home if account else None
     view = _inside(folder, exe, pid, home) if contained else _here(folder, exe, pid, home, out_of_reach)
     script = find_script(ran, view)
-    if script is None:
+    if script is None or script == view.program.removesuffix(" (deleted)"):
         return Given(module=ran.module)
     place = view.prefix + script if script.startswith("/") else None
     if contained and place and out_of_reach(script) is None and same_file(script, place):
