@@ -82,16 +82,15 @@ class Access:
         return token is not None and self._admin(token, address) is not None
 
     def _admin(self, token: str, address: str) -> str | None:
-        if not self._wrong.has_left(address):
-            raise TooManyAttempts
         name = None
         if token.startswith(tokens.ADMIN_PREFIX):  # before any query
             with self._store.reading() as connection:
                 known = admins.admin_hashes(connection)
             found = tokens.find(token, known)
             name = known[found] if found is not None else None
-        if name is None:
-            self._wrong.take(address)
+        # A right token is never refused for the wrong ones of others behind the same address.
+        if name is None and not self._wrong.take(address):
+            raise TooManyAttempts
         return name
 
 

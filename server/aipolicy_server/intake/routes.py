@@ -120,12 +120,12 @@ class Intake:
         said = read_check_in(body)
         now_us = to_us(self._clock())
         self.presence.check_in(device, said, now_us)
-        resend = await self._settle(device, said, now_us)
+        resend = await self._settle(device, said)
         every_s = self._settings.check_in_s
         next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
         return _json(CheckInReply(next_s=max(1, next_s), resend=resend))
 
-    async def _settle(self, device: str, said: CheckIn, now_us: int) -> bool:
+    async def _settle(self, device: str, said: CheckIn) -> bool:
         """Whether the device must send its findings again."""
         if said.pending > 0 or not said.findings:
             return False  # what still waits in its spool is in its digest but not here: no comparing them yet
@@ -133,9 +133,7 @@ class Intake:
             lambda connection: drift.has_drifted(connection, device, said.findings)
         ):
             return False
-        return await self._store.write(
-            lambda connection: drift.settle(connection, device, said.findings, now_us)
-        )
+        return await self._store.write(lambda connection: drift.settle(connection, device, said.findings))
 
 
 def _json(record: Ack | CheckInReply) -> Response:

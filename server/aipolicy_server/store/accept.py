@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from aipolicy.core.model import Done, Event, Gone, Health, Outcome, Record, Unseen
 from aipolicy.core.wire import finding_key
 from aipolicy_server.clock import to_us
-from aipolicy_server.store import prepared, schema
+from aipolicy_server.store import drift, prepared, schema
 from aipolicy_server.store.upsert import Insert, insert_into, insert_new
 
 ACTED = frozenset({Done.WARNED, Done.DENIED, Done.ENDED, Done.NOT_ENFORCEABLE, Done.FAILED})
@@ -60,7 +60,9 @@ def accept(connection: Connection, batch: Received) -> Stored | Conflict:
     number, device = new
     texts = [_encoder.encode(event.about).decode() for event in batch.events]
     fresh = _insert_events(connection, batch, texts, number, device)
-    _apply(connection, batch, [(batch.events[n], texts[n]) for n in fresh], device)
+    if any(drift.opens_all_again(batch.events[place]) for place in fresh):
+        drift.note_told_again(connection, device, number)
+    _apply(connection, [(batch.events[place], texts[place]) for place in fresh], number, device)
     return Stored(events=len(fresh))
 
 
@@ -163,7 +165,7 @@ def _event_row(event: Event, text: str, batch: Received, number: int, device: in
 _FINDING = tuple(column.name for column in schema.findings.columns)
 
 # The rest is the finding's key, or when it was first seen, and does not change.
-_CHANGING = ("name", "vendor", "category", "version", "owner", "ruling", "outcome", "changed", "received")
+_CHANGING = ("name", "vendor", "category", "version", "owner", "ruling", "outcome", "changed", "batch")
 
 
 def _put_finding(dialect: str) -> Insert:
@@ -173,7 +175,7 @@ def _put_finding(dialect: str) -> Insert:
     )
 
 
-def _apply(connection: Connection, batch: Received, events: Sequence[tuple[Event, str]], device: int) -> None:
+def _apply(connection: Connection, events: Sequence[tuple[Event, str]], number: int, device: int) -> None:
     """Brings the device's own findings to what these events say, the last word on each finding winning."""
     gone: set[bytes] = set()
     there: dict[bytes, tuple[Any, ...]] = {}
@@ -184,7 +186,7 @@ def _apply(connection: Connection, batch: Received, events: Sequence[tuple[Event
                 key = _hashed(finding_key(outcome.verdict.finding))
                 at = to_us(event.time)
                 row = _finding_row(outcome, text, first_seen.setdefault(key, at), at)
-                there[key] = (device, key, *row, batch.received_us)
+                there[key] = (device, key, *row, number)
             case Gone(tool=tool, state=state, owner=owner, path=path):
                 key = _hashed("\x1f".join((tool, state, str(owner.uid), path)))
                 there.pop(key, None)

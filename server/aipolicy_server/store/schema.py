@@ -67,7 +67,7 @@ presence = Table(
     Column("catalog", Text),
     Column("process_events", Text),
     Column("pending", BigInteger, nullable=False),
-    Column("resend_asked", BigInteger),
+    Column("told_again", BigInteger),
     PrimaryKeyConstraint("device"),
 )
 
@@ -129,7 +129,7 @@ findings = Table(
     Column("outcome", Text, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
-    Column("received", BigInteger, nullable=False),
+    Column("batch", BigInteger, nullable=False),
     PrimaryKeyConstraint("device", "key"),
     Index(None, "tool", "ruling", "device", "owner", "state"),  # all that the counts need, without the rows
 )

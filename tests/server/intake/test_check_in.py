@@ -5,8 +5,13 @@ from datetime import timedelta
 import msgspec
 
 from aipolicy.core import wire
-from aipolicy.core.model import Outcome, Ruling
+from aipolicy.core.model import Health, Outcome, Ruling
+from aipolicy.state.changes import everything_again
+from aipolicy.state.records import Ledger
+from aipolicy_server.store.drift import TOLD_AGAIN
 from server_lab import START, Device, Lab, gone, outcome, problem
+
+AGAIN = Health(part=TOLD_AGAIN[0], condition=TOLD_AGAIN[1])
 
 
 def shown(lab: Lab, device: Device) -> dict[str, object]:
@@ -85,7 +90,7 @@ def test_a_finding_that_is_missing_here_is_sent_again(lab: Lab) -> None:
     device.send(mine[0])
     assert device.check_in(digest(*mine)).resend is True
     lab.clock.advance(minutes=1)
-    device.send(*mine)
+    device.send(AGAIN, *mine)
     assert device.check_in(digest(*mine)).resend is False
 
 
@@ -97,24 +102,30 @@ def test_a_finding_that_is_only_here_is_dropped_once_all_was_sent_again(lab: Lab
     assert device.check_in(digest(stays)).resend is True
     assert lab.count("findings") == 2  # nothing is dropped before the device had its say
     lab.clock.advance(minutes=1)
+    device.send(AGAIN)
     device.send(stays)
     lab.clock.advance(minutes=14)
     assert device.check_in(digest(stays)).resend is False
     assert [f["tool"] for f in lab.get(f"/devices/{device.id}")["findings"]] == ["claude-code"]
 
 
-def test_a_later_drift_is_not_settled_by_an_old_request(lab: Lab) -> None:
+def test_nothing_is_dropped_while_the_device_has_not_told_all_again(lab: Lab) -> None:
     device = lab.enrol()
     one, two = outcome(), outcome(tool="cursor")
     device.send(one)
-    lab.clock.advance(minutes=1)
-    assert device.check_in(digest(one, two)).resend is True
-    lab.clock.advance(minutes=1)
+    for _ in range(3):  # a device takes its time when it is asked often
+        lab.clock.advance(minutes=15)
+        assert device.check_in(digest(one, two)).resend is True
     device.send(two)  # it came by itself, and `one` was not sent again
     assert device.check_in(digest(one, two)).resend is False
-    lab.clock.advance(minutes=15)
     assert device.check_in(digest(one, two, outcome(tool="x"))).resend is True
     assert lab.count("findings") == 2
+
+
+def test_the_agent_opens_what_it_tells_again_as_the_server_expects() -> None:
+    (head,) = everything_again(Ledger(known={}, unseen={})).tell
+    assert isinstance(head.about, Health)
+    assert (head.about.part, head.about.condition) == TOLD_AGAIN
 
 
 def test_what_still_waits_in_the_spool_is_not_taken_for_drift(lab: Lab) -> None:

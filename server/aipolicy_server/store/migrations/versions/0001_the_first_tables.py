@@ -137,7 +137,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
-        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["devices.n"], name=op.f("fk_findings_device")),
         sa.PrimaryKeyConstraint("device", "key", name=op.f("pk_findings")),
     )
@@ -156,7 +156,7 @@ def upgrade() -> None:
         sa.Column("catalog", sa.Text(), nullable=True),
         sa.Column("process_events", sa.Text(), nullable=True),
         sa.Column("pending", sa.BigInteger(), nullable=False),
-        sa.Column("resend_asked", sa.BigInteger(), nullable=True),
+        sa.Column("told_again", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["device"], ["devices.n"], name=op.f("fk_presence_device")),
         sa.PrimaryKeyConstraint("device", name=op.f("pk_presence")),
     )
