@@ -131,6 +131,8 @@ class Enforcer:
             self._told[key] = (terminal is not None and tell(terminal, text)) or self._desktop.tell(
                 finding.owner.uid, f"{finding.name}: not allowed here", text, now
             )
+            if not self._told[key]:
+                self._notices.forget(*key)
         return self._told.get(key, False)
 
 

@@ -1,8 +1,10 @@
 """Every process that starts: looked at, named, judged, and acted on, in a thread of its own."""
 
 import logging
+import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from aipolicy.core.model import (
@@ -23,12 +25,17 @@ from aipolicy.examine import Examiner
 from aipolicy.observe import look_at_process
 from aipolicy.observe.processes import with_facts
 from aipolicy.platforms.events import ProcessSource
+from aipolicy.platforms.interpreters import family_of
 from aipolicy.platforms.machine import Machine
 
 logger = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
 _ENDING_S = 0.05
+_TITLE_S = 2.0
+"""After so long a program that hides its script behind a title of its own has set it."""
+_MOST_LATER = 1_000
+_SET_TITLES = frozenset({"node", "bun", "deno", "python", "ruby", "perl"})
 
 
 class ProcessWatch:
@@ -57,6 +64,7 @@ class ProcessWatch:
         self.packages: tuple[Package, ...] = ()
         """What the last scan found installed: it can make surer what a process is."""
         self._stuck: dict[tuple[int, int], Outcome] = {}
+        self._later: deque[tuple[float, int]] = deque(maxlen=_MOST_LATER)
         self.beats = 0
         """Counts the turns of the loop: progress that a watchdog can see."""
         self._thread = threading.Thread(target=self._run, name="process-watch", daemon=True)
@@ -106,7 +114,10 @@ class ProcessWatch:
             )
             self._sweep.set()
         for pid in batch.pids:
-            self._look(pid)
+            if not self._look(pid):
+                self._later.append((self._now() + _TITLE_S, pid))
+        while self._later and self._later[0][0] <= self._now():
+            self._look(self._later.popleft()[1])
         if self._sweep.is_set():
             self._sweep.clear()
             self._sweep_all()
@@ -127,20 +138,20 @@ class ProcessWatch:
                 return
         self._stuck = {key: outcome for key, outcome in self._stuck.items() if key in running}
 
-    def _look(self, pid: int) -> None:
+    def _look(self, pid: int) -> bool:
+        """Act on what it is. False: an interpreter of which nothing is known yet, perhaps a little later."""
         if self._enforcer.is_ending(pid):
-            return
-        for process, verdict in self._verdicts(pid):
+            return True
+        seen = [o for o in look_at_process(pid, self._machine, self._examiner) if isinstance(o, Process)]
+        verdicts = [(process, verdict) for process in seen for verdict in self._judged(process)]
+        for process, verdict in verdicts:
             outcome = self._enforcer.act(process, verdict, self._matches(verdict), self._now())
             if outcome is None:
                 continue
             if outcome.done in (Done.NOT_ENFORCEABLE, Done.FAILED):
                 self._stuck[process.pid, process.started] = outcome
             self._reporter.running(outcome)
-
-    def _verdicts(self, pid: int) -> list[tuple[Process, Verdict]]:
-        seen = [o for o in look_at_process(pid, self._machine, self._examiner) if isinstance(o, Process)]
-        return [(process, verdict) for process in seen for verdict in self._judged(process)]
+        return bool(verdicts) or not any(family_of(os.fsencode(p.exe)) in _SET_TITLES for p in seen)
 
     def _judged(self, process: Process) -> list[Verdict]:
         judge = self._judge()

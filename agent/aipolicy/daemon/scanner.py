@@ -98,9 +98,15 @@ class Scanner:
             except Exception:  # the next scan may go better; the daemon stays
                 logger.exception("scan failed")
                 wait_s = min(_RETRY_S, self._every_s)
-                self._reporter.conditions.wrong(
-                    "scan", "failed", "A scan failed; the log says why.", self._reporter.now()
-                )
+                self._say_that_it_failed()
+
+    def _say_that_it_failed(self) -> None:
+        try:
+            self._reporter.conditions.wrong(
+                "scan", "failed", "A scan failed; the log says why.", self._reporter.now()
+            )
+        except Exception:  # what broke the scan may break this, too, and the next scan must come all the same
+            logger.exception("the failed scan could not be reported")
 
     def _scan(self) -> None:
         started = time.monotonic()

@@ -64,6 +64,10 @@ class RateLimit:
         self._told_at[tool, uid] = now
         return True
 
+    def forget(self, tool: str, uid: int) -> None:
+        """It could not be told after all: the next time is tried again."""
+        self._told_at.pop((tool, uid), None)
+
 
 def tell(terminal: Terminal, text: str) -> bool:
     """Writes to the terminal unless that would mean waiting. True when all of it was written."""

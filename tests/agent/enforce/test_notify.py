@@ -85,6 +85,14 @@ def test_once_per_tool_and_person_in_ten_minutes() -> None:
     assert limit.may_tell("a", 1, 100.0 + QUIET_S)
 
 
+def test_who_had_no_terminal_the_first_time_was_told_nothing_for_ten_minutes() -> None:
+    limit = RateLimit()
+    assert limit.may_tell("a", 1, 100.0)
+    limit.forget("a", 1)
+    assert limit.may_tell("a", 1, 101.0)
+    assert not limit.may_tell("a", 1, 102.0)
+
+
 def test_remembering_is_bounded() -> None:
     limit = RateLimit()
     assert all(limit.may_tell(f"tool{number}", 1, number / 1e6) for number in range(10_500))

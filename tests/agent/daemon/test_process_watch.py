@@ -1,0 +1,129 @@
+"""Given processes that start, then each is looked at, and looked at again where it may hide at first."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from aipolicy.core.model import Confidence, Event, Outcome, Package, PackageRef
+from aipolicy.core.policy import parse
+from aipolicy.core.tools import Catalog
+from aipolicy.daemon.enforcer import Enforcer
+from aipolicy.daemon.judge import Judge, Surroundings
+from aipolicy.daemon.process_watch import ProcessWatch
+from aipolicy.daemon.reporter import Reporter
+from aipolicy.examine import examiner_for
+from aipolicy.platforms.events import Batch
+from aipolicy.state.store import Store
+from aipolicy.tools import load
+from host import FakeMachine
+
+PATIENCE_S = 30.0
+
+
+class Starts:
+    """A source of process events that a test fills."""
+
+    way = "kernel"
+
+    def __init__(self) -> None:
+        self.pids: list[int] = []
+        self.turns = 0
+
+    def wait(self, timeout_s: float) -> Batch:
+        self.turns += 1
+        time.sleep(0.001)
+        pids, self.pids = tuple(self.pids), []
+        return Batch(pids=pids)
+
+    def fileno(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    """A process watch over a fake machine, a real store and the real catalog."""
+
+    def __init__(self, folder: Path, catalog: Catalog, policy: str) -> None:
+        self.machine = FakeMachine(folder / "machine")
+        self.bob = self.machine.add_user("bob")
+        self.store = Store.open(str(folder / "state"), now=lambda: datetime.now(UTC))
+        self.starts = Starts()
+        here = Surroundings(device="d", hostname="h", os="linux")
+        judge = Judge(catalog=catalog, policy=parse(policy, "policy.yaml", catalog.known), surroundings=here)
+        self.watch = ProcessWatch(
+            machine=self.machine,
+            source=self.starts,
+            examiner=examiner_for(catalog),
+            judge=lambda: judge,
+            enforcer=Enforcer(self.machine, tool_packages=()),
+            reporter=Reporter(self.store, self.machine, lambda: datetime.now(UTC), lambda: None),
+            now=self.machine.clock,
+        )
+        self.watch.start()
+
+    def told(self) -> list[Outcome]:
+        events = (msgspec.json.decode(raw, type=Event) for raw in self.store.events_about(self.bob.uid))
+        return [event.about for event in events if isinstance(event.about, Outcome)]
+
+    def a_few_turns(self) -> None:
+        until = self.starts.turns + 3
+        await_that(lambda: self.starts.turns >= until)
+
+
+def await_that(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, catalog: Catalog) -> Iterator[Bench]:
+    made = Bench(tmp_path, catalog, "mode: block\nbanned: [claude-code]\n")
+    yield made
+    made.watch.close()
+    made.store.close()
+
+
+def test_a_tool_that_hides_behind_its_title_after_half_a_second_was_not_seen_for_minutes(
+    bench: Bench,
+) -> None:
+    """`node --import .../cli.js x.js`: nothing in its arguments says what it is, its title does."""
+    package = PackageRef(ecosystem="npm", name="@anthropic-ai/claude-code", version="1.0.100", path="/x")
+    owner = bench.machine.owner(bench.bob.uid)
+    bench.watch.packages = (Package(package=package, owner=owner, form="npm global", has_code=True),)
+    node = bench.machine.run(bench.machine.file("/usr/bin/node"), bench.bob)
+    bench.starts.pids = [node.pid]
+    bench.a_few_turns()
+    assert bench.told() == []
+    running = bench.machine.running[node.pid]
+    bench.machine.running[node.pid] = replace(running, process=structs.replace(node, name="claude"))
+    bench.machine.clock.advance(3)
+    await_that(bench.told)
+    [outcome] = bench.told()
+    assert outcome.verdict.finding.confidence is Confidence.LIKELY
+    assert bench.machine.signals == []
+
+
+def test_what_is_no_interpreter_is_looked_at_once(bench: Bench) -> None:
+    sleep = bench.machine.run(bench.machine.file("/usr/bin/sleep"), bench.bob)
+    bench.starts.pids = [sleep.pid]
+    bench.a_few_turns()
+    running = bench.machine.running[sleep.pid]
+    bench.machine.running[sleep.pid] = replace(running, process=structs.replace(sleep, name="claude"))
+    bench.machine.clock.advance(3)
+    bench.a_few_turns()
+    assert bench.told() == []
