@@ -18,6 +18,8 @@ _COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
 _A_PROGRAM: Final = 16 << 10
 """A smaller file can be a launcher, or what is left in place of a program that could not be fetched."""
 
+_AT_INSTALL: Final = ("preinstall", "install", "postinstall", "prepare", "preuninstall", "postuninstall")
+_MOST_WORDS: Final = 20
 _A_NATIVE_PROGRAM: Final = 1 << 20
 
 
@@ -26,6 +28,7 @@ class Manifest(NamedTuple):
 
     programs: files that `bin` names. main: the file that is loaded, `main` or `browser`.
     optional: optional dependencies: native programs come as one package per platform.
+    at_install: words of the commands that npm runs around an install (`node install.cjs`).
     """
 
     name: str | None
@@ -34,6 +37,7 @@ class Manifest(NamedTuple):
     programs: tuple[str, ...] = ()
     main: str | None = None
     optional: tuple[str, ...] = ()
+    at_install: tuple[str, ...] = ()
 
 
 def read_manifest(data: bytes, path: str) -> Manifest:
@@ -47,6 +51,7 @@ def read_manifest(data: bytes, path: str) -> Manifest:
         programs=tuple(_programs(stated.get("bin"))),
         main=_text(stated.get("main")) or _text(stated.get("browser")),
         optional=tuple(_keys(stated.get("optionalDependencies"))),
+        at_install=tuple(_words_at_install(stated.get("scripts"))),
     )
 
 
@@ -56,6 +61,12 @@ def program_files(folder: str, manifest: Manifest) -> Iterator[str]:
         path = os.path.normpath(f"{folder}/{target}")
         if is_within(path, folder):
             yield path
+
+
+def runs_at_install(path: str, folder: str, manifest: Manifest) -> bool:
+    """Whether the file belongs to the package's install, and is none of its programs."""
+    at_install = (os.path.normpath(f"{folder}/{word}") for word in manifest.at_install)
+    return path in at_install and path not in program_files(folder, manifest)
 
 
 def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
@@ -134,6 +145,15 @@ def _programs(value: object) -> Iterator[str]:
     for _, target in zip(range(_MOST_NAMES), targets, strict=False):
         if (text := _text(target)) is not None:
             yield text
+
+
+def _words_at_install(scripts: object) -> Iterator[str]:
+    """npm's life cycle scripts (docs.npmjs.com, scripts)."""
+    if not isinstance(scripts, dict):
+        return
+    for name in _AT_INSTALL:
+        command = _text(scripts.get(name)) or ""
+        yield from (word.strip("\"'") for word in command.split()[:_MOST_WORDS])
 
 
 def _keys(value: object) -> Iterator[str]:

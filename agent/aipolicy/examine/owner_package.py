@@ -14,7 +14,7 @@ from aipolicy.core.model import FileKind, PackageRef
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import MIB, CannotLook, open_regular
-from aipolicy.examine.node_package import Manifest, program_files, read_manifest
+from aipolicy.examine.node_package import Manifest, program_files, read_manifest, runs_at_install
 from aipolicy.examine.python_package import (
     Distribution,
     entry_points,
@@ -115,7 +115,10 @@ class OwnerPackages:
         before, _, inner = path.rpartition(_MODULES)
         parts = inner.split("/")
         folder = f"{before}{_MODULES}" + "/".join(parts[: 2 if inner.startswith("@") else 1])
-        return _reference(folder, self._quiet_manifest(folder, root_fd))
+        manifest = self._quiet_manifest(folder, root_fd)
+        if manifest is not None and runs_at_install(path, folder, manifest):
+            return None  # part of the package, but not the program that it brings
+        return _reference(folder, manifest)
 
     def _named_by_manifest(self, path: str) -> PackageRef | None:
         folder = os.path.dirname(path)

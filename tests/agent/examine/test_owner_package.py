@@ -39,6 +39,23 @@ def test_everything_in_a_package_folder_is_the_packages(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["node {}", "node ./{} || true", "node --no-warnings '{}' && echo done"])
+def test_a_script_that_npm_ran_at_the_install_was_ended_as_the_tool(command: str, tmp_path: Path) -> None:
+    folder = tmp_path / "node_modules" / "@acme" / "tool"
+    manifest = {
+        "name": "@acme/tool",
+        "bin": "cli.js",
+        "scripts": {"postinstall": command.format("tools/setup.cjs")},
+    }
+    put(folder / "package.json", json.dumps(manifest).encode())
+    setup = put(folder / "tools" / "setup.cjs", A_SCRIPT)
+    assert name(setup) is None
+    assert name(put(folder / "cli.js", A_SCRIPT)) == "@acme/tool"
+    manifest["scripts"] = {"postinstall": "node cli.js", "test": "node tools/setup.cjs"}
+    put(folder / "package.json", json.dumps(manifest).encode())
+    assert name(setup) == name(folder / "cli.js") == "@acme/tool"
+
+
 def test_the_innermost_package_counts_and_states_its_own_name(tmp_path: Path) -> None:
     outer = npm_package(tmp_path / "node_modules", "codex-0.169.0")
     inner = npm_package(outer / "node_modules", "codex-linux-x64-0.169.0", name="@openai/codex-linux-x64")
