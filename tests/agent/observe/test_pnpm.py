@@ -48,6 +48,16 @@ def test_the_layout_before_groups(tmp_path: Path) -> None:
     assert described(look(machine)) == {"pnpm global: @qwen-code/qwen-code 0.15.10 of ann"}
 
 
+def test_pnpm_10_keeps_its_global_packages_beside_the_links(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    group = Path(ann.home, ".local/share/pnpm/global/5")
+    package = npm_package(group / ".pnpm/@qwen-code+qwen-code@0.15.10/node_modules", "qwen-code-0.15.10")
+    (group / "node_modules/@qwen-code").mkdir(parents=True)
+    (group / "node_modules/@qwen-code/qwen-code").symlink_to(package)
+    assert described(look(machine)) == {"pnpm global: @qwen-code/qwen-code 0.15.10 of ann"}
+
+
 def test_the_shell_script_in_bin_leads_to_the_package(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann = machine.add_user("ann")
