@@ -27,7 +27,7 @@ from aipolicy_server.intake.credentials import Credentials
 from aipolicy_server.intake.enrolment import Enrolment
 from aipolicy_server.intake.presence import Presence
 from aipolicy_server.intake.reading import read_batch, read_check_in
-from aipolicy_server.rates import Seconds
+from aipolicy_server.rates import Rate, Seconds
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.settings import Settings
 from aipolicy_server.store import drift
@@ -37,6 +37,8 @@ from aipolicy_server.store.store import Store, Unavailable
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+_COMPLAINTS_PER_S = 1 / 30  # about the same thing: a log must not fill the disk that is full already
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,6 +59,7 @@ class Intake:
         self._settings = settings
         self._clock = clock
         self._credentials = Credentials(store, seconds)
+        self._complaints = Rate(_COMPLAINTS_PER_S, 1, seconds)
         self._admission = Admission(limits.reading)
         self._enrolment = Enrolment(store, settings, clock, chance, seconds)
         self.presence = Presence(store, settings.flush_s)
@@ -77,6 +80,11 @@ class Intake:
             except Refusal as refusal:
                 return refusal.response()
             except Unavailable as error:
+                if self._complaints.take("database"):
+                    cause = error.__cause__
+                    logger.warning(
+                        "nothing can be stored: %s", getattr(cause, "orig", None) or cause or error
+                    )
                 return self._admission.busy(f"nothing was stored ({error})").response()
 
         return guarded
@@ -102,9 +110,10 @@ class Intake:
         )
         stored = await self._store.write(lambda connection: accept(connection, received))
         if isinstance(stored, Conflict):
-            logger.warning(
-                "batch number used twice: device=%s spool=%s seq=%d", device, batch.spool, batch.seq
-            )
+            if self._complaints.take(device):
+                logger.warning(
+                    "batch number used twice: device=%s spool=%s seq=%d", device, batch.spool, batch.seq
+                )
             raise Refusal(
                 HTTPStatus.CONFLICT,
                 "content-conflict",

@@ -43,6 +43,7 @@ def open_engine(url: URL, *, connections: int = 12) -> Engine:
         url,
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # else an error's text, and so the log, holds what was to be stored
         pool_timeout=10,
         connect_args={"connect_timeout": 5, "options": _PG_OPTIONS},
     )
@@ -66,6 +67,7 @@ def _open_sqlite(url: URL, connections: int) -> Engine:
         url,
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # else an error's text, and so the log, holds what was to be stored
         pool_timeout=10,
         connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False},
     )

@@ -5,7 +5,6 @@ shared (docs/adr/0006-group-commit.md). PostgreSQL does the same by itself.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,6 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
@@ -55,7 +52,6 @@ def write_now(engine: Engine, job: Job[T]) -> T:
     except DBAPIError as error:
         if _is_about_the_data(error):
             raise
-        logger.warning("database unavailable: %s", error.orig)
         raise Unavailable("the database does not answer") from error
     except PoolTimeout as error:
         raise Unavailable("no database connection was free") from error

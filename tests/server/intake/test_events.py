@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+import sqlalchemy
+from sqlalchemy.exc import OperationalError
 
 from aipolicy.core import wire
 from aipolicy.core.model import Done, Health, Ruling, State, Unseen
@@ -187,3 +189,20 @@ def test_a_sign_of_life_is_noted_with_the_batch(lab: Lab) -> None:
     device.send(Health(part="agent", condition="started"))
     lab.flush()
     assert lab.get(f"/devices/{device.id}")["device"]["last_seen"] == "2026-03-01T12:00:00Z"
+
+
+def test_nothing_is_acknowledged_before_the_commit(lab: Lab) -> None:
+    """The commit fails, as on a full disk: the batch is not acknowledged, not stored, and taken next time."""
+    device = lab.enrol()
+    batch = device.batch(outcome())
+
+    def fail(_connection: object) -> None:
+        raise OperationalError("COMMIT", None, OSError("no space left"))
+
+    sqlalchemy.event.listen(lab.store.engine, "commit", fail)
+    reply = device.post(batch_body(batch))
+    sqlalchemy.event.remove(lab.store.engine, "commit", fail)
+    assert problem(reply) == (503, "busy")
+    assert int(reply.headers["retry-after"]) >= 1
+    assert lab.count("events") == 0
+    assert device.deliver(batch).stored == 1

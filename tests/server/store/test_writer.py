@@ -126,3 +126,12 @@ def test_a_locked_database_is_unavailable_and_nothing_is_stored(tmp_path: Path) 
     assert write_all(engine, insert(1)) == [1]
     engine.dispose()
     other.dispose()
+
+
+def test_an_error_does_not_repeat_what_was_to_be_stored(engine: sa.Engine) -> None:
+    def job(connection: Connection) -> None:
+        connection.execute(sa.text("INSERT INTO nowhere (n) VALUES (:n)"), {"n": "a canary"})
+
+    (error,) = write_all(engine, job)
+    assert isinstance(error, sa.exc.ProgrammingError | sa.exc.OperationalError | Unavailable)
+    assert "canary" not in f"{error} {error.__cause__}"
