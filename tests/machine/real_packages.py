@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,24 +61,30 @@ def npm_cache() -> Path:
     return CACHE / "npm-cache"
 
 
-def wheels() -> Path:
-    """A folder with the wheel of aider-chat alone: its hundred dependencies decide nothing here."""
+def aider_wheel() -> Path:
+    """The real wheel, without the lines that name its hundred dependencies: they decide nothing here."""
     folder = CACHE / "wheels"
+    name, version = AIDER.split("==")
+    ready = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     with locked("pip"):
-        if not list(folder.glob("aider_chat-*.whl")):
+        if not ready.exists():
             fetched(
-                "/usr/bin/env",
-                "python3",
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "-d",
-                str(folder),
-                AIDER,
+                "python3", "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder / "real"), AIDER
             )
-    return folder
+            _without_dependencies(next((folder / "real").glob("*.whl")), ready)
+    return ready
+
+
+def _without_dependencies(source: Path, target: Path) -> None:
+    new = target.with_suffix(".new")
+    with zipfile.ZipFile(source) as real, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as copy:
+        for entry in real.infolist():
+            content = real.read(entry)
+            if entry.filename.endswith(".dist-info/METADATA"):
+                lines = content.splitlines(keepends=True)
+                content = b"".join(line for line in lines if not line.startswith(b"Requires-Dist:"))
+            copy.writestr(entry, content)
+    new.replace(target)
 
 
 def fetched(*command: str, environ: dict[str, str] | None = None) -> None:
