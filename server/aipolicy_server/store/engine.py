@@ -10,7 +10,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 _BUSY_MS = 10_000
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
 _PG_OPTIONS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 
 
@@ -50,19 +49,7 @@ def open_engine(url: URL, *, connections: int = 12) -> Engine:
 
 
 def _open_sqlite(url: URL, connections: int) -> Engine:
-    path = url.database or ""
-    try:
-        # 0600 from the start; SQLite gives its -wal and -shm files the same mode.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
-    except OSError as error:
-        raise BadDatabase(
-            f"{path}: {error.strerror}: the database is kept there, name another folder with --data"
-        ) from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BadDatabase(f"{path}: not a regular file: give another folder with --data")
-    finally:
-        os.close(descriptor)
+    _make_private(url.database or "")
     engine = create_engine(
         url,
         pool_size=connections,
@@ -74,6 +61,23 @@ def _open_sqlite(url: URL, connections: int) -> Engine:
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_private(path: str) -> None:
+    """Makes the file, readable by its owner only; SQLite gives its -wal and -shm files the same mode.
+
+    A file that is there is only looked at. To open and close it would, as POSIX has it, drop the locks that
+    SQLite holds on it in this process, and another process would then remove the log under our hands.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise BadDatabase(f"{path}: not a regular file: give another folder with --data") from None
+    except OSError as error:
+        raise BadDatabase(
+            f"{path}: {error.strerror}: the database is kept there, name another folder with --data"
+        ) from error
 
 
 def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
