@@ -6,7 +6,10 @@ from pathlib import Path
 
 from server_lab import Lab, outcome
 
-LOOK = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM events').fetchone()[0])"
+LOOK = """
+import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM events").fetchone()[0])
+"""
 
 
 def seen_by_another_process(data: Path) -> int:
