@@ -21,8 +21,8 @@ from aipolicy.core.model import (
 from aipolicy.daemon.enforcer import Enforcer
 from aipolicy.daemon.judge import Judge
 from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.turns import Turns
 from aipolicy.examine import Examiner
-from aipolicy.observe import look_at_process
 from aipolicy.observe.processes import with_facts
 from aipolicy.platforms.events import ProcessSource
 from aipolicy.platforms.interpreters import family_of
@@ -65,6 +65,7 @@ class ProcessWatch:
         """What the last scan found installed: it can make surer what a process is."""
         self._stuck: dict[tuple[int, int], Outcome] = {}
         self._later: deque[tuple[float, int]] = deque(maxlen=_MOST_LATER)
+        self._long = Turns()
         self.beats = 0
         """Counts the turns of the loop: progress that a watchdog can see."""
         self._thread = threading.Thread(target=self._run, name="process-watch", daemon=True)
@@ -103,7 +104,7 @@ class ProcessWatch:
 
     def _turn(self) -> None:
         self.beats += 1
-        batch = self._source.wait(_ENDING_S if self._enforcer.busy else _IDLE_S)
+        batch = self._source.wait(self._patience_s())
         if batch.lost:
             self._reporter.conditions.wrong(
                 "process-events",
@@ -118,6 +119,8 @@ class ProcessWatch:
                 self._later.append((self._now() + _TITLE_S, pid))
         while self._later and self._later[0][0] <= self._now():
             self._look(self._later.popleft()[1])
+        if (waited := self._long.next()) is not None:
+            self._look(waited, at_once=True)
         if self._sweep.is_set():
             self._sweep.clear()
             self._sweep_all()
@@ -126,6 +129,11 @@ class ProcessWatch:
             self._settle(outcome, pid)
             for survivor in survivors:
                 self._look(survivor.pid)
+
+    def _patience_s(self) -> float:
+        if self._long:
+            return 0.0
+        return _ENDING_S if self._enforcer.busy else _IDLE_S
 
     def _sweep_all(self) -> None:
         running: set[tuple[int, int]] = set()
@@ -138,11 +146,21 @@ class ProcessWatch:
                 return
         self._stuck = {key: outcome for key, outcome in self._stuck.items() if key in running}
 
-    def _look(self, pid: int) -> bool:
-        """Act on what it is. False: an interpreter of which nothing is known yet, perhaps a little later."""
+    def _look(self, pid: int, *, at_once: bool = False) -> bool:
+        """Act on what it is. False: an interpreter of which nothing is known yet, perhaps a little later.
+
+        at_once: also where its program takes long to read; otherwise that waits for its turn.
+        """
         if self._enforcer.is_ending(pid):
             return True
-        seen = [o for o in look_at_process(pid, self._machine, self._examiner) if isinstance(o, Process)]
+        process = self._machine.process(pid)
+        if not isinstance(process, Process):
+            return True
+        if not at_once and self._takes_long(process):
+            self._long.wait(process.owner.uid, pid)
+            return True
+        looked = with_facts(process, self._machine, self._examiner)
+        seen = [one for one in looked if isinstance(one, Process)]
         verdicts = [(process, verdict) for process in seen for verdict in self._judged(process)]
         for process, verdict in verdicts:
             outcome = self._enforcer.act(process, verdict, self._matches(verdict), self._now())
@@ -152,6 +170,10 @@ class ProcessWatch:
                 self._stuck[process.pid, process.started] = outcome
             self._reporter.running(outcome)
         return bool(verdicts) or not any(family_of(os.fsencode(p.exe)) in _SET_TITLES for p in seen)
+
+    def _takes_long(self, process: Process) -> bool:
+        reachable = bool(process.exe) and self._machine.out_of_reach(process.exe) is None
+        return reachable and self._examiner.takes_long(self._machine.program(process.pid))
 
     def _judged(self, process: Process) -> list[Verdict]:
         judge = self._judge()

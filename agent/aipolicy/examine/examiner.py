@@ -37,6 +37,8 @@ from aipolicy.examine.remembered import Remembered, identity_of
 LARGEST_SCRIPT: Final = 64 * MIB
 LARGEST_PROGRAM: Final = 2048 * MIB
 """Of a larger one the beginning and the end are searched, and without a mark in them it is unseen."""
+LONG_BYTES: Final = 32 * MIB
+"""A program with more data than this takes so long to read (20 ms) that others should not wait for it."""
 _FRESH_NS: Final = 2_000_000_000
 """A file changed so short ago can change again without its times showing it; its facts are not kept."""
 _MOST_PARTLY: Final = 10_000
@@ -87,6 +89,15 @@ class Examiner:
             return reason.unseen()
         package = self._package(shown_path, facts.kind) if in_place else None
         return msgspec.structs.replace(facts, path=printable(shown_path), package=package)
+
+    def takes_long(self, path_to_open: str) -> bool:
+        """Whether a look at this program would take long: it is large, and was not read since it changed."""
+        try:
+            status = os.stat(path_to_open)
+            amount = min(status.st_size, getattr(status, "st_blocks", 1 << 60) * 512)
+            return amount > LONG_BYTES and self._known(path_to_open, status, as_script=False) is None
+        except (OSError, CannotLook):
+            return False
 
     def manifest(self, folder: str) -> Manifest | None:
         """The package.json of a folder, None where there is none; raises CannotLook."""

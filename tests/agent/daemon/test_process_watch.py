@@ -1,5 +1,6 @@
 """Given processes that start, then each is looked at, and looked at again where it may hide at first."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,14 +11,14 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from aipolicy.core.model import Confidence, Event, Outcome, Package, PackageRef
+from aipolicy.core.model import Confidence, Event, FileFacts, Outcome, Package, PackageRef, Unseen
 from aipolicy.core.policy import parse
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.enforcer import Enforcer
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
-from aipolicy.examine import examiner_for
+from aipolicy.examine import Examiner, examiner_for
 from aipolicy.platforms.events import Batch
 from aipolicy.state.store import Store
 from aipolicy.tools import load
@@ -51,7 +52,7 @@ class Starts:
 class Bench:
     """A process watch over a fake machine, a real store and the real catalog."""
 
-    def __init__(self, folder: Path, catalog: Catalog, policy: str) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, policy: str, examiner: Examiner | None = None) -> None:
         self.machine = FakeMachine(folder / "machine")
         self.bob = self.machine.add_user("bob")
         self.store = Store.open(str(folder / "state"), now=lambda: datetime.now(UTC))
@@ -61,7 +62,7 @@ class Bench:
         self.watch = ProcessWatch(
             machine=self.machine,
             source=self.starts,
-            examiner=examiner_for(catalog),
+            examiner=examiner or examiner_for(catalog),
             judge=lambda: judge,
             enforcer=Enforcer(self.machine, tool_packages=()),
             reporter=Reporter(self.store, self.machine, lambda: datetime.now(UTC), lambda: None),
@@ -127,3 +128,33 @@ def test_what_is_no_interpreter_is_looked_at_once(bench: Bench) -> None:
     bench.machine.clock.advance(3)
     bench.a_few_turns()
     assert bench.told() == []
+
+
+class Slow(Examiner):
+    """An examiner that notes what it reads; whatever is called large takes long."""
+
+    read: list[str]
+
+    def takes_long(self, path_to_open: str) -> bool:
+        return os.path.basename(path_to_open).startswith("large")
+
+    def program(self, path_to_open: str, shown_path: str) -> FileFacts | Unseen:
+        self.read.append(os.path.basename(shown_path))
+        return super().program(path_to_open, shown_path)
+
+
+def test_somebodys_large_programs_kept_the_agent_from_everybody_elses_tools(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    examiner = Slow(marks=(), versions=())
+    examiner.read = []
+    bench = Bench(tmp_path, catalog, "banned: []\n", examiner)
+    ann = bench.machine.add_user("ann")
+    large = [bench.machine.run(bench.machine.file(f"/home/bob/large{n}"), bench.bob).pid for n in range(5)]
+    small = bench.machine.run(bench.machine.file("/home/ann/bin/small"), ann).pid
+    hers = bench.machine.run(bench.machine.file("/home/ann/bin/large"), ann).pid
+    bench.starts.pids = [*large, small, hers]
+    await_that(lambda: len(examiner.read) == 7)
+    bench.watch.close()
+    bench.store.close()
+    assert examiner.read == ["small", "large0", "large", "large1", "large2", "large3", "large4"]

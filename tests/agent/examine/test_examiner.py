@@ -8,7 +8,7 @@ import pytest
 
 from aipolicy.core.model import FileFacts, FileKind, Unseen
 from aipolicy.examine import Examiner, MemoryCache
-from aipolicy.examine.examiner import LARGEST_SCRIPT
+from aipolicy.examine.examiner import LARGEST_SCRIPT, LONG_BYTES
 from hostile import UNREADABLE, terabyte
 from installed import MARKS, NATIVE_CLAUDE, NATIVE_OTHER, VERSIONS, examiner, npm_package, put
 
@@ -244,3 +244,16 @@ def test_threads_share_an_examiner(tmp_path: Path) -> None:
         thread.join()
     assert len(found) == 80
     assert all(facts(one).marks == CLAUDE for one in found)
+
+
+def test_what_takes_long_is_large_and_unknown(tmp_path: Path) -> None:
+    looker = examiner()
+    large = put(tmp_path / "large", b"\x7fELF" + b"x" * (LONG_BYTES + 1))
+    with open(tmp_path / "hollow", "wb") as file:
+        file.truncate(1 << 40)
+    assert looker.takes_long(str(large))
+    assert not looker.takes_long(str(put(tmp_path / "small", b"\x7fELF")))
+    assert not looker.takes_long(str(tmp_path / "hollow"))
+    assert not looker.takes_long(str(tmp_path / "none"))
+    looker.file(str(large))
+    assert not looker.takes_long(str(large))
