@@ -119,8 +119,7 @@ class ProcessWatch:
                 self._later.append((self._now() + _TITLE_S, pid))
         while self._later and self._later[0][0] <= self._now():
             self._look(self._later.popleft()[1])
-        if (waited := self._long.next()) is not None:
-            self._look(waited, at_once=True)
+        self._look_at_one_that_takes_long()
         if self._sweep.is_set():
             self._sweep.clear()
             self._sweep_all()
@@ -130,8 +129,15 @@ class ProcessWatch:
             for survivor in survivors:
                 self._look(survivor.pid)
 
+    def _look_at_one_that_takes_long(self) -> None:
+        begun = self._now()
+        if (turn := self._long.next(begun)) is not None:
+            uid, pid = turn
+            self._look(pid, at_once=True)
+            self._long.took(uid, self._now() - begun, self._now())
+
     def _patience_s(self) -> float:
-        if self._long:
+        if self._long.ready(self._now()):
             return 0.0
         return _ENDING_S if self._enforcer.busy else _IDLE_S
 

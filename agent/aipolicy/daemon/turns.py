@@ -1,6 +1,7 @@
 """Whose turn it is: processes whose program takes long to read wait, one at a time and person by person.
 
-So nobody can keep the agent from everybody else's tools by running large programs.
+So nobody can keep the agent from everybody else's tools by running large programs, nor the machine busy with
+reading them: after each the person rests for some time.
 """
 
 from collections import OrderedDict
@@ -8,6 +9,8 @@ from typing import Final
 
 MOST_WAITING: Final = 200
 """Per person. Beyond it the oldest is forgotten until the next look at every process."""
+REST: Final = 3.0
+"""How many times as long as the reading took: one person costs a quarter of one processor at most."""
 
 
 class Turns:
@@ -16,9 +19,11 @@ class Turns:
     def __init__(self, most: int = MOST_WAITING) -> None:
         self._most = most
         self._waiting: OrderedDict[int, OrderedDict[int, None]] = OrderedDict()
+        self._rests: dict[int, float] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+    def ready(self, now: float) -> bool:
+        """Whether somebody's turn has come. now: monotonic seconds."""
+        return any(self._rests.get(uid, now) <= now for uid in self._waiting)
 
     def wait(self, uid: int, pid: int) -> None:
         """Let `pid` of person `uid` wait for its turn."""
@@ -27,12 +32,18 @@ class Turns:
         if len(mine) > self._most:
             mine.popitem(last=False)
 
-    def next(self) -> int | None:
-        """The next one: of the person whose last turn is longest ago, the one that waits longest."""
-        if not self._waiting:
+    def next(self, now: float) -> tuple[int, int] | None:
+        """Person and process: of the person whose last turn is longest ago, the one that waits longest."""
+        self._rests = {uid: until for uid, until in self._rests.items() if until > now}
+        uid = next((uid for uid in self._waiting if uid not in self._rests), None)
+        if uid is None:
             return None
-        uid, mine = self._waiting.popitem(last=False)
+        mine = self._waiting.pop(uid)
         pid, _ = mine.popitem(last=False)
         if mine:
             self._waiting[uid] = mine  # behind everybody else
-        return pid
+        return uid, pid
+
+    def took(self, uid: int, seconds: float, now: float) -> None:
+        """What a turn of this person cost."""
+        self._rests[uid] = now + REST * seconds
