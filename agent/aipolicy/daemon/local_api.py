@@ -4,11 +4,13 @@ It takes one word and no argument, so there is nothing to inject; who asks is to
 """
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
 import socket
 import socketserver
+import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from aipolicy.platforms.linux_calls import effective_uid
 from aipolicy.platforms.local_peer import peer_uid
 
 logger = logging.getLogger(__name__)
@@ -52,7 +55,7 @@ class LocalApi:
     """Serves the socket in threads of its own until closed. Raises OSError where it cannot be opened."""
 
     def __init__(self, path: str, answers: Mapping[str, Answer]) -> None:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        _prepare_folder(os.path.dirname(path))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # left by a daemon that was killed; the instance lock says that none runs
         self._path = path
@@ -66,6 +69,19 @@ class LocalApi:
         self._server.server_close()
         with contextlib.suppress(OSError):
             os.unlink(self._path)
+
+
+def _prepare_folder(folder: str) -> None:
+    """Made where it is missing. In one where somebody else may write, links could lead our chmod astray."""
+    try:
+        os.mkdir(folder, 0o755)
+        os.chmod(folder, 0o755)  # whatever the umask: everybody is to reach the socket
+    except FileExistsError:
+        pass
+    found = os.lstat(folder)
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == effective_uid()
+    if not mine or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(errno.EPERM, "its folder is not ours alone to write to")
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):

@@ -72,3 +72,30 @@ def test_roots_socket_lies_where_everybody_can_reach_it() -> None:
     assert socket_path(system, admin=True, system_state=system) == "/run/aipolicy/agent.sock"
     assert socket_path("/srv/x", admin=True, system_state=system).startswith("/run/aipolicy/agent-")
     assert socket_path("/home/a/s", admin=False, system_state=system) == "/home/a/s/agent.sock"
+
+
+def test_a_folder_where_others_may_write_was_used_and_a_link_in_it_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("x")
+    victim.chmod(0o600)
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    (tmp_path / "file").write_text("")
+    for folder in (open_to_all, link, tmp_path / "file"):
+        with pytest.raises(OSError, match="folder"):
+            LocalApi(str(folder / "agent.sock"), {})
+    assert victim.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_socket_is_for_everybody_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        api = LocalApi(str(tmp_path / "run" / "agent.sock"), {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "run" / "agent.sock").stat().st_mode & 0o777 == 0o666
+    api.close()
