@@ -75,7 +75,7 @@ def _prepare_folder(folder: str) -> None:
     """Made where it is missing. In one where somebody else may write, links could lead our chmod astray."""
     try:
         os.mkdir(folder, 0o755)
-        os.chmod(folder, 0o755)  # whatever the umask: everybody is to reach the socket
+        os.chmod(folder, 0o755)  # noqa: S103  whatever the umask: everybody is to reach the socket
     except FileExistsError:
         pass
     found = os.lstat(folder)
