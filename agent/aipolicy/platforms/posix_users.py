@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aipolicy.core.model import Record
+from aipolicy.core.wire import printable
 from aipolicy.platforms.machine import User
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt")
 _SYSTEM_FOLDERS = """/ /bin /sbin /usr /usr/bin /usr/sbin /usr/games /dev /proc /sys /run /tmp /var /var/empty
     /var/tmp /var/lib /etc /home /opt /srv /nonexistent /boot /lib /Users"""
 _NOT_HOMES = frozenset(_SYSTEM_FOLDERS.split())
+_KERNELS = ("/proc/", "/sys/", "/dev/")
+"""What lies there is another place for each who looks, or memory."""
 _FIRST_PERSON = {"linux": 1000, "macos": 500}
 
 
@@ -59,7 +62,7 @@ def homes_of(
     best: dict[tuple[int, int] | str, tuple[Account, bool]] = {}
     for account in accounts:
         home = os.path.normpath(account.home or "/")
-        if home in _NOT_HOMES or not home.startswith("/"):
+        if home in _NOT_HOMES or home.startswith(_KERNELS) or not home.startswith("/"):
             continue
         if out_of_reach(home):
             best.setdefault(home, (account, True))
@@ -88,12 +91,12 @@ def _user(account: Account) -> User:
 
 def accounts_known() -> tuple[Account, ...]:
     """The accounts the system lists. A directory service (LDAP, SSSD) lists none: see `accounts_behind`."""
-    return tuple(_account(entry) for entry in _pwd().getpwall())
+    return tuple(account_from(entry) for entry in _pwd().getpwall())
 
 
 def account_of(uid: int) -> Account | None:
     try:
-        return _account(_pwd().getpwuid(uid))
+        return account_from(_pwd().getpwuid(uid))
     except (KeyError, OverflowError):
         return None
 
@@ -102,8 +105,9 @@ def _pwd() -> Any:  # typeshed has its functions on POSIX only
     return importlib.import_module("pwd")
 
 
-def _account(entry: Any) -> Account:
-    return Account(name=entry[0], uid=entry[2], gid=entry[3], home=entry[5], shell=entry[6])
+def account_from(entry: Any) -> Account:
+    """From a line of the account database; the name may come from anywhere and is made printable."""
+    return Account(name=printable(entry[0]), uid=entry[2], gid=entry[3], home=entry[5], shell=entry[6])
 
 
 def accounts_behind(folders: Mapping[str, Folder], known: Iterable[Account]) -> tuple[Account, ...]:

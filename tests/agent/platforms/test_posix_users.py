@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from aipolicy.platforms.posix_users import Account, Folder, account_of, accounts_behind, homes_of, users_here
+from aipolicy.platforms.posix_users import (
+    Account,
+    Folder,
+    account_from,
+    account_of,
+    accounts_behind,
+    homes_of,
+    users_here,
+)
 
 
 def account(name: str, uid: int, home: str, shell: str = "/bin/bash") -> Account:
@@ -43,6 +51,22 @@ def test_people_and_root_have_homes_services_have_not() -> None:
         "/": folder(6, 0),
     }
     assert homes(accounts, folders) == {"root": "/root", "alice": "/home/alice", "kiosk": "/home/kiosk"}
+
+
+def test_a_login_name_that_is_no_text_ended_the_scan_with_an_error() -> None:
+    for name, shown in (("ev\x1b[31mil", "ev\\x1b[31mil"), ("n\udcff", "n\\xff"), ("zoë", "zoë")):
+        found = account_from((name, "x", 1000, 1000, "", "/home/\udcff", "/bin/sh"))
+        assert (found.name, found.home) == (shown, "/home/\udcff")
+
+
+def test_nobody_lives_in_the_kernels_own_folders() -> None:
+    accounts = [
+        account("p", 1001, "/proc/self/cwd"),
+        account("d", 1002, "/dev/shm"),
+        account("a", 1003, "/home/a"),
+    ]
+    everywhere = {one.home: folder(number, one.uid) for number, one in enumerate(accounts)}
+    assert homes(accounts, everywhere) == {"a": "/home/a"}
 
 
 def test_a_build_agent_logs_in_and_has_a_home_of_its_own() -> None:
