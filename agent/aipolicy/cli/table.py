@@ -10,6 +10,8 @@ from aipolicy.core.scan_report import ReportedVerdict, ScanReport
 from aipolicy.core.wire import home_relative
 
 _PIPE_WIDTH = 200
+_LONGEST = 32
+"""Anybody can give a package a version of 200 characters, which would leave no room for the rest."""
 _COLOURS = {"banned": "red", "approved": "green", "exempt": "cyan", "unlisted": "yellow"}
 
 
@@ -29,8 +31,8 @@ def print_report(report: ScanReport, homes: Iterable[str]) -> None:
     )
     if report.verdicts:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("TOOL", "VERSION", "STATE", "OWNER"):
-            table.add_column(title, no_wrap=True)
+        for title, most in (("TOOL", None), ("VERSION", _LONGEST), ("STATE", None), ("OWNER", _LONGEST)):
+            table.add_column(title, no_wrap=True, max_width=most)
         table.add_column("WHERE", overflow="fold")
         table.add_column("RULING", no_wrap=True)
         table.add_column("WHY", overflow="fold")

@@ -137,7 +137,11 @@ def reported(verdict: Verdict) -> ReportedVerdict:
 
 
 def exit_code(report: ScanReport) -> int:
-    """0 compliant, 1 a banned tool found, 3 nothing banned seen but some place could not be looked into."""
-    if report.summary.banned:
+    """0 compliant, 1 a banned tool found, 3 nothing banned seen but some place could not be looked into.
+
+    What only may be a banned tool is none: `--all` shows more and changes nothing.
+    """
+    sure = (v for v in report.verdicts if v.confidence is Confidence.CERTAIN)
+    if any(v.ruling is Ruling.BANNED for v in sure):
         return 1
     return 0 if report.complete else 3
