@@ -59,6 +59,7 @@ def test_a_second_one_on_the_same_state_is_refused(lab):
 
 def test_after_a_kill_the_next_one_starts(lab):
     agent = lab.begin(POLICY)
+    await_that((agent.state / "status.json").exists, "its status is on disk", agent.log)
     agent.kill()
     left = agent.ask("status")
     assert left.returncode == 2
