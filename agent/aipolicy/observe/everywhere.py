@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -33,6 +34,9 @@ SYSTEM_TREES: Final = ("/opt", "/usr/local", "/srv")
 
 _MOST_UNSEEN: Final = 300
 """Per observer; a home full of closed doors must not drown the report."""
+_MOST_OF_ONE: Final = 500
+_MOST_OF_ONE_OWNER: Final = 5_000
+"""Per observer: of one thing, and of all things of one owner. Nobody's copies drown everybody else's."""
 
 
 class Observer(Protocol):
@@ -100,23 +104,43 @@ def install_roots(machine: Machine, wanted: Wanted) -> tuple[str, ...]:
 
 def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
     unseen = 0
+    counts: Counter[tuple[object, ...]] = Counter()
+    left_out: Counter[str] = Counter()
     try:
         for found in observer.observe(look):
             if isinstance(found, Unseen):
                 unseen += 1
                 if unseen > _MOST_UNSEEN:
                     continue
-            elif isinstance(found, Package | Extension):
-                look.packages[found.package.path] = found.has_code
+            else:
+                if isinstance(found, Package | Extension):
+                    look.packages[found.package.path] = found.has_code
+                if not _has_room(found, counts):
+                    left_out[found.owner.name] += 1
+                    continue
             yield found
     except Exception as error:  # as above: logged whole, reported, and the next observer goes on
         logger.exception("observer failed observer=%s", observer.NAME)
         yield Unseen(place=f"observer {observer.NAME}", reason=f"it failed: {type(error).__name__}")
+    for owner, more in left_out.items():
+        yield Unseen(
+            place=f"observer {observer.NAME}", reason=f"{more:,} things of {owner} more than are listed"
+        )
     if unseen > _MOST_UNSEEN:
         more = unseen - _MOST_UNSEEN
         yield Unseen(
             place=f"observer {observer.NAME}", reason=f"{more:,} more places could not be looked into"
         )
+
+
+def _has_room(found: Observation, counts: "Counter[tuple[object, ...]]") -> bool:
+    """Whether it is listed; it is counted if it is."""
+    what = found.package.name if isinstance(found, Package | Extension) else ""
+    keys = ((found.owner.uid,), (found.owner.uid, what))
+    room = counts[keys[0]] < _MOST_OF_ONE_OWNER and (not what or counts[keys[1]] < _MOST_OF_ONE)
+    if room:
+        counts.update(keys)
+    return room
 
 
 def _key(found: Observation | Unseen) -> tuple[object, ...]:

@@ -39,6 +39,23 @@ def test_nothing_else_that_is_installed_is_noted(tmp_path: Path) -> None:
     assert look(machine) == []
 
 
+def test_twenty_thousand_copies_in_one_home_drowned_what_everybody_else_has(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann, bob = machine.add_user("ann"), machine.add_user("bob")
+    for number in range(520):
+        npm_package(f"{ann.home}/{number}/node_modules", "claude-code-1.0.100")
+    npm_package(f"{ann.home}/x/node_modules", "codex-0.169.0")
+    npm_package(f"{bob.home}/x/node_modules", "claude-code-1.0.100")
+    seen = look(machine)
+    packages = [found for found in seen if isinstance(found, Package)]
+    unseen = [found for found in seen if isinstance(found, Unseen)]
+    assert len([found for found in packages if found.package.name == "@anthropic-ai/claude-code"]) == 501
+    assert {found.owner.name for found in packages if "codex" in found.package.name} == {"ann"}
+    assert [(one.place, one.reason) for one in unseen] == [
+        ("observer npm", "20 things of ann more than are listed")
+    ]
+
+
 def test_a_full_machine_shows_each_thing_once(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann, bob = machine.add_user("ann"), machine.add_user("bob")

@@ -111,6 +111,15 @@ def test_too_many_files_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_more_places_than_are_looked_into_are_told(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / str(number) / "node_modules").mkdir(parents=True)
+        (tmp_path / str(number) / "bin").mkdir(parents=True)
+    tree = walked(tmp_path, most_places=15)
+    assert (len(tree.node_modules), len(tree.bins)) == (15, 15)
+    assert [unseen.reason for unseen in tree.unseen] == ["10 folders more than are looked into"]
+
+
 def test_too_deep_a_tree_is_told_and_ends(tmp_path: Path) -> None:
     deep = tmp_path
     for _ in range(6):
