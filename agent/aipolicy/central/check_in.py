@@ -55,12 +55,9 @@ class CheckInCaller:
 
     def run_once(self) -> Result:
         """Check in, after enrolling where that is needed; the result's wait is the time to the next one."""
-        token = self._enroller.token()
-        if token is None:
-            enrolled = self._enroller.run_once()
-            token = self._enroller.token()
-            if enrolled.condition != "ok" or token is None:
-                return enrolled
+        token = self._enroller.token_or_enrol()
+        if isinstance(token, Result):
+            return token
         body = msgspec.json.encode(self._words())
         answer = self._client.post(CHECK_IN_PATH, body, Bearer(token).headers("POST", CHECK_IN_PATH, body))
         asked = asked_wait_s(answer.retry_after, self._clock())

@@ -64,6 +64,15 @@ class Enroller:
         token = self._store.identity().token
         return None if token == self._rejected else token
 
+    def token_or_enrol(self) -> str | Result:
+        """The token to use, after enrolling where that is needed; else what came of the try."""
+        token = self.token()
+        if token is not None:
+            return token
+        enrolled = self.run_once()
+        token = self.token()
+        return enrolled if enrolled.condition != "ok" or token is None else token
+
     def reject(self, token: str) -> None:
         """The server does not take this token. It is kept until there is a new one: servers err, too."""
         self._rejected = token

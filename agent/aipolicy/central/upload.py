@@ -43,12 +43,9 @@ class Uploader:
 
     def run_once(self) -> Result:
         """Send the next batch, after enrolling where that is needed."""
-        token = self._enroller.token()
-        if token is None:
-            enrolled = self._enroller.run_once()
-            token = self._enroller.token()
-            if enrolled.condition != "ok" or token is None:
-                return enrolled
+        token = self._enroller.token_or_enrol()
+        if isinstance(token, Result):
+            return token
         batch = self._store.next_batch()
         if batch is None:
             return self._nothing_to_send()

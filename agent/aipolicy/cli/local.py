@@ -6,12 +6,10 @@ from pathlib import Path
 import msgspec
 
 from aipolicy.cli import inputs
-from aipolicy.core.status import Status
+from aipolicy.core.status import STATUS_FILE, Status
 from aipolicy.daemon.local_api import ask, socket_path
 from aipolicy.platforms import this_machine
 from aipolicy.settings import SYSTEM_STATE, Settings
-
-STATUS_FILE = "status.json"
 
 
 def sockets(state: str | None) -> tuple[str, ...]:

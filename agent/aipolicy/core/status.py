@@ -1,10 +1,14 @@
 """What `aipolicy status` and `aipolicy mine` say; also the last state that a daemon leaves behind."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from aipolicy.core.model import Action, Record
+
+STATUS_FILE: Final = "status.json"
+"""Its name in the state folder, where a daemon leaves its last status."""
 
 
 class Problem(Record, frozen=True, kw_only=True):

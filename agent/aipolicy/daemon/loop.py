@@ -17,7 +17,7 @@ import msgspec
 from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
 from aipolicy.core.model import Action, Unseen
-from aipolicy.core.status import Mine, PolicyStatus, ServerStatus, Status
+from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
 from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.courier import Courier
@@ -43,7 +43,6 @@ from aipolicy.state.store import Store
 
 logger = logging.getLogger(__name__)
 
-STATUS_FILE = "status.json"
 _TICK_S = 1.0
 _STATUS_EVERY_S = 30.0
 _CLOSE_S = 1.5
