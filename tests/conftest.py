@@ -1,8 +1,14 @@
 """What holds for every test: those that look at, or act on, the whole machine never run beside each other."""
 
+import fcntl
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 _WHOLE_MACHINE = frozenset({"machine_lab", "either_lab"})
+_LOCK = Path(tempfile.gettempdir()) / "aipolicy-tests-whole-machine.lock"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -12,3 +18,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = frozenset(getattr(item, "fixturenames", ()))
         if "tests/machine/" in item.nodeid or fixtures & _WHOLE_MACHINE:
             item.add_marker(pytest.mark.xdist_group("machine"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """The group keeps them in one worker; the lock also keeps two test runs on this machine apart."""
+    if item.get_closest_marker("xdist_group") is None:
+        return (yield)
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)

@@ -13,6 +13,7 @@ from aipolicy_server.serve import (
     Listen,
     address_of,
     bind,
+    end_when_told,
     is_loopback,
     parse_listen,
     serve,
@@ -47,6 +48,7 @@ def server() -> None:
 )
 def run(data: str, database: str | None, listen: str, behind_proxy: str | None, plain_http: bool) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
+    end_when_told()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = Settings(data=data, database=database)

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import socket
-import threading
 from urllib.parse import quote
 
 import uvicorn
@@ -87,6 +86,15 @@ def _leave(_signal: int, _frame: object) -> None:
     raise SystemExit(0)
 
 
+def end_when_told() -> None:
+    """From now on SIGTERM and SIGINT end this process with exit code 0: being told to stop is no failure.
+
+    While `serve` runs, uvicorn takes them first, stops gracefully, and then raises them again.
+    """
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, _leave)
+
+
 def serve(app: FastAPI, sock: socket.socket, listen: Listen) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is under way."""
     config = uvicorn.Config(
@@ -104,8 +112,4 @@ def serve(app: FastAPI, sock: socket.socket, listen: Listen) -> None:
         lifespan="on",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    if threading.current_thread() is threading.main_thread():
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            # uvicorn stops gracefully, then raises the signal again: being told to stop is no failure.
-            signal.signal(wanted, _leave)
     uvicorn.Server(config).run(sockets=[sock])

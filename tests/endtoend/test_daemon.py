@@ -33,6 +33,15 @@ def test_it_ends_when_told(number, either_lab):
     assert (said["running"], said["healthy"], said["policy"]["mode"]) == (False, False, "report")
 
 
+def test_it_ends_when_told_over_and_over(lab):
+    """One signal interrupts the handler of another."""
+    agent = lab.begin(POLICY)
+    for number in (signal.SIGTERM, signal.SIGINT) * 2000:
+        os.kill(agent.pid, number)
+    agent.stop()
+    assert agent.wait() == 0
+
+
 def test_it_ends_when_told_in_the_midst_of_the_first_scan(lab):
     lab.policy(POLICY)
     lab.server.start()

@@ -138,6 +138,8 @@ def _watch(parts: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a part behind
     for process in processes:
         if process.poll() is None:
             process.terminate()

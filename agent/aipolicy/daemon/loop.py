@@ -66,8 +66,9 @@ class Daemon:
         self._machine = machine
         self._catalog = catalog
         self._started = self._now()
-        self._stopping = threading.Event()
-        # No Event: a signal handler may not set one while the same thread waits for it.
+        # No Event: a signal handler would wait for itself where it interrupts the thread in the Event's own
+        # lock, as a second signal does that interrupts the handler of the first.
+        self._stopping = False
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._status_due = 0.0
         self._service = Service(environ, os.getpid())
@@ -127,7 +128,7 @@ class Daemon:
 
     def stop(self, *_signal: int | FrameType | None) -> None:
         """End soon; also a signal handler."""
-        self._stopping.set()
+        self._stopping = True
         self._woken.put(None)
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -153,7 +154,7 @@ class Daemon:
 
     def _loop(self) -> None:
         beats, moved = -1, time.monotonic()
-        while not self._stopping.is_set():
+        while not self._stopping:
             if self._awoken() or self._keeper.passing:
                 if self._keeper.refresh():
                     self._use_policy()
@@ -179,7 +180,7 @@ class Daemon:
             return False
         while not self._woken.empty():
             self._woken.get()
-        return not self._stopping.is_set()
+        return not self._stopping
 
     def _close(self) -> None:
         logger.info("ending pid=%d", os.getpid())
