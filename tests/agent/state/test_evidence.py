@@ -59,7 +59,9 @@ def test_inode_numbers_of_any_size(inode, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not a database", os.urandom(8192), b"SQLite format 3\0" + bytes(4096)]
+    "content",
+    [b"", b"not a database", os.urandom(8192), b"SQLite format 3\0" + bytes(4096)],
+    ids=["empty", "text", "noise", "zeros"],
 )
 def test_a_damaged_file_is_begun_anew(content, tmp_path):
     path = tmp_path / "evidence.db"
