@@ -13,6 +13,7 @@ from aipolicy_server.refusals import Refusal
 T = TypeVar("T")
 
 _SHOWN_PROBLEMS: Final = 5
+_NUL: Final = "a text holds a NUL character"
 _NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
@@ -41,7 +42,9 @@ def read_batch(body: bytes) -> Batch:
     except _NOT_JSON as error:
         raise _malformed(error) from error
     _check_schema(batch.schema, "aipolicy.batch/1")
-    clean = b"\\u0000" not in body  # the one way to write a NUL in JSON
+    clean = _is_clean(body)
+    if not clean and _holds_nul((batch.device, batch.spool)):
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-batch", _NUL)
     problems = [
         _named(number, event.id, problem)
         for number, event in enumerate(batch.events)
@@ -56,7 +59,7 @@ def _fault(event: Any, clean: bool) -> str:
     """What the types could not say."""
     if not 0 <= to_us(event.time) <= LATEST_US:
         return "time is before 1970 or after 9999"
-    return "" if clean or not _holds_nul(msgspec.to_builtins(event)) else "a text holds a NUL character"
+    return "" if clean or not _holds_nul(msgspec.to_builtins(event)) else _NUL
 
 
 def read_enrolment(body: bytes) -> EnrolRequest:
@@ -80,9 +83,14 @@ def _decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", _short(str(error))) from error
     except _NOT_JSON as error:
         raise _malformed(error) from error
-    if b"\\u0000" in body and _holds_nul(msgspec.to_builtins(request)):
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "a text holds a NUL character")
+    if not _is_clean(body) and _holds_nul(msgspec.to_builtins(request)):
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", _NUL)
     return request
+
+
+def _is_clean(body: bytes) -> bool:
+    """Whether no text can hold a NUL, which PostgreSQL refuses: JSON has one way to write it."""
+    return b"\\u0000" not in body
 
 
 def _holds_nul(value: Any) -> bool:

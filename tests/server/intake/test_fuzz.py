@@ -96,6 +96,13 @@ def test_a_good_batch_with_one_value_changed(device: Device, data: st.DataObject
         assert msgspec.json.decode(reply.content, type=wire.Ack).seq == batch.seq or place == ("seq",)
 
 
+@pytest.mark.parametrize("field", ["device", "spool"])
+def test_a_nul_in_what_names_a_batch(device: Device, field: str) -> None:
+    batch = msgspec.structs.replace(device.batch(outcome()), **{field: "a\0b"})
+    reply = device.post(gzip.compress(msgspec.json.encode(batch)))
+    assert (reply.status_code, reply.json()["code"]) == (422, "bad-batch")
+
+
 def test_what_was_taken_can_be_shown(lab: Lab, tmp_path: Path) -> None:
     """Whatever passes the intake must not break a page: every text at the edge of what is allowed."""
     device = lab.enrol()
