@@ -95,7 +95,8 @@ MUTATIONS = (
         what="the server answers before the commit",
         file="server/aipolicy_server/store/writer.py",
         old="                    waiting.result = waiting.job(connection)\n",
-        new="                    waiting.result = waiting.job(connection)\n                _settle(group)\n",
+        new="                    waiting.result = waiting.job(connection)\n"
+        "                    waiting.future.get_loop().call_soon_threadsafe(waiting.settle)\n",
         tests=("tests/server/store/test_writer.py",),
     ),
     Mutation(

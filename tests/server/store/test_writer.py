@@ -54,6 +54,21 @@ def test_every_job_gets_its_own_result(engine: sa.Engine) -> None:
     assert stored(engine) == list(range(300))
 
 
+def test_no_result_comes_before_the_commit(engine: sa.Engine) -> None:
+    came = threading.Event()
+    early: list[bool] = []
+    sa.event.listen(engine, "commit", lambda _connection: early.append(came.wait(0.3)))
+
+    async def write() -> None:
+        writer = open_writer(engine, 10)
+        await writer.write(insert(1))
+        came.set()
+        await writer.close()
+
+    asyncio.run(write())
+    assert early == [False]
+
+
 def test_a_job_that_fails_takes_no_other_with_it(engine: sa.Engine) -> None:
     def broken(_connection: Connection) -> None:
         raise KeyError("broken")
