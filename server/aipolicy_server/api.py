@@ -12,10 +12,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import BeforeValidator
 from sqlalchemy import Connection
 
 from aipolicy.core.model import Done, Record, Ruling
 from aipolicy_server.access import require_admin
+from aipolicy_server.clock import after_day
 from aipolicy_server.console.export import csv_chunks
 from aipolicy_server.console.render import Pages
 from aipolicy_server.openapi import answer_model, operations
@@ -55,6 +57,12 @@ def _or_nothing(values: type[Ruling] | type[Done]) -> str:
     return "^(" + "|".join(value.value for value in values) + ")?$"
 
 
+def _whole_day(value: object) -> object:
+    """A day is meant whole, as on the pages; what is no day is left for the type to judge."""
+    end = after_day(value) if isinstance(value, str) else None
+    return value if end is None else end
+
+
 def event_filter(
     tool: Text = "",
     device: Text = "",
@@ -63,7 +71,11 @@ def event_filter(
     done: Annotated[str, Query(pattern=_or_nothing(Done))] = "",
     kind: Annotated[str, Query(pattern=f"^({KINDS})?$")] = "",
     since: Annotated[datetime | None, Query(alias="from", description="from this moment on; UTC")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="before this moment; UTC")] = None,
+    until: Annotated[
+        datetime | None,
+        BeforeValidator(_whole_day),
+        Query(alias="to", description="before this moment; a day (2026-11-24) counts whole; UTC"),
+    ] = None,
     text: Annotated[str, Query(alias="q", max_length=_NAME, pattern=r"^[^\x00]*$")] = "",
 ) -> EventFilter:
     """The filters of the event log, as the address gives them."""

@@ -1,5 +1,6 @@
 """Time and chance for the server: the real ones, and the forms in which they are stored."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,19 @@ def to_us(moment: datetime) -> int:
 def from_us(value: int) -> datetime:
     """The moment that `to_us` gave this number for."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def after_day(text: str) -> datetime | None:
+    """The moment at which the day `text` (2026-11-24, in UTC) is over; None where `text` names no day."""
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def uuid7(now: datetime, chance: bytes) -> str:

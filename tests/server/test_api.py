@@ -110,6 +110,7 @@ def test_what_is_not_there_is_not_found(lab: Lab, path: str) -> None:
         ({"from": "2026-03-01T12:02:00Z"}, ["~/.local/bin/claude"]),
         ({"from": "2026-03-01T14:02:00+02:00", "to": "2026-03-02"}, ["~/.local/bin/claude"]),
         ({"to": "2026-03-01T12:00:00"}, []),
+        ({"from": "2026-03-01T12:02:00Z", "to": "2026-03-01"}, ["~/.local/bin/claude"]),
     ],
 )
 def test_the_log_is_filtered(

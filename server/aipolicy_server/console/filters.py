@@ -3,20 +3,19 @@
 A value that cannot be understood is a problem shown beside its field; it never silently filters nothing.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
 from aipolicy.core.model import Done, Record, Ruling
+from aipolicy_server.clock import after_day
 from aipolicy_server.console.words import KINDS
 from aipolicy_server.store.rows import DeviceFilter, EventFilter
 
 EVENT_FIELDS: Final = ("q", "tool", "ruling", "done", "kind", "owner", "device", "from", "to")
 DEVICE_FIELDS: Final = ("q", "tool", "policy", "silent", "banned")
 _LONGEST: Final = 1_000
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class Asked(Record, frozen=True, kw_only=True):
@@ -95,9 +94,10 @@ def _moment(
     if not value or field in problems:
         return None
     try:
+        if at_end and (end := after_day(value)) is not None:
+            return end
         time = datetime.fromisoformat(value)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        return time + timedelta(days=1) if at_end and _DAY.fullmatch(value) else time
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         problems[field] = "a day, as in 2026-11-24"
         return None
