@@ -61,6 +61,20 @@ MUTATIONS = (
         tests=("tests/agent/tools",),
     ),
     Mutation(
+        what="the places of two tools may meet",
+        file="agent/aipolicy/core/conflicts.py",
+        old="_NESTED: Final = (Kind.CONTENT, Kind.PATH)",
+        new="_NESTED: Final = (Kind.CONTENT,)",
+        tests=("tests/agent/core/test_tools.py",),
+    ),
+    Mutation(
+        what="a mark may be part of a text of other programs",
+        file="agent/aipolicy/core/toolcheck.py",
+        old="any(rule.value in text for text in shared)",
+        new="rule.value in shared",
+        tests=("tests/agent/core/test_toolcheck.py",),
+    ),
+    Mutation(
         what="banned no longer beats approved",
         file="agent/aipolicy/core/decide.py",
         old="ruling is not Ruling.BANNED",

@@ -164,7 +164,7 @@ def _checked(files: tuple[str, ...], tools_dir: str | None) -> tuple[tuple[Probl
 def _faults(tool: Tool, catalog: Catalog, text: str) -> tuple[Problem, ...]:
     problems = Problems(tool.file, text)
     for fault in faults(tool, catalog, shared_strings()):
-        problems.add_at(fault.line, 1, fault.code, fault.message)
+        problems.add_at(fault.line, 1, fault.code, fault.message, fault.suggestion)
     return problems.all()
 
 

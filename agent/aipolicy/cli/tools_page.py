@@ -24,6 +24,11 @@ Names that other programs bear, too (`q`, `pi`, `cn`, `goose`, `zed`, `agy`), ar
 is never the tool that it runs: the script's package is. A package without its code, an SDK, a settings folder
 and a mention in a text are not the tool.
 
+`aipolicy tools check` refuses, with file, line and what to do: evidence that two tools claim, also where a path shape
+or a mark of one lies in another's; a mark shorter than 12 characters, inside another mark of the same file, or inside
+a text known to be in other programs; a tool with nothing but names (program, title, signer, deb, rpm); evidence
+without a source; evidence that no example needs; an example that comes out otherwise.
+
 Editors on Linux (Cursor, Windsurf, Kiro, Antigravity, Trae, the Qoder editor, Zed) are known by their place: with
 the vendor's deb or rpm `certain`, as an AppImage or an unpacked archive `likely`. They are not ended while they
 run (`deny-new`).

@@ -26,6 +26,12 @@ def glob_of(shape: str) -> str:
     return shape.replace(VERSION_PART, "*")
 
 
+def sample_of(shape: str) -> str:
+    """A path that the shape matches."""
+    path = f"/home/u{shape[1:]}" if shape.startswith("~/") else shape
+    return path.replace(VERSION_PART, "1.0.0").replace("*", "x")
+
+
 def normal_pypi(name: str) -> str:
     """The name of a Python package as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()

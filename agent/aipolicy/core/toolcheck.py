@@ -16,11 +16,12 @@ from aipolicy.core.tools import Catalog, catalog_of
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """What is wrong with a tool file that can be read. line: where."""
+    """What is wrong with a tool file that can be read. line: where. suggestion: what to do."""
 
     line: int
     code: str
     message: str
+    suggestion: str
 
 
 Answer = tuple[Confidence | None, str | None]
@@ -42,9 +43,13 @@ def faults(tool: Tool, catalog: Catalog, shared: Collection[str] = ()) -> Iterat
     for example in (*tool.examples, *tool.not_):
         yield from _example_faults(example, tool, catalog)
     for rule in tool.evidence:
-        if rule.kind is Kind.CONTENT and rule.value in shared:
-            message = f"'{rule.value}' is known to be in other programs: choose another mark"
-            yield Fault(line=rule.line, code="T052", message=message)
+        if rule.kind is Kind.CONTENT and any(rule.value in text for text in shared):
+            yield Fault(
+                line=rule.line,
+                code="T052",
+                message=f"'{rule.value}' is known to be in other programs",
+                suggestion="choose a text that stands in this tool's own files only",
+            )
     yield from unproved(tool)
 
 
@@ -53,10 +58,20 @@ def _example_faults(example: Example, tool: Tool, catalog: Catalog) -> Iterator[
     if confidence is not example.expect:
         wanted = example.expect or "nothing"
         message = f"the example comes out as {confidence or 'nothing'}, and it says {wanted}"
-        yield Fault(line=example.line, code="T050", message=message)
+        yield Fault(
+            line=example.line,
+            code="T050",
+            message=message,
+            suggestion="correct the example, or the evidence that it leans on",
+        )
     elif example.version is not None and version != example.version:
         message = f"the example reads version {version}, and it says {example.version}"
-        yield Fault(line=example.line, code="T051", message=message)
+        yield Fault(
+            line=example.line,
+            code="T051",
+            message=message,
+            suggestion="correct `reads`, or the version mark",
+        )
 
 
 def unproved(tool: Tool) -> Iterator[Fault]:
@@ -66,7 +81,12 @@ def unproved(tool: Tool) -> Iterator[Fault]:
         less = replace(tool, evidence=tuple(other for other in tool.evidence if other is not rule))
         if _answers(less) == before:
             message = f"no example needs the {rule.kind} evidence '{rule.value}'"
-            yield Fault(line=rule.line, code="T053", message=message)
+            yield Fault(
+                line=rule.line,
+                code="T053",
+                message=message,
+                suggestion="add an example that comes out otherwise without it, or remove the evidence",
+            )
 
 
 def _answers(tool: Tool) -> list[Answer]:

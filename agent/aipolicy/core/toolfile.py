@@ -24,7 +24,10 @@ MAX_BYTES: Final = 256_000
 
 _KINDS: Final = tuple(Kind)
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER})
+_NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER, Kind.DEB, Kind.RPM})
+"""Anybody may call a program or a system's package so, and a vendor signs other software, too."""
+_ANOTHER_MARK = "choose a longer text that stands in this tool's own files only"
+_REAL_EVIDENCE = "add an npm or PyPI package, an extension id, content marks or an installed path"
 _BIN_FOLDER = re.compile(r"(~|/usr|/usr/local|/opt|~/\.local)?/s?bin")
 
 
@@ -83,17 +86,13 @@ def _evidence(node: Node | None, reader: Reader) -> Iterator[Rule]:
         if key.text not in _KINDS:
             continue
         kind = Kind(key.text)
-        kinds.add(kind)
         for value in reader.items(values):
+            kinds.add(kind)
             if isinstance(value, Scalar) and (rule := _rule(kind, value, reader)):
                 yield rule
-    if kinds and kinds <= _NAME_ONLY:
-        reader.problems.add(
-            block,
-            "T010",
-            "a name alone is no evidence: anybody may use it",
-            "add a package, a content mark, an extension id or an installed path",
-        )
+    if kinds <= _NAME_ONLY:
+        message = "a name alone is no evidence: anybody may use it" if kinds else "there is no evidence"
+        reader.problems.add(block, "T010", message, _REAL_EVIDENCE)
 
 
 def _rule(kind: Kind, node: Scalar, reader: Reader) -> Rule | None:
@@ -104,7 +103,9 @@ def _rule(kind: Kind, node: Scalar, reader: Reader) -> Rule | None:
     for value in values:
         fault = _FAULTS[kind](value)
         if fault:
-            reader.problems.add(node, "T011", f"{shown(value)} is no {kind} evidence: {fault}")
+            message = f"{shown(value)} is no {kind} evidence: {fault}"
+            advice = _ANOTHER_MARK if kind is Kind.CONTENT else "write it as it is on a machine, or remove it"
+            reader.problems.add(node, "T011", message, advice)
             return None
     return Rule(kind=kind, value=text, values=values, line=node.line, column=node.column)
 
@@ -184,10 +185,16 @@ def _sources(
         used["versions"] = None
     for kind in used:
         if kind not in sources:
-            reader.problems.add(block, "T020", f"no source says where the {kind} evidence is known from")
+            reader.problems.add(
+                block,
+                "T020",
+                f"no source says where the {kind} evidence is known from",
+                f"add `{kind}:` with what you ran or read, and when; if you did not, say `not verified`",
+            )
     for key, _value in block.items:
         if key.text not in used:
-            reader.problems.add(key, "T021", f"a source for {key.text}, of which there is no evidence")
+            message = f"a source for {key.text}, of which there is no evidence"
+            reader.problems.add(key, "T021", message, "remove it, or add the evidence")
     return sources
 
 

@@ -33,7 +33,7 @@ class Reader:
                 self.problems.add(key, "T002", message, f"known are: {', '.join(keys)}")
         for key_text in needed:
             if node.get(key_text) is None:
-                self.problems.add(node, "T004", f"{what} needs the key '{key_text}'")
+                self.problems.add(node, "T004", f"{what} needs the key '{key_text}'", f"add `{key_text}:`")
         return node
 
     def text(self, node: Node | None) -> str:
@@ -44,7 +44,7 @@ class Reader:
             self.problems.add(node, "T001", "a text belongs here")
             return ""
         if not node.text.strip():
-            self.problems.add(node, "T005", "a value is missing")
+            self.problems.add(node, "T005", "a value is missing", "write one, or remove the line")
         elif len(node.text) > _LONGEST:
             self.problems.add(node, "T006", f"the text is longer than {_LONGEST} characters")
         return node.text

@@ -105,6 +105,39 @@ def test_check_refuses_a_mark_that_is_in_other_programs(own: Path) -> None:
     assert "'@anthropic-ai/claude-code' is known to be in other programs" in run("check", str(file)).stderr
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said", "todo"),
+    [
+        ("[acme, ac]", "[acme, claude]", 22, "claimed by 'claude-code'", "remove it from one of the two"),
+        ("ACME_CODE_FIRST_MARK", "SHORT", 20, "shorter than 12 characters", "choose a longer text"),
+        ("ACME_CODE_FIRST_MARK", "CODEX_SANDBOX", 20, "known to be in other programs", "choose a text that"),
+        ("npm: test, pypi", "pypi", 28, "no source says where the npm evidence", "what you ran or read"),
+    ],
+)
+def test_check_says_file_line_and_what_to_do(
+    own: Path, old: str, new: str, line: int, said: str, todo: str
+) -> None:
+    file = own / "acme.yaml"
+    assert old in ACME
+    file.write_text(ACME.replace(old, new, 1))
+    problems = json.loads(run("check", str(file), "--format", "json").output)["problems"]
+    (problem,) = (problem for problem in problems if said in problem["message"])
+    assert (problem["file"], problem["line"]) == (str(file), line)
+    assert todo in problem["suggestion"]
+    assert f"{file}:{line}:" in run("check", str(file)).stderr
+
+
+def test_check_refuses_a_tool_with_only_a_name(own: Path) -> None:
+    file = own / "other.yaml"
+    text = OTHER.replace("  npm: [other-tool]\n", "  executable: [other-tool]\n")
+    text = text.replace("  content: [OTHER_TOOL_FIRST_MARK, OTHER_TOOL_SECOND_MARK]\n", "")
+    file.write_text(text.replace("{npm: test, content: test}", "{executable: test}"))
+    result = run("check", str(file))
+    assert result.exit_code == 2
+    assert f"{file}:7:3: a name alone is no evidence: anybody may use it" in result.stderr
+    assert "add an npm or PyPI package" in result.stderr
+
+
 def test_check_runs_the_examples_and_asks_for_those_that_are_missing(own: Path) -> None:
     file = own / "other.yaml"
     file.write_text(OTHER.replace("is: certain", "is: likely"))

@@ -57,6 +57,22 @@ def test_a_mark_that_is_in_other_programs_too() -> None:
     assert fault[0] == line_of(ACME, "ACME_CODE_SECOND_MARK")
 
 
+def test_a_mark_inside_a_text_of_other_programs_is_found_there_too() -> None:
+    (fault,) = said(ACME, ["https://example.com/ACME_CODE_SECOND_MARK/issues"])
+    assert "'ACME_CODE_SECOND_MARK' is known to be in other programs" in fault[1]
+    assert said(ACME, ["SECOND_MARK"]) == []
+
+
+def test_every_fault_says_what_to_do() -> None:
+    text = with_example("{is: likely, npm: '@acme/code', version: 1.0.0, reads: 2.0.0}")
+    text = text.replace("  - {npm: acme}", "  - {npm: acme}\n  - {npm: '@acme/code'}")
+    text = text.replace("is: likely, npm: '@acme/code'", "is: certain, npm: '@acme/code'")
+    catalog = catalog_from({"x.yaml": text})
+    found = list(faults(catalog.tools[0], catalog, {"ACME_CODE_FIRST_MARK"}))
+    assert {fault.code for fault in found} == {"T050", "T051", "T052", "T053"}
+    assert all(fault.line > 1 and fault.suggestion for fault in found)
+
+
 def test_evidence_that_no_example_needs() -> None:
     tool = catalog_from({"x.yaml": OTHER}).tools[0]
     assert [fault.message for fault in unproved(tool)] == [

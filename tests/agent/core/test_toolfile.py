@@ -115,6 +115,47 @@ def test_a_name_alone_is_no_evidence() -> None:
     assert "a name alone is no evidence: anybody may use it" in [message for _l, _c, message in found]
 
 
+@pytest.mark.parametrize("kind", ["executable", "title", "signer", "deb", "rpm"])
+def test_a_name_that_anybody_may_use_is_no_evidence(kind: str) -> None:
+    assert without_evidence(f"{kind}: [other]", kind) == [
+        ("a name alone is no evidence: anybody may use it", 7)
+    ]
+
+
+@pytest.mark.parametrize("evidence", ["npm: []", "content: []"])
+def test_a_list_without_a_value_is_no_evidence(evidence: str) -> None:
+    assert ("there is no evidence", 7) in without_evidence(evidence, "npm")
+
+
+def without_evidence(line: str, kind: str) -> list[tuple[str, int]]:
+    """What is wrong with the other tool when this is all its evidence."""
+    text = OTHER.replace("  npm: [other-tool]\n", f"  {line}\n")
+    text = text.replace("  content: [OTHER_TOOL_FIRST_MARK, OTHER_TOOL_SECOND_MARK]\n", "")
+    with pytest.raises(YamlErrors) as caught:
+        parse_tool(text.replace("{npm: test, content: test}", f"{{{kind}: test}}"), "other.yaml")
+    assert all(problem.suggestion for problem in caught.value.problems)
+    return [(problem.message, problem.line) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "line"),
+    [
+        ("OTHER_TOOL_FIRST_MARK", "SHORT", "T011", 8),
+        ("{npm: test, content: test}", "{npm: test}", "T020", 9),
+        ("{npm: test, content: test}", '{npm: test, content: ""}', "T005", 9),
+        ("{npm: test, content: test}", "{npm: test, content: test, deb: test}", "T021", 9),
+        ("sources: {npm: test, content: test}\n", "", "T004", 1),
+    ],
+)
+def test_the_error_says_where_and_what_to_do(old: str, new: str, code: str, line: int) -> None:
+    assert old in OTHER
+    with pytest.raises(YamlErrors) as caught:
+        parse_tool(OTHER.replace(old, new), "other.yaml")
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.code) == ("other.yaml", line, code)
+    assert problem.suggestion
+
+
 def test_a_source_for_what_is_not_claimed() -> None:
     found = errors(OTHER.replace("{npm: test,", "{npm: test, deb: test,"))
     assert [message for _l, _c, message in found] == ["a source for deb, of which there is no evidence"]

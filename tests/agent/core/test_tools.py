@@ -90,6 +90,8 @@ def test_the_version_is_of_all_texts_and_their_names() -> None:
         ),
         ("OTHER_TOOL_FIRST_MARK", "THE_ACME_CODE_FIRST_MARK", "overlaps a mark of 'acme'"),
         ("OTHER_TOOL_FIRST_MARK", "CODE_FIRST_MARK", "overlaps a mark of 'acme'"),
+        ("OTHER_TOOL_SECOND_MARK", "OTHER_TOOL_FIRST_MARK_2", "overlaps the mark 'OTHER_TOOL_FIRST_MARK'"),
+        ("[other-tool]", '["@acme/sdk-linux-x64"]', "the npm evidence '@acme/sdk-linux-x64' is claimed by"),
         ("id: other", "id: other\nsame-code: [nobody]", "same-code names 'nobody'"),
         ("id: other", "id: other\nsame-code: [other]", "same-code names 'other'"),
     ],
@@ -98,6 +100,58 @@ def test_no_two_tools_claim_the_same(old: str, new: str, said: str) -> None:
     assert old in OTHER
     (message,) = conflict(OTHER.replace(old, new, 1))
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (
+            "carrier",
+            "@acme/code",
+            "the carrier evidence '@acme/code' is claimed by 'acme' (acme.yaml) already",
+        ),
+        ("title", "ac", "the title evidence 'ac' is claimed by 'acme' (acme.yaml) already"),
+        ("deb", "acme", "the deb evidence 'acme' is claimed by"),
+        ("brew", "acme-code", "the brew evidence 'acme-code' is claimed by"),
+        ("bundle", "com.acme.desktop", "the bundle evidence 'com.acme.desktop' is claimed by"),
+        ("vscode-extension", "acme.code", "the vscode-extension evidence 'acme.code' is claimed by"),
+        ("path", "/usr/share/acme/acme", "the path evidence '/usr/share/acme/acme' is claimed by"),
+        ("path", "/usr/share/*/acme", "the path '/usr/share/*/acme' overlaps a path of 'acme' (acme.yaml)"),
+        ("path", "~/.local/share/acme/versions/*", "versions/*' overlaps a path of 'acme' (acme.yaml)"),
+    ],
+)
+def test_what_is_looked_up_alike_is_claimed_alike(kind: str, value: str, said: str) -> None:
+    (message,) = conflict(with_evidence(kind, value))
+    assert said in message
+    assert message.startswith("8: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("path", "~/.local/share/acme/versions/current/acme"),
+        ("path", "/usr/share/acme/acme-helper"),
+        ("deb", "acme-code"),
+        ("rpm", "other"),
+    ],
+)
+def test_what_is_met_apart_is_no_conflict(kind: str, value: str) -> None:
+    catalog_from({"acme.yaml": ACME, "other.yaml": with_evidence(kind, value)})
+
+
+def test_the_error_says_where_and_what_to_do() -> None:
+    with pytest.raises(YamlErrors) as caught:
+        catalog_from({"acme.yaml": ACME, "other.yaml": with_evidence("path", "/usr/share/*/acme")})
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (8, 10)
+    assert problem.source_line == '  path: ["/usr/share/*/acme"]'
+    assert problem.suggestion == "evidence speaks for one tool only; remove it from one of the two"
+
+
+def with_evidence(kind: str, value: str) -> str:
+    """The other tool with one more line of evidence, which is line 8."""
+    text = OTHER.replace("  npm: [other-tool]\n", f'  npm: [other-tool]\n  {kind}: ["{value}"]\n')
+    return text.replace("{npm: test,", f"{{npm: test, {kind}: test,")
 
 
 def test_names_that_differ_only_as_a_registry_does_not_see_are_the_same() -> None:
