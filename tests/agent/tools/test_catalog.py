@@ -33,7 +33,9 @@ PROMISED = re.findall(
     r"\S+",
     """qoder claude-code codex gemini-cli github-copilot cursor windsurf opencode amp droid augment continue
     cline kilo-code roo-code qwen-code crush goose aider amazon-q kiro antigravity junie zed trae ollama
-    lm-studio openclaw tabnine codeium llm open-interpreter hermes mistral-vibe kimi-code""",
+    lm-studio openclaw tabnine codeium llm open-interpreter hermes mistral-vibe kimi-code letta-code
+    command-code sourcery refact codebuff jules nanocoder gptme open-webui vllm pieces tabby warp
+    cherry-studio blackbox codegpt""",
 )
 
 
@@ -51,7 +53,13 @@ def test_every_promised_tool_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("word", "tool"),
-    [("qoder-cli", "qoder"), ("qodercli", "qoder"), ("copilot", "github-copilot"), ("auggie", "augment")],
+    [
+        ("qoder-cli", "qoder"),
+        ("qodercli", "qoder"),
+        ("copilot", "github-copilot"),
+        ("auggie", "augment"),
+        ("blackbox-ai", "blackbox"),
+    ],
 )
 def test_people_find_a_tool_by_its_other_words(word: str, tool: str) -> None:
     assert CATALOG.known.aliases[word] == tool

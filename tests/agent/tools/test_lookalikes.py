@@ -61,11 +61,15 @@ def process(name: str, exe: str, **more: object) -> Process:
 OTHERS = {
     "npm": """claude claude-code codex gemini cn pi copilot cursor amp trae zed kimi interpreter continue
         windsurf kilocode ollama warp hermes q antigravity chatgpt openai @anthropic-ai/sdk @openai/codex-sdk
+        cmd tabby-core tabby-terminal jules letta @letta-ai/letta-client @codebuff/sdk @cherrystudio/ai-core
         @anthropic-ai/claude-agent-sdk @zed-industries/codex-acp @github/copilot-sdk""",
     "pypi": """claude codex codex-cli gemini gemini-cli cursor copilot ghcopilot pi warp hermes roo agy goose3
-        goose-ai q aider cline zed kimi qwen amp cn vibe acli crush crush-config ollama anthropic openai""",
-    "deb": "pi zfs-zed python3-q-text-as-data calligra-gemini ceph-base",
-    "brew": "goose",
+        goose-ai q aider cline zed kimi qwen amp cn vibe acli crush crush-config ollama anthropic openai letta
+        letta-client jules nanocoder codebuff sourcery-analytics pieces-os-client tabby blackbox codegpt
+        smol-vllm""",
+    "deb": """pi zfs-zed python3-q-text-as-data calligra-gemini ceph-base blackbox cloudflare-warp
+        tabby-terminal""",
+    "brew": "goose sourcery tabby",
 }
 OTHERS_PACKAGES = [(ecosystem, name) for ecosystem, names in OTHERS.items() for name in names.split()]
 
@@ -76,7 +80,8 @@ def test_another_package_of_a_like_name(ecosystem: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["codex", "gemini", "cn", "pi", "claude-code", "antigravity", "copilot", "droidx"]
+    "name",
+    ["codex", "gemini", "cn", "pi", "claude-code", "antigravity", "copilot", "droidx", "jules", "warp"],
 )
 def test_the_program_that_another_npm_package_puts_in_the_path(name: str) -> None:
     file = script(
@@ -87,7 +92,20 @@ def test_the_program_that_another_npm_package_puts_in_the_path(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["copilot", "hermes", "roo", "agy", "codex-cli", "gemini-cli", "aider", "cline"]
+    "name",
+    [
+        "copilot",
+        "hermes",
+        "roo",
+        "agy",
+        "codex-cli",
+        "gemini-cli",
+        "aider",
+        "cline",
+        "jules",
+        "nanocoder",
+        "letta",
+    ],
 )
 def test_the_program_that_another_python_package_puts_in_the_path(name: str) -> None:
     of = package("pypi", name, f"/home/u/.local/lib/python3.11/site-packages/{name}-1.dist-info")
@@ -116,6 +134,13 @@ def test_the_program_that_another_python_package_puts_in_the_path(name: str) -> 
         "/home/u/bin/grok",
         "/home/u/bin/agent",
         "/home/u/bin/code",
+        "/home/u/bin/cmd",
+        "/home/u/bin/cb",
+        "/home/u/bin/pieces",
+        "/opt/Tabby/tabby",  # the terminal emulator
+        "/usr/bin/blackbox",  # the window manager
+        "/usr/local/bin/sourcery",  # generates code for Swift
+        "/usr/bin/warp-cli",  # Cloudflare's
     ],
 )
 def test_a_name_that_other_programs_bear_is_no_evidence(path: str) -> None:
@@ -186,7 +211,7 @@ def test_an_auditors_script_that_lists_the_marks_of_one_tool(tool: Tool) -> None
 
 
 def test_desktop_applications_of_like_names() -> None:
-    for name in ("Cursor", "Zed", "Goose", "Warp", "Claude"):
+    for name in ("Cursor", "Zed", "Goose", "Warp", "Claude", "Tabby", "Pieces", "Open WebUI"):
         app = App(name=name, bundle_id=f"org.example.{name}", path=f"/opt/{name}", version=None, owner=ROOT)
         assert found(app) == ()
 
