@@ -9,7 +9,11 @@ from pathlib import Path
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core import yamlfile
+from aipolicy.core.problem import annotate_all
+from aipolicy.core.suggest import did_you_mean
+from aipolicy.core.tool import Tool
 from aipolicy.core.tools import Catalog
+from aipolicy.core.wire import printable
 from aipolicy.platforms.machine import Machine
 from aipolicy.settings import SYSTEM_POLICY
 from aipolicy.state.evidence import EvidenceCache
@@ -30,7 +34,16 @@ def catalog(extra: str | None = None) -> Catalog:
     try:
         return load_tools(extra)
     except yamlfile.YamlErrors as errors:
-        raise Failure(str(errors)) from errors
+        raise Failure(annotate_all(errors.problems)) from errors
+
+
+def tool(word: str, tools: Catalog) -> Tool:
+    """The tool that `word`, an id or an alias, names."""
+    found = tools.by_id.get(tools.known.aliases.get(word, word))
+    if found is None:
+        hint = did_you_mean(word, (*tools.known.ids, *tools.known.aliases))
+        raise Failure(f"unknown tool {printable(word)!r}{hint} (`aipolicy tools list` shows all)")
+    return found
 
 
 def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:

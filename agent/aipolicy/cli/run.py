@@ -63,7 +63,6 @@ def run(
             settings,
             os.path.abspath(settings.policy or SYSTEM_POLICY),
             this_machine(),
-            inputs.catalog(settings.tools),
             environ,
         )
     except (StateError, NoGoodPolicy, ValueError) as error:

@@ -1,5 +1,6 @@
 """`aipolicy tools`: which AI tools are known, what gives one away, and whether a tool file is right."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,13 @@ from aipolicy.cli.errors import Failure
 from aipolicy.cli.tools_page import tools_page
 from aipolicy.core.model import Record
 from aipolicy.core.problem import Problem, Problems, annotate
-from aipolicy.core.suggest import did_you_mean
 from aipolicy.core.tool import Tool
 from aipolicy.core.toolcheck import faults
-from aipolicy.core.tools import Catalog, catalog_from
-from aipolicy.core.wire import printable
+from aipolicy.core.tools import Catalog, catalog_from, read_files
 from aipolicy.core.yamlfile import YamlErrors
-from aipolicy.tools import own_texts, shared_strings, texts
+from aipolicy.examine.files import CannotLook
+from aipolicy.tools import is_ours, shared_strings, texts
+from aipolicy.tools.own import own_texts, read_text
 
 __all__ = ["tools", "tools_page"]
 
@@ -100,10 +101,7 @@ def list_(tools_dir: str | None, form: str) -> None:
 def show(tool_id: str, tools_dir: str | None, form: str) -> None:
     """Show what gives a tool away, and where that is known from."""
     catalog = inputs.catalog(tools_dir)
-    tool = catalog.by_id.get(catalog.known.aliases.get(tool_id, tool_id))
-    if tool is None:
-        hint = did_you_mean(tool_id, (*catalog.known.ids, *catalog.known.aliases))
-        raise Failure(f"unknown tool {printable(tool_id)!r}{hint} (`aipolicy tools list` shows all)")
+    tool = inputs.tool(tool_id, catalog)
     shown = _shown(tool, catalog)
     if form == "json":
         _print_json(shown)
@@ -145,19 +143,22 @@ def check(files: tuple[str, ...], tools_dir: str | None, form: str) -> None:
 def _checked(files: tuple[str, ...], tools_dir: str | None) -> tuple[tuple[Problem, ...], int]:
     """All problems of the files that were asked about, and how many files that were."""
     try:
-        named = {file: _read(file) for file in files}
-        named |= own_texts(tools_dir) if tools_dir else {}
-        # A file of the catalog that is being edited stands for itself, not against itself.
-        bases = {Path(file).name for file in named}
-        everything = {name: text for name, text in texts().items() if name not in bases} | named
-        asked = named or everything
-        catalog = catalog_from(everything)
+        named = {os.path.abspath(file): _read(file) for file in files}
+        # A file of the catalog that is being edited stands for itself, not against itself; a file of IT's
+        # stands for nothing but itself, whatever its name.
+        edited = {file: text for file, text in named.items() if is_ours(file)}
+        names = {Path(file).name for file in edited}
+        ours = {name: text for name, text in texts().items() if name not in names} | edited
+        own = own_texts(tools_dir) if tools_dir else {}
+        own |= {file: text for file, text in named.items() if file not in edited}
+        asked = named | own or ours
+        catalog = catalog_from(ours, own, shared_strings())
+        parts, _ = read_files(asked)
     except YamlErrors as errors:
         return errors.problems, len(files)
     found: list[Problem] = []
-    for tool in catalog.tools:
-        if tool.file in asked:
-            found += _faults(tool, catalog, asked[tool.file])
+    for part in parts:
+        found += _faults(part.tool, catalog, asked[part.tool.file])
     return tuple(found), len(asked)
 
 
@@ -170,11 +171,9 @@ def _faults(tool: Tool, catalog: Catalog, text: str) -> tuple[Problem, ...]:
 
 def _read(file: str) -> str:
     try:
-        return Path(file).read_text("utf-8")
-    except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Failure(f"{file}: it is not UTF-8") from error
+        return read_text(file)
+    except CannotLook as error:
+        raise Failure(f"{file}: {error.reason}") from error
 
 
 def _listed(tool: Tool) -> ListedTool:

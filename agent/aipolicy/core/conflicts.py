@@ -1,15 +1,17 @@
-"""What must hold between tool files: no two of them may claim the same id, word or evidence.
+"""What must hold between tool files: no two tools may claim the same id, word or evidence.
 
-And between the marks of one file: two that lie in each other are found by one text, and count as one.
+And between the marks of one tool: two that lie in each other are found by one text, and count as one. Least
+of all may one of IT's own files take something away from a tool of ours: it adds, or it is refused.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from aipolicy.core.evidence_index import same_name
 from aipolicy.core.problem import Problem
-from aipolicy.core.shapes import sample_of, shape_of
-from aipolicy.core.tool import Kind, Rule, Tool
+from aipolicy.core.shapes import may_be_the_same
+from aipolicy.core.suggest import did_you_mean
+from aipolicy.core.tool import Kind, Rule, Tool, ToolFile
 
 _SHARED_KINDS: Final = frozenset({Kind.SIGNER})
 """A vendor signs several products with one certificate."""
@@ -17,29 +19,76 @@ _LOOKED_UP_AS: Final = {Kind.CARRIER: Kind.NPM, Kind.TITLE: Kind.EXECUTABLE}
 """Kinds that are met as another one is: a carrier is an npm package, a title is compared with names, too."""
 _NESTED: Final = (Kind.CONTENT, Kind.PATH)
 """Kinds of which two values may both speak although they differ."""
+_ONE_TOOL: Final = "evidence speaks for one tool only; remove it from one of the two"
 
 
-def conflicts(tools: Iterable[Tool], texts: Mapping[str, str]) -> Iterator[Problem]:
-    """Every claim that an earlier file made already. The earlier one is the first in the order given."""
-    tools = tuple(tools)
-    ids = {tool.id for tool in tools}
+def conflicts(
+    files: Iterable[ToolFile],
+    texts: Mapping[str, str],
+    *,
+    own: Collection[str] = (),
+    shared: Collection[str] = (),
+) -> Iterator[Problem]:
+    """Every claim that an earlier file made already. The earlier one is the first in the order given.
+
+    own: the names of IT's files. shared: strings known to be in other programs.
+    """
+    files = sorted(files, key=lambda file: file.extends)  # a tool before what extends it
+    described = {file.tool.id: file.tool for file in reversed(files) if not file.extends}
     words: dict[str, Tool] = {}
     claims = _Claims()
-    for tool in tools:
-        for word in (tool.id, *tool.aliases):
-            first = words.setdefault(word, tool)
-            if first is not tool:
-                message = f"'{word}' is a word for {_where(first)} already"
-                yield _problem(tool, texts, None, "T040", message, "choose another word")
-        for other in tool.same_code:
-            if other not in ids or other == tool.id:
-                message = f"same-code names '{other}', which is no other tool"
-                yield _problem(tool, texts, None, "T043", message, "write another tool's id, or remove it")
+    for file in files:
+        tool = file.tool
+        faults = [*_base(file, described), *_words(file, words), *_same_code(tool, described, own)]
+        for place, code, message, suggestion in faults:
+            yield _problem(tool, texts, place, code, message, suggestion)
         for rule in tool.evidence:
+            at = (rule.line, rule.column)
+            if tool.file in own and rule.kind is Kind.CONTENT and any(rule.value in text for text in shared):
+                message = f"'{rule.value}' is known to be in other programs"
+                suggestion = "choose a text that stands in this tool's own files only"
+                yield _problem(tool, texts, at, "T052", message, suggestion)
             for value in rule.values:
                 fault = claims.claim(tool, rule, value)
                 if fault:
-                    yield _problem(tool, texts, rule, *fault)
+                    yield _problem(tool, texts, at, *fault)
+
+
+_Place = tuple[int, int]
+_Fault = tuple[_Place, str, str, str]
+"""Where, the error's code, what is wrong and what to do."""
+
+
+def _base(file: ToolFile, described: Mapping[str, Tool]) -> Iterator[_Fault]:
+    """That there is a tool which the file extends."""
+    tool_id = file.tool.id
+    if file.extends and tool_id not in described:
+        message = f"it extends '{tool_id}', which is no tool{did_you_mean(tool_id, described)}"
+        yield file.words[tool_id], "T045", message, "`aipolicy tools list` shows the ids of all tools"
+
+
+def _words(file: ToolFile, words: dict[str, Tool]) -> Iterator[_Fault]:
+    """Its id and aliases. An extension may repeat those of the tool that it extends."""
+    tool = file.tool
+    for word, place in file.words.items():
+        first = words.setdefault(word, tool)
+        again = word == tool.id and not file.extends
+        if first is tool or (first.id == tool.id and not again):
+            continue
+        suggestion = "choose another word"
+        if first.id == word == tool.id:
+            suggestion = f"write `extends: {word}` in place of `id` to add evidence to that tool"
+        yield place, "T040", f"'{word}' is a word for {_where(first)} already", suggestion
+
+
+def _same_code(tool: Tool, described: Mapping[str, Tool], own: Collection[str]) -> Iterator[_Fault]:
+    for other in tool.same_code:
+        if other not in described or other == tool.id:
+            message = f"same-code names '{other}', which is no other tool"
+            yield (1, 1), "T043", message, "write another tool's id, or remove it"
+        elif tool.file in own and described[other].file not in own:
+            message = f"same-code would hide '{other}' ({described[other].file}) where both are seen"
+            yield (1, 1), "T046", message, "it may name tools of your own files only"
 
 
 class _Claims:
@@ -50,22 +99,27 @@ class _Claims:
         self._nested: list[tuple[Kind, str, Tool]] = []
 
     def claim(self, tool: Tool, rule: Rule, value: str) -> tuple[str, str, str] | None:
-        """Notes the claim; where it is another's already, the error's code, what is wrong and what to do."""
+        """Notes the claim; where it is another's already, the error's code, what is wrong and what to do.
+
+        An extension may say what its tool says: ours may have learned what IT knew before.
+        """
         kind = rule.kind
         if kind in _SHARED_KINDS:
             return None
         looked_up = _LOOKED_UP_AS.get(kind, kind)
         first = self._values.setdefault((looked_up, same_name(kind, value)), tool)
-        if first is not tool:
+        if first.id != tool.id:
             return "T041", f"the {kind} evidence '{value}' is claimed by {_where(first)} already", _ONE_TOOL
-        return self._overlapping(tool, kind, value) if kind in _NESTED else None
+        if first.file != tool.file or kind not in _NESTED:
+            return None
+        return self._overlapping(tool, kind, value)
 
     def _overlapping(self, tool: Tool, kind: Kind, value: str) -> tuple[str, str, str] | None:
-        meets = _overlap if kind is Kind.CONTENT else _same_place
+        meets = _overlap if kind is Kind.CONTENT else may_be_the_same
         others = [(owner, text) for k, text, owner in self._nested if k is kind and meets(text, value)]
         self._nested.append((kind, value, tool))
         for owner, text in others:
-            if owner is not tool:
+            if owner.id != tool.id:
                 noun = "mark" if kind is Kind.CONTENT else "path"
                 message = f"the {noun} '{value}' overlaps a {noun} of {_where(owner)}: both would hit"
                 return "T042", message, _ONE_TOOL
@@ -75,15 +129,8 @@ class _Claims:
         return None
 
 
-_ONE_TOOL: Final = "evidence speaks for one tool only; remove it from one of the two"
-
-
 def _overlap(one: str, other: str) -> bool:
     return one in other or other in one
-
-
-def _same_place(one: str, other: str) -> bool:
-    return shape_of(one).matches(sample_of(other)) or shape_of(other).matches(sample_of(one))
 
 
 def _where(tool: Tool) -> str:
@@ -91,9 +138,9 @@ def _where(tool: Tool) -> str:
 
 
 def _problem(
-    tool: Tool, texts: Mapping[str, str], at: Rule | None, code: str, message: str, suggestion: str
+    tool: Tool, texts: Mapping[str, str], place: _Place, code: str, message: str, suggestion: str
 ) -> Problem:
-    line, column = (at.line, at.column) if at is not None else (1, 1)
+    line, column = place
     lines = texts.get(tool.file, "").split("\n")
     return Problem(
         file=tool.file,

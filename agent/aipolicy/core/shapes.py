@@ -1,9 +1,15 @@
 """The small notations of a tool file: {a,b} alternatives, path shapes, and names of Python packages."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
+from typing import Final
 
 from aipolicy.core.model import Record
+
+MOST_ALTERNATIVES: Final = 256
+"""In one line of evidence; a hundred pairs of braces would stand for more names than fit in any memory."""
 
 _ALTERNATIVES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _PART = re.compile(r"\*|\{version\}|[^*{]+|\{")
@@ -11,25 +17,23 @@ VERSION_PART = "{version}"
 
 
 def alternatives(text: str) -> tuple[str, ...]:
-    """`a{b,c}` as `ab` and `ac`; braces without a comma stay."""
+    """`a{b,c}` as `ab` and `ac`; braces without a comma stay. At most one more than MOST_ALTERNATIVES."""
+    return tuple(islice(_written_out(text), MOST_ALTERNATIVES + 1))
+
+
+def _written_out(text: str) -> Iterator[str]:
     found = _ALTERNATIVES.search(text)
     if found is None:
-        return (text,)
+        yield text
+        return
     before, after = text[: found.start()], text[found.end() :]
-    return tuple(
-        whole for choice in found.group(1).split(",") for whole in alternatives(f"{before}{choice}{after}")
-    )
+    for choice in found.group(1).split(","):
+        yield from _written_out(f"{before}{choice}{after}")
 
 
 def glob_of(shape: str) -> str:
     """The path shape as a plain glob."""
     return shape.replace(VERSION_PART, "*")
-
-
-def sample_of(shape: str) -> str:
-    """A path that the shape matches."""
-    path = f"/home/u{shape[1:]}" if shape.startswith("~/") else shape
-    return path.replace(VERSION_PART, "1.0.0").replace("*", "x")
 
 
 def normal_pypi(name: str) -> str:
@@ -61,6 +65,41 @@ def shape_of(text: str) -> Shape:
     pattern = ("(?:/[^/]+)+" if home else "") + "".join(_pattern(part) for part in parts)
     literal = max((part for part in parts if part not in ("*", VERSION_PART)), key=len, default="")
     return Shape(text=text, literal=literal, pattern=pattern)
+
+
+def may_be_the_same(one: str, other: str) -> bool:
+    """Whether some path has both shapes; {version} counts as any name."""
+    first, second = glob_of(one).lstrip("~").split("/")[1:], glob_of(other).lstrip("~").split("/")[1:]
+    if len(first) < len(second):
+        first, second, one, other = second, first, other, one
+    more = len(first) - len(second)
+    if more and not other.startswith("~/"):
+        return False
+    if not more and one.startswith("~/") != other.startswith("~/"):
+        return False  # a home is one folder at least
+    return all(map(_names_meet, first[more:], second))
+
+
+def _names_meet(one: str, other: str) -> bool:
+    """Whether some name fits both globs."""
+    reached = {(0, 0)}
+    waiting = [(0, 0)]
+    while waiting:
+        at, there = waiting.pop()
+        steps = []
+        star, other_star = one[at : at + 1] == "*", other[there : there + 1] == "*"
+        if star:
+            steps.append((at + 1, there))
+        if other_star:
+            steps.append((at, there + 1))
+        if at < len(one) and there < len(other):
+            if star or other_star:
+                steps.append((at + (not star), there + (not other_star)))
+            elif one[at] == other[there]:
+                steps.append((at + 1, there + 1))
+        waiting += (step for step in steps if step not in reached)
+        reached.update(steps)
+    return (len(one), len(other)) in reached
 
 
 def _pattern(part: str) -> str:

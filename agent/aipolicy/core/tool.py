@@ -141,3 +141,14 @@ class Tool(Record, frozen=True, kw_only=True):
     def marks(self) -> tuple[Mark, ...]:
         """Its content marks."""
         return tuple(Mark(id=f"{self.id}:{value}", literal=value) for value in self.values(Kind.CONTENT))
+
+
+class ToolFile(Record, frozen=True, kw_only=True):
+    """What one file says. extends: it only adds to the tool of this id, which another file describes.
+
+    words: where its id and its aliases stand, line and column.
+    """
+
+    tool: Tool
+    extends: bool
+    words: Mapping[str, tuple[int, int]]

@@ -10,14 +10,26 @@ from typing import Final
 
 from aipolicy.core import toolexample
 from aipolicy.core.problem import shown
-from aipolicy.core.shapes import VERSION_PART, alternatives
-from aipolicy.core.tool import CATEGORIES, PLAIN_VERSION, Example, Kind, Rule, Stop, Tool, VersionMark
+from aipolicy.core.shapes import MOST_ALTERNATIVES, VERSION_PART, alternatives
+from aipolicy.core.tool import (
+    CATEGORIES,
+    PLAIN_VERSION,
+    Example,
+    Kind,
+    Rule,
+    Stop,
+    Tool,
+    ToolFile,
+    VersionMark,
+)
 from aipolicy.core.toolreader import Reader
 from aipolicy.core.yamlfile import Mapping as YamlMapping
 from aipolicy.core.yamlfile import Node, Scalar, YamlErrors, read
 
 NEEDED: Final = ("id", "name", "vendor", "category", "evidence", "sources", "examples", "not")
 KEYS: Final = (*NEEDED, "aliases", "stop", "same-code", "versions")
+EXTENSION_KEYS: Final = ("extends", "aliases", "evidence", "sources", "examples", "not")
+"""An extension only adds: it has no word for who makes the tool, what it is and how it is stopped."""
 SHORTEST_MARK: Final = 12
 """A shorter literal turns up by chance in files of hundreds of megabytes."""
 MAX_BYTES: Final = 256_000
@@ -28,22 +40,58 @@ _NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER, Kind.DEB, Kind
 """Anybody may call a program or a system's package so, and a vendor signs other software, too."""
 _ANOTHER_MARK = "choose a longer text that stands in this tool's own files only"
 _REAL_EVIDENCE = "add an npm or PyPI package, an extension id, content marks or an installed path"
+_MOST_STARS: Final = 3
 _BIN_FOLDER = re.compile(r"(~|/usr|/usr/local|/opt|~/\.local)?/s?bin")
 
 
-def parse_tool(text: str, filename: str) -> Tool:
-    """The tool that the file describes. Raises YamlErrors with every error of the file."""
+def parse_tool_file(text: str, filename: str) -> ToolFile:
+    """What the file says of a tool. Raises YamlErrors with every error of the file."""
     root, problems = read(text, filename, limit=MAX_BYTES)
-    tool = _tool(root, Reader(problems), filename) if root is not None else None
-    if problems or tool is None:
+    found = _file(root, Reader(problems), filename) if root is not None else None
+    if problems or found is None:
         raise YamlErrors(problems.all())
-    return tool
+    return found
 
 
-def _tool(root: Node, reader: Reader, filename: str) -> Tool | None:
-    top = reader.mapping(root, "a tool file", KEYS, needed=NEEDED)
+def _file(root: Node, reader: Reader, filename: str) -> ToolFile | None:
+    extends = isinstance(root, YamlMapping) and root.get("extends") is not None
+    if extends:
+        top = reader.mapping(root, "a file that extends a tool", EXTENSION_KEYS)
+    else:
+        top = reader.mapping(root, "a tool file", KEYS, needed=NEEDED)
     if top is None:
         return None
+    tool = _extension(top, reader, filename) if extends else _tool(top, reader, filename)
+    words = (top.get("extends" if extends else "id"), *reader.items(top.get("aliases")))
+    return ToolFile(
+        tool=tool,
+        extends=extends,
+        words={node.text: (node.line, node.column) for node in words if isinstance(node, Scalar)},
+    )
+
+
+def _extension(top: YamlMapping, reader: Reader, filename: str) -> Tool:
+    tool_id = _identifier(top.get("extends"), reader)
+    evidence = tuple(_evidence(top.get("evidence"), reader, extends=True))
+    sources = _sources(top.get("sources"), reader, evidence, False)
+    if evidence and top.get("sources") is None:
+        message = "a file that adds evidence needs the key 'sources'"
+        reader.problems.add(top, "T004", message, "add `sources:` with where each kind is known from")
+    return Tool(
+        id=tool_id,
+        name="",
+        vendor="",
+        category="",
+        aliases=tuple(_identifier(node, reader) for node in reader.items(top.get("aliases"))),
+        evidence=evidence,
+        sources=sources,
+        examples=_examples(top.get("examples"), reader, tool_id, (), positive=True),
+        not_=_examples(top.get("not"), reader, tool_id, (), positive=False),
+        file=filename,
+    )
+
+
+def _tool(top: YamlMapping, reader: Reader, filename: str) -> Tool:
     tool_id = _identifier(top.get("id"), reader)
     evidence = tuple(_evidence(top.get("evidence"), reader))
     versions = tuple(_versions(top.get("versions"), reader, tool_id))
@@ -77,7 +125,7 @@ def _identifier(node: Node | None, reader: Reader) -> str:
 # --- evidence --------------------------------------------------------------------------------------------
 
 
-def _evidence(node: Node | None, reader: Reader) -> Iterator[Rule]:
+def _evidence(node: Node | None, reader: Reader, *, extends: bool = False) -> Iterator[Rule]:
     block = reader.mapping(node, "evidence", _KINDS) if node is not None else None
     if block is None:
         return
@@ -90,7 +138,7 @@ def _evidence(node: Node | None, reader: Reader) -> Iterator[Rule]:
             kinds.add(kind)
             if isinstance(value, Scalar) and (rule := _rule(kind, value, reader)):
                 yield rule
-    if kinds <= _NAME_ONLY:
+    if kinds <= _NAME_ONLY and not extends:
         message = "a name alone is no evidence: anybody may use it" if kinds else "there is no evidence"
         reader.problems.add(block, "T010", message, _REAL_EVIDENCE)
 
@@ -100,6 +148,11 @@ def _rule(kind: Kind, node: Scalar, reader: Reader) -> Rule | None:
     if not text:
         return None
     values = (text,) if kind is Kind.CONTENT else alternatives(text)
+    if len(values) > MOST_ALTERNATIVES:
+        fault = f"it stands for more than {MOST_ALTERNATIVES} names"
+        message = f"{shown(text)} is no {kind} evidence: {fault}"
+        reader.problems.add(node, "T011", message, "write the names that there are, on several lines")
+        return None
     for value in values:
         fault = _FAULTS[kind](value)
         if fault:
@@ -127,6 +180,8 @@ def _path_fault(value: str) -> str:
         return "a path starts with / or ~/ and names a file"
     if value.count(VERSION_PART) > 1 or set("{}?[]") & set(value.replace(VERSION_PART, "")):
         return "only * and one {version} stand for something"
+    if any(part.count("*") > _MOST_STARS for part in value.split("/")):
+        return f"more than {_MOST_STARS} * in one name take too long to compare"
     if _BIN_FOLDER.fullmatch(folder):
         return "in a folder for all programs it is a name like any other; write it as executable"
     return ""

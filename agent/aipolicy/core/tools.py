@@ -4,19 +4,19 @@ The texts come from aipolicy.tools (or from IT's own folder); one file is read b
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
+
+from msgspec.structs import replace
 
 from aipolicy.core.conflicts import conflicts
 from aipolicy.core.evidence_index import Index, index_of
 from aipolicy.core.model import Record
 from aipolicy.core.selector import KnownTools
 from aipolicy.core.shapes import glob_of, normal_pypi
-from aipolicy.core.tool import Kind, Mark, Rule, Tool, VersionMark
-from aipolicy.core.toolfile import parse_tool
+from aipolicy.core.tool import Kind, Mark, Tool, ToolFile, VersionMark
+from aipolicy.core.toolfile import parse_tool_file
 from aipolicy.core.yamlfile import Problem, YamlErrors
-
-__all__ = ["Catalog", "Mark", "Rule", "Tool", "VersionMark", "Wanted", "catalog_from", "parse_tool"]
 
 _SHORTEST_HINT: Final = 3
 """Names of one or two letters appear all the time; such an install is seen by its package instead."""
@@ -63,22 +63,56 @@ class Catalog(Record, frozen=True, kw_only=True):
     index: Index
 
 
-def catalog_from(texts: Mapping[str, str]) -> Catalog:
+def catalog_from(
+    texts: Mapping[str, str], own: Mapping[str, str] | None = None, shared: Collection[str] = ()
+) -> Catalog:
     """The catalog of all these files (name to text). Raises YamlErrors with every error of every file.
 
-    Where two files claim the same, the later one is wrong.
+    own: IT's files, which may add to the others but not change them. shared: strings known to be in other
+    programs. Where two files claim the same, the later one is wrong.
     """
-    tools: list[Tool] = []
+    own = own or {}
+    files, problems = read_files({**texts, **own})
+    problems += conflicts(files, {**texts, **own}, own=own.keys(), shared=shared)
+    if problems:
+        raise YamlErrors(tuple(problems))
+    return catalog_of(_together(files), _version({**texts, **own}))
+
+
+def read_files(texts: Mapping[str, str]) -> tuple[list[ToolFile], list[Problem]]:
+    """What every file says, and what is wrong with the form of any."""
+    files: list[ToolFile] = []
     problems: list[Problem] = []
     for filename, text in texts.items():
         try:
-            tools.append(parse_tool(text, filename))
+            files.append(parse_tool_file(text, filename))
         except YamlErrors as errors:
             problems += errors.problems
-    problems += conflicts(tools, texts)
-    if problems:
-        raise YamlErrors(tuple(problems))
-    return catalog_of(tools, _version(texts))
+    return files, problems
+
+
+def _together(files: Iterable[ToolFile]) -> Iterator[Tool]:
+    """Each tool with what extends it, ours first: what is said first about a kind of evidence stays."""
+    files = tuple(files)
+    for file in files:
+        if not file.extends:
+            more = [other.tool for other in files if other.extends and other.tool.id == file.tool.id]
+            yield _extended(file.tool, more) if more else file.tool
+
+
+def _extended(tool: Tool, more: Iterable[Tool]) -> Tool:
+    for part in more:
+        known = {(rule.kind, value) for rule in tool.evidence for value in rule.values}
+        new = (rule for rule in part.evidence if not {(rule.kind, v) for v in rule.values} <= known)
+        tool = replace(
+            tool,
+            aliases=tuple(dict.fromkeys((*tool.aliases, *part.aliases))),
+            evidence=(*tool.evidence, *new),
+            sources={**part.sources, **tool.sources},
+            examples=(*tool.examples, *part.examples),
+            not_=(*tool.not_, *part.not_),
+        )
+    return tool
 
 
 def catalog_of(tools: Iterable[Tool], version: str) -> Catalog:

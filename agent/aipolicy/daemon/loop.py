@@ -20,6 +20,7 @@ from aipolicy.core.model import Action, Unseen
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
 from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
+from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.enforcer import Enforcer
 from aipolicy.daemon.judge import Judge, Surroundings
@@ -58,13 +59,11 @@ class Daemon:
         settings: Settings,
         policy_file: str,
         machine: Machine,
-        catalog: Catalog,
         environ: Mapping[str, str],
     ) -> None:
         """Raises StateError, NoGoodPolicy, ValueError (server address), each with words for the person."""
         self._settings = settings
         self._machine = machine
-        self._catalog = catalog
         self._started = self._now()
         # No Event: a signal handler would wait for itself where it interrupts the thread in the Event's own
         # lock, as a second signal does that interrupts the handler of the first.
@@ -78,6 +77,7 @@ class Daemon:
         self._store = Store.open(str(self._state), now=self._now)
         self._reporter = Reporter(self._store, machine, self._now, self._news)
         self._courier: Courier | None = None
+        self._catalog = catalog = self._first_catalog()
         self._keeper = PolicyKeeper(
             path=policy_file,
             known=catalog.known,
@@ -125,6 +125,15 @@ class Daemon:
         self._watch = FileWatch(policy_file, lambda: self._woken.put(None))
         self._api = self._open_api()
         self._use_policy()
+
+    def _first_catalog(self) -> Catalog:
+        start = catalog_at_start(self._settings.tools, self._state)
+        conditions, version = self._reporter.conditions, f"version {start.catalog.version}"
+        if start.fault:
+            conditions.wrong("catalog", "rejected", f"{start.fault}, {version}", self._now())
+        else:
+            conditions.well("catalog", "in force", version)
+        return start.catalog
 
     def stop(self, *_signal: int | FrameType | None) -> None:
         """End soon; also a signal handler."""

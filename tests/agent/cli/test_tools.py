@@ -1,6 +1,7 @@
 """`aipolicy tools`: list, show and check, for people and for programs."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_check_of_anything_else_is_an_error_and_no_crash(own: Path, content: byt
 
 def test_a_file_that_is_not_there(own: Path) -> None:
     result = run("check", str(own / "none.yaml"))
-    assert (result.exit_code, result.stderr) == (2, f"{own}/none.yaml: No such file or directory\n")
+    assert (result.exit_code, result.stderr) == (2, f"{own}/none.yaml: no such file\n")
     assert run("list", "--tools", str(own / "none")).exit_code == 2
 
 
@@ -169,3 +170,38 @@ def test_the_page_of_the_docs_is_fresh() -> None:
 def test_the_page_names_every_tool() -> None:
     page = tools_page()
     assert all(f"`{tool.id}`" in page for tool in data.load().tools)
+
+
+@pytest.mark.parametrize("verb", [("tools", "check"), ("policy", "check", "P"), ("scan",), ("tools", "list")])
+def test_every_verb_says_where_a_file_would_take_something_from_a_tool_of_ours(
+    own: Path, verb: tuple[str, ...]
+) -> None:
+    (own.parent / "policy.yaml").write_text("banned: []\n")
+    (own / "acme.yaml").write_text(ACME.replace("[acme-cli]", "[acme-cli, claude]"))
+    arguments = [str(own.parent / "policy.yaml") if part == "P" else part for part in verb]
+    result = CliRunner().invoke(main, [*arguments, "--tools", str(own)])
+    assert result.exit_code == 2
+    assert f"{own}/acme.yaml:5:21: 'claude' is a word for 'claude-code' (claude-code.yaml)" in result.stderr
+
+
+def test_check_of_a_file_that_bears_the_name_of_one_of_ours(own: Path) -> None:
+    file = own / "claude-code.yaml"
+    file.write_text(ACME.replace("id: acme", "id: claude-code"))
+    for arguments in ([str(file)], ["--tools", str(own)]):
+        assert (
+            "'claude-code' is a word for 'claude-code' (claude-code.yaml)" in run("check", *arguments).stderr
+        )
+
+
+def test_check_of_an_extension(own: Path) -> None:
+    file = own / "more.yaml"
+    file.write_text("extends: claude-code\nevidence:\n  brew: [our-claude]\nsources: {brew: our tap}\n")
+    assert "more.yaml:3:1: no example needs the brew evidence 'our-claude'" in run("check", str(file)).stderr
+    file.write_text(f"{file.read_text()}examples:\n  - {{is: likely, brew: our-claude}}\n")
+    assert run("check", str(file)).output == "1 tool file: right\n"
+    assert "our-claude" in run("show", "claude", "--tools", str(own)).output
+
+
+def test_check_of_a_fifo_does_not_wait(own: Path) -> None:
+    os.mkfifo(own / "pipe.yaml")
+    assert run("check", str(own / "pipe.yaml")).stderr == f"{own}/pipe.yaml: not a regular file\n"

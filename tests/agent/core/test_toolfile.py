@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.tool import Kind, Stop
-from aipolicy.core.toolfile import KEYS, parse_tool
+from aipolicy.core.toolfile import KEYS, parse_tool_file
 from aipolicy.core.yamlfile import YamlErrors
 from tool_files import ACME, OTHER
 
 
 def errors(text: str) -> list[tuple[int, int, str]]:
     with pytest.raises(YamlErrors) as caught:
-        parse_tool(text, "acme.yaml")
+        parse_tool_file(text, "acme.yaml")
     return [(p.line, p.column, p.message) for p in caught.value.problems]
 
 
@@ -24,13 +24,13 @@ def changed(old: str, new: str) -> str:
 
 
 def test_a_tool_is_read_whole() -> None:
-    tool = parse_tool(ACME, "acme.yaml")
+    tool = parse_tool_file(ACME, "acme.yaml").tool
     assert (tool.id, tool.name, tool.vendor, tool.category) == ("acme", "Acme Code", "acme-inc", "cli")
     assert (tool.aliases, tool.stop, tool.file) == (("acme-cli",), Stop.TERMINATE, "acme.yaml")
     assert list(tool.values(Kind.NPM)) == ["@acme/code", "@acme/code-linux-x64", "@acme/code-darwin-x64"]
     assert [mark.id for mark in tool.marks] == ["acme:ACME_CODE_FIRST_MARK", "acme:ACME_CODE_SECOND_MARK"]
     assert {rule.kind for rule in tool.evidence} == set(Kind)
-    assert parse_tool(OTHER, "other.yaml").stop is Stop.DENY_NEW
+    assert parse_tool_file(OTHER, "other.yaml").tool.stop is Stop.DENY_NEW
 
 
 def test_every_error_is_said_at_once_and_where() -> None:
@@ -132,7 +132,7 @@ def without_evidence(line: str, kind: str) -> list[tuple[str, int]]:
     text = OTHER.replace("  npm: [other-tool]\n", f"  {line}\n")
     text = text.replace("  content: [OTHER_TOOL_FIRST_MARK, OTHER_TOOL_SECOND_MARK]\n", "")
     with pytest.raises(YamlErrors) as caught:
-        parse_tool(text.replace("{npm: test, content: test}", f"{{{kind}: test}}"), "other.yaml")
+        parse_tool_file(text.replace("{npm: test, content: test}", f"{{{kind}: test}}"), "other.yaml")
     assert all(problem.suggestion for problem in caught.value.problems)
     return [(problem.message, problem.line) for problem in caught.value.problems]
 
@@ -150,7 +150,7 @@ def without_evidence(line: str, kind: str) -> list[tuple[str, int]]:
 def test_the_error_says_where_and_what_to_do(old: str, new: str, code: str, line: int) -> None:
     assert old in OTHER
     with pytest.raises(YamlErrors) as caught:
-        parse_tool(OTHER.replace(old, new), "other.yaml")
+        parse_tool_file(OTHER.replace(old, new), "other.yaml")
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.code) == ("other.yaml", line, code)
     assert problem.suggestion
@@ -171,7 +171,7 @@ def test_the_yaml_is_the_strict_dialect() -> None:
     assert any("twice" in message for _l, _c, message in errors(ACME + "id: again\n"))
     assert any("anchor" in message for _l, _c, message in errors(changed("name: Acme", "name: &a Acme")))
     text = changed("1.10", "1.10") if "1.10" in ACME else ACME
-    assert parse_tool(text.replace("name: Acme Code", "name: no"), "a").name == "no"
+    assert parse_tool_file(text.replace("name: Acme Code", "name: no"), "a").tool.name == "no"
 
 
 def test_a_list_of_heads_is_one_example_each() -> None:
@@ -179,7 +179,7 @@ def test_a_list_of_heads_is_one_example_each() -> None:
         '  - {is: certain, npm: "@acme/code"}',
         '  - {is: certain, npm: ["@acme/code", "@acme/x"], version: 1.10}',
     )
-    examples = parse_tool(text, "acme.yaml").examples
+    examples = parse_tool_file(text, "acme.yaml").tool.examples
     assert [seen.package.name for e in examples for seen in e.saw] == ["@acme/code", "@acme/x"]  # type: ignore[union-attr]
     assert {seen.package.version for e in examples for seen in e.saw} == {"1.10"}  # type: ignore[union-attr]
 
@@ -188,4 +188,4 @@ def test_a_list_of_heads_is_one_example_each() -> None:
 def test_whatever_stands_in_a_key_only_yaml_errors_are_raised(key: str, value: str) -> None:
     lines = [line for line in OTHER.splitlines() if not line.startswith(f"{key}:")]
     with contextlib.suppress(YamlErrors):
-        parse_tool("\n".join([*lines, f"{key}: {value}"]), "x.yaml")
+        parse_tool_file("\n".join([*lines, f"{key}: {value}"]), "x.yaml")

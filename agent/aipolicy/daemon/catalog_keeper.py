@@ -1,0 +1,80 @@
+"""The catalog that the daemon starts with: never less than ours because a file of IT's is broken.
+
+It is read once, since marks, observers and the index are made from it: a change counts from the next start.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aipolicy.core.model import Record
+from aipolicy.core.tools import Catalog
+from aipolicy.core.yamlfile import YamlErrors
+from aipolicy.state.files import read_small, write_safely
+from aipolicy.tools import load, with_own
+from aipolicy.tools.own import MOST_BYTES, own_texts
+
+logger = logging.getLogger(__name__)
+
+_LAST_GOOD: Final = "tools.last-good.json"
+
+
+class StartingCatalog(Record, frozen=True, kw_only=True):
+    """catalog: what is known. fault: why IT's files as they are now are not in it, or empty."""
+
+    catalog: Catalog
+    fault: str = ""
+
+
+class _Kept(Record, frozen=True, kw_only=True):
+    """The files that were right when they were last read. folder: where they lay."""
+
+    folder: str
+    files: Mapping[str, str]
+
+
+def catalog_at_start(own_dir: str | None, state: Path) -> StartingCatalog:
+    """The catalog with IT's files in `own_dir`; where they are wrong, with the last right ones or ours."""
+    if own_dir is None:
+        return StartingCatalog(catalog=load())
+    try:
+        files = own_texts(own_dir)
+        catalog = with_own(files)
+    except YamlErrors as errors:
+        return _without(errors, own_dir, state)
+    _keep(_Kept(folder=own_dir, files=files), state)
+    return StartingCatalog(catalog=catalog)
+
+
+def _without(errors: YamlErrors, own_dir: str, state: Path) -> StartingCatalog:
+    more = len(errors.problems) - 1
+    said = f"{errors.problems[0]}" + (f" (and {more} more)" if more else "")
+    said += f"; see `aipolicy tools check --tools {own_dir}`"
+    kept = _kept(own_dir, state)
+    try:
+        catalog = with_own(kept.files if kept else {})
+    except YamlErrors:  # right for an earlier aipolicy; this one knows a tool that they claim something of
+        kept, catalog = None, load()
+    staying = "the last right tool files stay in force" if kept else "none of your own tool files is in force"
+    logger.error("own tool files rejected problem=%s", said)
+    return StartingCatalog(catalog=catalog, fault=f"{said}; {staying}")
+
+
+def _keep(kept: _Kept, state: Path) -> None:
+    try:
+        write_safely(state / _LAST_GOOD, msgspec.json.encode(kept))
+    except OSError as error:
+        logger.warning("the last right tool files could not be kept error=%s", error)
+
+
+def _kept(own_dir: str, state: Path) -> _Kept | None:
+    """None where there are none, of this folder, or the disk changed them since."""
+    try:
+        content = read_small(state / _LAST_GOOD, 8 * MOST_BYTES)  # JSON escapes make a text longer
+        kept = msgspec.json.decode(content, type=_Kept) if content else None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return kept if kept and kept.folder == own_dir else None
