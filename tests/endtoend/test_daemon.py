@@ -13,6 +13,7 @@ import pytest
 
 from endtoend.lab import Agent, Lab, await_that, figure, root, run
 from endtoend.python_for_all import SOMEBODY, Python, python_for, stranger
+from tool_files import ACME
 
 POLICY = "banned: [claude-code]\napproved: [qoder]\n"
 
@@ -215,3 +216,21 @@ def test_the_state_folder_is_closed_to_others(either_lab):
         if not place.is_socket():
             assert place.stat().st_mode & 0o077 == 0, place
     assert os.stat(agent.state).st_uid == (either_lab.python.uid or 0)
+
+
+def test_a_broken_tool_file_of_its_own_leaves_it_the_last_right_one_and_is_said(lab):
+    own = lab.own(lab.folder / "tools")
+    (own / "acme.yaml").write_text(ACME)
+    config = lab.folder / "agent.yaml"
+    config.write_text(f"tools: {own}\n")
+    agent = lab.begin("banned: [acme]\n", "--config", str(config))
+    await_that(lambda: agent.ask("status").returncode == 0, "it is well", agent.log)
+    agent.stop()
+    agent.wait()
+    (own / "acme.yaml").write_text(ACME + "stop: never\n")
+    agent.start()
+    status = await_that(agent.status, "it answers", agent.log)
+    (problem,) = (p for p in status["problems"] if p["part"] == "catalog")
+    assert f"{own}/acme.yaml:{len(ACME.splitlines()) + 1}:7: unknown way to stop 'never'" in problem["detail"]
+    assert "the last right tool files stay in force" in problem["detail"]
+    assert not status["healthy"]
