@@ -13,6 +13,7 @@ import msgspec
 from aipolicy.core import model, wire
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
+from aipolicy.export.catalog_json import ExportedCatalog
 
 HERE = Path(__file__).parent
 
@@ -22,7 +23,13 @@ LEAVES_THE_MACHINE = (
     (wire.Batch, wire.CheckIn, wire.HostInfo, wire.EnrolRequest),
 )
 STAYS_HERE = (model.Process, model.Executable, model.Package, model.Extension, model.App, model.FileFacts)
-SCHEMAS = {"scan": ScanReport, "status": Status, "mine": Mine, "batch": wire.Batch}
+SCHEMAS = {
+    "scan": ScanReport,
+    "status": Status,
+    "mine": Mine,
+    "batch": wire.Batch,
+    "catalog": ExportedCatalog,
+}
 
 PRIVACY = """# What is recorded about you
 

@@ -10,6 +10,7 @@ import msgspec
 
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.tools_export import export
 from aipolicy.cli.tools_page import tools_page
 from aipolicy.core.model import Record
 from aipolicy.core.problem import Problem, Problems, annotate
@@ -74,7 +75,10 @@ class CheckedTools(Record, frozen=True, kw_only=True):
 
 @click.group()
 def tools() -> None:
-    """List, show and check the catalog of AI tools."""
+    """List, show, check and export the catalog of AI tools."""
+
+
+tools.add_command(export)
 
 
 @tools.command(name="list")

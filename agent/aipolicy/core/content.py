@@ -11,11 +11,11 @@ from aipolicy.core.model import FileFacts, FileKind
 
 PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.MACH_O, FileKind.PE})
 
-_SMALLEST_TOOL: Final = 1_000_000
+SMALLEST_TOOL: Final = 1_000_000
 """Bytes. Of the tools measured the smallest bundle has 9 MB and the smallest program 100 MB."""
-_A_LIST: Final = 3
+A_LIST: Final = 3
 """No tool measured holds a mark of any other; a file that knows three tools is a list of them."""
-_PROOF: Final = 2
+PROOF: Final = 2
 
 
 def content_clues(file: FileFacts, index: Index) -> Iterator[Clue]:
@@ -25,7 +25,7 @@ def content_clues(file: FileFacts, index: Index) -> Iterator[Clue]:
         clue = index.marks.get(mark)
         if clue is not None:
             by_tool.setdefault(clue.tool, []).append(clue)
-    if len(by_tool) >= _A_LIST:
+    if len(by_tool) >= A_LIST:
         return
     for clues in by_tool.values():
         yield from _that_count(clues, file)
@@ -38,7 +38,7 @@ def _that_count(clues: list[Clue], file: FileFacts) -> list[Clue]:
     with several marks stays a hint, a small script does not even that.
     """
     native = file.kind in PROGRAMS
-    several = len(clues) >= _PROOF
-    if file.size >= _SMALLEST_TOOL:
+    several = len(clues) >= PROOF
+    if file.size >= SMALLEST_TOOL:
         return clues if native or several else []
     return clues[:1] if native and several else []

@@ -60,11 +60,14 @@ class Shape(Record, frozen=True, kw_only=True):
 
 def shape_of(text: str) -> Shape:
     """`~/` stands for any home, so it matches under any folder: where homes lie is the machine's affair."""
-    home = text.startswith("~/")
-    parts = _PART.findall(text[1:] if home else text)
-    pattern = ("(?:/[^/]+)+" if home else "") + "".join(_pattern(part) for part in parts)
+    parts = _PART.findall(text.removeprefix("~"))
     literal = max((part for part in parts if part not in ("*", VERSION_PART)), key=len, default="")
-    return Shape(text=text, literal=literal, pattern=pattern)
+    return Shape(text=text, literal=literal, pattern=_home(text) + "".join(map(_pattern, parts)))
+
+
+def regex_of(text: str) -> str:
+    """The shape as a regular expression that any engine reads: no named or lazy groups, few escapes."""
+    return _home(text) + "".join(map(_plain_pattern, _PART.findall(text.removeprefix("~"))))
 
 
 def may_be_the_same(one: str, other: str) -> bool:
@@ -100,6 +103,18 @@ def _names_meet(one: str, other: str) -> bool:
         waiting += (step for step in steps if step not in reached)
         reached.update(steps)
     return (len(one), len(other)) in reached
+
+
+def _home(text: str) -> str:
+    return "(?:/[^/]+)+" if text.startswith("~/") else ""
+
+
+def _plain_pattern(part: str) -> str:
+    if part == "*":
+        return "[^/]*"
+    if part == VERSION_PART:
+        return r"[0-9][0-9A-Za-z.+_]*(?:-[0-9A-Za-z.+_]+)*"
+    return re.sub(r"[][\\^$.|?*+(){}]", r"\\\g<0>", part)
 
 
 def _pattern(part: str) -> str:
