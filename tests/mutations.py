@@ -68,6 +68,27 @@ MUTATIONS = (
         tests=("tests/agent/core/test_tools.py",),
     ),
     Mutation(
+        what="a tool file of IT's hides a tool of ours by same-code",
+        file="agent/aipolicy/core/conflicts.py",
+        old="elif tool.file in own and described[other].file not in own:",
+        new="elif False:",
+        tests=("tests/agent/core/test_extensions.py",),
+    ),
+    Mutation(
+        what="a link leads out of the folder of IT's tool files",
+        file="agent/aipolicy/tools/own.py",
+        old="if not is_within(place, folder):",
+        new="if False:",
+        tests=("tests/agent/tools/test_own.py",),
+    ),
+    Mutation(
+        what="an exported YARA rule matches at one mark",
+        file="agent/aipolicy/export/yara.py",
+        old='f" and {PROOF} of them',
+        new='f" and 1 of them',
+        tests=("tests/agent/export/test_yara.py",),
+    ),
+    Mutation(
         what="a mark may be part of a text of other programs",
         file="agent/aipolicy/core/toolcheck.py",
         old="any(rule.value in text for text in shared)",
