@@ -232,7 +232,7 @@ class FakeMachine:
         if self.denied:
             yield Unseen(place=f"/proc: program of {len(self.denied)} processes", reason="permission denied")
 
-    def process(self, pid: int) -> Process | Unseen | None:
+    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
         if pid in self.denied:
             return Unseen(place=f"/proc/{pid}/exe", reason="permission denied")
         running = self.running.get(pid)

@@ -107,7 +107,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Finding, ...]:
 def _process(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
     """Either the program is the tool, or the script that an interpreter runs is; the interpreter never is."""
     exe = seen.exe.removesuffix(_DELETED)
-    if seen.script is None and seen.module is None and not _INTERPRETER.fullmatch(_base(exe)):
+    if seen.script is None and seen.module is None and not _is_interpreter(seen):
         clues = [
             *(_file_clues(seen.file, catalog) if seen.file else ()),
             *catalog.index.path(exe),
@@ -117,6 +117,11 @@ def _process(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
     # An interpreter's own file counts by its contents alone: `node` in a tool's folder is still only node.
     native = content_clues(seen.file, catalog.index) if seen.file else ()
     return surest((*_hosted(seen, catalog), *conclude(native, _running(seen, exe, seen.file), catalog)))
+
+
+def _is_interpreter(seen: Process) -> bool:
+    by_contents = seen.file is not None and seen.file.interpreter is not None
+    return by_contents or _INTERPRETER.fullmatch(_base(seen.exe)) is not None
 
 
 def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:

@@ -116,6 +116,8 @@ class FileFacts(Record, frozen=True, kw_only=True):
     marks: ids of the content marks found, as "tool-id:mark" in the catalog's order.
     version: the version embedded in the file, null when none could be read.
     signer: who signed it (Mach-O, PE), null on Linux.
+    interpreter: which interpreter the program is by its contents, whatever its name (node, bun, python,
+    loader), null for every other file.
     """
 
     path: str
@@ -129,6 +131,7 @@ class FileFacts(Record, frozen=True, kw_only=True):
     marks: tuple[str, ...] = ()
     version: str | None = None
     signer: str | None = None
+    interpreter: str | None = None
 
 
 class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"):
@@ -140,6 +143,7 @@ class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"
     name: the kernel's short name of the process (comm).
     exe: the program file, as the kernel names it; empty when it may not be read.
     script: the one script that an interpreter runs, null for a native program; no other argument is kept.
+    loads: further script files that it was told to run before that one (node's --require and --import).
     module: the Python module that `python -m` runs, null otherwise.
     file: facts of the program file, null when it could not be read.
     script_file: facts of the script, null when there is none or it could not be read.
@@ -152,6 +156,7 @@ class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"
     name: str
     exe: str
     script: str | None = None
+    loads: tuple[str, ...] = ()
     module: str | None = None
     file: FileFacts | None = None
     script_file: FileFacts | None = None

@@ -59,7 +59,8 @@ def _by_program(process: Process, machine: Machine, tool_packages: Collection[st
         return _system_file(process.script, process, machine, tool_packages)
     if process.module is not None:
         return None
-    if family_of(os.fsencode(process.exe)) is not None:
+    by_contents = process.file is not None and process.file.interpreter is not None
+    if by_contents or family_of(os.fsencode(process.exe)) is not None:
         return "an interpreter or loader by itself"
     return _system_file(process.exe, process, machine, tool_packages)
 

@@ -79,6 +79,29 @@ class Examiner:
         """A file that an interpreter runs: text is a script here whether it begins with `#!` or not."""
         return self._look(path, as_script=True)
 
+    def loaded(self, path: str) -> FileFacts | Unseen:
+        """A script that a program loads before its own: of a package only where that names it as a program.
+
+        Tools bring hooks for other programs, and such a program is not the tool.
+        """
+        found = self.script(path)
+        if isinstance(found, Unseen) or found.package is None or self._is_named(path, found.package):
+            return found
+        return msgspec.structs.replace(found, package=None)
+
+    def _is_named(self, path: str, package: PackageRef) -> bool:
+        inside = _IN_CONTAINER.fullmatch(path)
+        if inside is None:
+            return self._packages.names(path, package)
+        try:
+            root_fd = open_folder(inside.group(1))
+        except OSError:
+            return False
+        try:
+            return self._packages.names(inside.group(2), package, root_fd)
+        finally:
+            os.close(root_fd)
+
     def program(self, path_to_open: str, shown_path: str) -> FileFacts | Unseen:
         """The program behind a link of the kernel (/proc/PID/exe); it may lie elsewhere, or nowhere."""
         try:
@@ -181,6 +204,7 @@ class Examiner:
             kind=kind,
             marks=found.marks,
             version=found.version,
+            interpreter=found.interpreter if kind is FileKind.ELF else None,
         )
         if settled:
             # without its path: what is kept must not become a list of what is installed

@@ -14,6 +14,7 @@ import hyperscan
 from aipolicy.core.tool import VERSION_WINDOW, Mark, VersionMark, read_version
 from aipolicy.examine.data import Reading
 from aipolicy.examine.files import OpenFile
+from aipolicy.examine.interpreters import INTERPRETER_MARKS, interpreter_in, split
 from aipolicy.examine.lists_of_marks import marks_by_block, may_hold_a_list, outside_lists
 
 _MOST_PLACES: Final = 1000
@@ -28,11 +29,15 @@ _Pattern = tuple[int, bytes]
 
 
 class Found(NamedTuple):
-    """marks: ids in the catalog's order. version: of the tool with most marks. whole: all was read."""
+    """marks: ids in the catalog's order. version: of the tool with most marks. whole: all was read.
+
+    interpreter: the family of interpreters that the file is one of.
+    """
 
     marks: tuple[str, ...] = ()
     version: str | None = None
     whole: bool = True
+    interpreter: str | None = None
 
 
 class _Place(NamedTuple):
@@ -50,30 +55,31 @@ class MarkSearch:
     """
 
     def __init__(self, marks: tuple[Mark, ...], versions: tuple[VersionMark, ...] = ()) -> None:
-        self._marks = marks
+        self._of_tools = len(marks)
+        self._marks = (*marks, *INTERPRETER_MARKS)
         self._versions = versions
         self._own = threading.local()
-        self.digest = _digest(marks, versions)
+        self.digest = _digest(self._marks, versions)
 
     def search(self, file: OpenFile, most_bytes: int) -> Found:
         """One pass; in what holds marks another up to the version, and one more where a list may stand.
 
         Raises CannotLook. (The prefixes of versions in the first pass as well would make it twice as slow.)
         """
-        if not self._marks:
-            return Found()
         reading = Reading(file, most_bytes)
         hits: dict[int, int] = {}
         for _ in _scan(self._database(_MARKS, self._literals), reading, hits.setdefault):
             pass
-        marks = tuple(dict.fromkeys(mark.id for i, mark in enumerate(self._marks) if i in hits))
+        marks, literals = split(dict.fromkeys(mark.id for i, mark in enumerate(self._marks) if i in hits))
+        again = Reading(file, most_bytes)
+        interpreter = interpreter_in(literals, file.status.st_size, again) if literals else None
         if may_hold_a_list(marks):
             own = self._outside_lists(Reading(file, most_bytes))
             marks = tuple(mark for mark in marks if mark in own)
-        return Found(marks, self._version(file, most_bytes, marks), reading.whole)
+        return Found(marks, self._version(file, most_bytes, marks), reading.whole, interpreter)
 
     def _outside_lists(self, reading: Reading) -> frozenset[str]:
-        database = self._database(_BLOCKS, self._literals)
+        database = self._database(_BLOCKS, lambda: self._literals()[: self._of_tools * len(_WIDTHS)])
         longest = max(len(_encoded(mark.literal, 2)) for mark in self._marks)
 
         def scan(block: memoryview) -> set[str]:

@@ -96,6 +96,13 @@ class OwnerPackages:
             return self._by_entry_script(path, found)
         return self._named_by_manifest(path) if found.javascript else None
 
+    def names(self, path: str, package: PackageRef, root_fd: int | None = None) -> bool:
+        """Whether the manifest of an npm package names the file as one of its programs."""
+        if package.ecosystem != "npm":
+            return True
+        manifest = self._quiet_manifest(package.path, root_fd)
+        return manifest is not None and path in program_files(package.path, manifest)
+
     def manifest(self, folder: str, root_fd: int | None = None) -> Manifest | None:
         """The package.json of a folder, None where there is none; CannotLook where it may not be read."""
         path = f"{folder}/package.json"

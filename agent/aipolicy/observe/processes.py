@@ -3,6 +3,7 @@
 Which processes there are, and which of their arguments is the script, is the platform's part.
 """
 
+import functools
 import os
 from collections.abc import Callable, Generator, Iterator
 from typing import Final
@@ -16,6 +17,7 @@ from aipolicy.examine import Examiner
 from aipolicy.examine.files import NO_SUCH_FILE
 from aipolicy.observe.look import Look, Seen
 from aipolicy.observe.shapes import matches_any
+from aipolicy.platforms.interpreters import family_of
 from aipolicy.platforms.machine import Machine
 
 NAME: Final = "processes"
@@ -35,16 +37,35 @@ def observe(look: Look) -> Seen:
 
 
 def with_facts(process: Process, machine: Machine, examiner: Examiner) -> Iterator[Process | Unseen]:
-    """The process with the facts of its files, after what could not be read of them."""
+    """The process with the facts of its files, after what could not be read of them.
+
+    Once more for each file that it loads before its script: that one is then its script.
+    """
     pid = process.pid
     file = script_file = None
     if process.exe:
         file = yield from _read(
             machine, process.exe, lambda: examiner.program(machine.program(pid), process.exe)
         )
+    if file is not None and file.interpreter is not None:
+        process = _as_interpreter(process, file.interpreter, machine)
     if (place := machine.script_place(process)) is not None:
         script_file = yield from _read(machine, place, lambda: examiner.script(place))
     yield msgspec.structs.replace(process, file=file, script_file=script_file)
+    for loaded in process.loads:
+        alone = msgspec.structs.replace(process, script=loaded, loads=(), module=None, file=file)
+        if (hook := machine.script_place(alone)) is not None:
+            script_file = yield from _read(machine, hook, functools.partial(examiner.loaded, hook))
+            yield msgspec.structs.replace(alone, script_file=script_file)
+
+
+def _as_interpreter(process: Process, family: str, machine: Machine) -> Process:
+    """With the script that its arguments name, where its program has another name than its contents say."""
+    if process.script or process.module or process.loads or family_of(os.fsencode(process.exe)) is not None:
+        return process
+    again = machine.process(process.pid, family)
+    same = isinstance(again, Process) and (again.started, again.exe) == (process.started, process.exe)
+    return again if isinstance(again, Process) and same else process
 
 
 def _read(

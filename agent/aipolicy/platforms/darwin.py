@@ -64,8 +64,8 @@ class DarwinMachine:
     def processes(self) -> Iterator[Process | Unseen]:
         yield from self._table.all(None if self.is_admin() else effective_uid())
 
-    def process(self, pid: int) -> Process | Unseen | None:
-        return self._table.one(pid)
+    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
+        return self._table.one(pid, family)
 
     def image(self, pid: int) -> Image | None:
         return self._table.image(pid)

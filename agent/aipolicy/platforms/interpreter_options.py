@@ -11,10 +11,15 @@ from aipolicy.core.model import Record
 
 
 class Told(Record, frozen=True, kw_only=True):
-    """What the options lead to: rest starts with the script, or a module is named, or neither."""
+    """What the options lead to: rest starts with the script, or a module is named, or neither.
+
+    loads: what was to be loaded before. behind: the arguments of the module.
+    """
 
     rest: tuple[bytes, ...] = ()
     module: str | None = None
+    loads: tuple[bytes, ...] = ()
+    behind: tuple[bytes, ...] = ()
 
 
 Reader = Callable[[list[bytes]], Told]
@@ -40,10 +45,15 @@ _NODE_VALUED = frozenset(
     --test-coverage-include --test-coverage-exclude --test-coverage-branches --test-coverage-functions
     --test-coverage-lines --build-snapshot-config""".split()
 )
+_NODE_LOADS = frozenset(b"-r --require --import --loader --experimental-loader".split())
+_BUN_LOADS = _NODE_LOADS | {b"--preload"}
+_MOST_LOADS: Final = 8
+_NODE_TYPED = frozenset(b"-e --eval -p --print -pe".split())
 _NODE_CODE = frozenset(
     b"-e --eval -p --print -pe -i --interactive --run --test --experimental-sea-config --build-sea".split()
 )
-_NODE_NOT_RUN = _NODE_CODE | {b"-c", b"--check"}
+_NODE_CHECKS = frozenset({b"-c", b"--check"})
+_NODE_NOT_RUN = _NODE_CODE | _NODE_CHECKS
 """With these no script runs: code is typed in, or a script is only checked for its syntax."""
 _BUN_VALUED = _NODE_VALUED | frozenset(
     b"""--preload --cwd -c --config -d --define -l --port --origin -F --filter --shell --extension-order
@@ -58,6 +68,7 @@ _DENO_VALUED = frozenset(
     b"""-c --config --import-map --cert --location --seed --ext --log-level -L --env-file --preload --import
     --conditions --minimum-dependency-age --unsafely-ignore-certificate-errors --port --host""".split()
 )
+_DENO_LOADS = frozenset({b"--preload", b"--import"})
 _DENO_RUNS = frozenset({b"run", b"serve", b"watch"})
 _DENO_OTHER = frozenset(
     b"""add approve-scripts audit bench bundle cache check clean compile completions coverage create deploy
@@ -68,21 +79,28 @@ _DENO_OTHER = frozenset(
 
 def read_node(arguments: list[bytes]) -> Told:
     rest = _positionals(arguments, _NODE_VALUED, _NODE_NOT_RUN)
-    return Told(rest=tuple(rest[1:] if rest[:1] in ([b"inspect"], [b"debug"]) else rest))
+    rest = rest[1:] if rest[:1] in ([b"inspect"], [b"debug"]) else rest
+    return Told(rest=tuple(rest), loads=_loads(arguments, _NODE_VALUED, _NODE_LOADS, _NODE_CHECKS))
 
 
 def read_bun(arguments: list[bytes]) -> Told:
     rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE)
+    loads = _loads(arguments, _BUN_VALUED, _BUN_LOADS)
     if rest[:1] == [b"run"]:
-        rest = _positionals(rest[1:], _BUN_VALUED, _NODE_CODE)
-    return _NOTHING if not rest or rest[0] in _BUN_OTHER else Told(rest=tuple(rest))
+        arguments = rest[1:]
+        rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE)
+        loads += _loads(arguments, _BUN_VALUED, _BUN_LOADS)
+    return Told(rest=() if rest[:1] and rest[0] in _BUN_OTHER else tuple(rest), loads=loads)
 
 
 def read_deno(arguments: list[bytes]) -> Told:
     rest = _positionals(arguments, _DENO_VALUED, frozenset())
+    loads = _loads(arguments, _DENO_VALUED, _DENO_LOADS)
     if rest and rest[0] in _DENO_RUNS:
-        rest = _positionals(rest[1:], _DENO_VALUED, frozenset())
-    return _NOTHING if not rest or rest[0] in _DENO_OTHER else Told(rest=tuple(rest))
+        arguments = rest[1:]
+        rest = _positionals(arguments, _DENO_VALUED, frozenset())
+        loads += _loads(arguments, _DENO_VALUED, _DENO_LOADS)
+    return _NOTHING if not rest or rest[0] in _DENO_OTHER else Told(rest=tuple(rest), loads=loads)
 
 
 def _positionals(arguments: list[bytes], valued: frozenset[bytes], code: frozenset[bytes]) -> list[bytes]:
@@ -98,6 +116,32 @@ def _positionals(arguments: list[bytes], valued: frozenset[bytes], code: frozens
             return []
         index += 2 if argument in valued else 1
     return []
+
+
+def _loads(
+    arguments: list[bytes],
+    valued: frozenset[bytes],
+    loading: frozenset[bytes],
+    checks: frozenset[bytes] = frozenset(),
+) -> tuple[bytes, ...]:
+    """What the options load, a few at most; nothing where the program only checks a script.
+
+    Options behind typed-in code (`-e CODE --import x`) are read as well: the code is passed over as an
+    option's value.
+    """
+    found: list[bytes] = []
+    waiting = list(arguments)
+    while waiting and len(found) < _MOST_LOADS:
+        option, equals, value = waiting.pop(0).partition(b"=")
+        if option in checks:
+            return ()
+        if not option.startswith(b"-") or option in (b"-", b"--"):
+            break
+        if not equals and waiting and (option in valued or option in _NODE_TYPED):
+            value = waiting.pop(0)
+        if option in loading and value:
+            found.append(value)
+    return tuple(found)
 
 
 # --- programs that run another program file --------------------------------------------------------------
@@ -188,7 +232,8 @@ def _cluster(letters: _Letters, cluster: bytes, waiting: list[bytes]) -> Told | 
             return _NOTHING
         if letter in letters.module:
             name = (cluster or b"".join(waiting[:1])).decode("utf-8", "replace")
-            return Told(module=name if _MODULE.fullmatch(name) else None)
+            behind = tuple(waiting if cluster else waiting[1:])
+            return Told(module=name, behind=behind) if _MODULE.fullmatch(name) else _NOTHING
         if letter in letters.attached:
             return None
         if letter in letters.valued:
@@ -199,6 +244,47 @@ def _cluster(letters: _Letters, cluster: bytes, waiting: list[bytes]) -> Told | 
         if letter in letters.digits and (digits := _DIGITS.match(cluster)):
             cluster = cluster[digits.end() :]
     return None
+
+
+# --- modules of Python that run another script or module -------------------------------------------------
+# Their options with a value, from `python -m NAME --help` of 3.11; coverage's and debugpy's from 7.6 and 1.8.
+
+
+_COVERAGE_VALUED = (
+    b"--concurrency --context --data-file --include --omit --rcfile --source --debug -L".split()
+)
+_RUNNERS: Final[dict[str, tuple[frozenset[bytes], bytes]]] = {
+    "pdb": (frozenset({b"-c", b"--command"}), b""),
+    "cProfile": (frozenset(b"-o --outfile -s --sort".split()), b""),
+    "profile": (frozenset(b"-o --outfile -s --sort".split()), b""),
+    "trace": (frozenset(b"-f --file -C --coverdir --ignore-module --ignore-dir".split()), b""),
+    "runpy": (frozenset(), b""),
+    "coverage": (frozenset(_COVERAGE_VALUED), b"run"),
+    "debugpy": (frozenset(b"--listen --connect --log-to --adapter-access-token --configure".split()), b""),
+}
+"""By module: its options that have a value, and the word that must come first."""
+_MODULE_OPTIONS: Final = frozenset({b"-m", b"--module"})
+
+
+def read_runner(told: Told) -> Told:
+    """`python -m pdb x.py`: the script is x.py. What is no such module stays as it is."""
+    if told.module not in _RUNNERS:
+        return told
+    valued, word = _RUNNERS[told.module]
+    waiting = list(told.behind)
+    if word and waiting[:1] != [word]:
+        return told
+    del waiting[: bool(word)]
+    while waiting:
+        argument = waiting.pop(0)
+        named = argument in _MODULE_OPTIONS or told.module == "runpy"
+        if named:
+            name = (argument if told.module == "runpy" else b"".join(waiting[:1])).decode("utf-8", "replace")
+            return Told(module=name) if _MODULE.fullmatch(name) else told
+        if argument != b"--" and not argument.startswith(b"-"):
+            return Told(rest=(argument,))
+        del waiting[: argument in valued]
+    return told
 
 
 READERS: Final[dict[str, Reader]] = {

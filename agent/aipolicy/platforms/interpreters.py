@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from aipolicy.core.model import Record
-from aipolicy.platforms.interpreter_options import READERS
+from aipolicy.platforms.interpreter_options import READERS, read_runner
 
 
 class Ran(Record, frozen=True, kw_only=True):
     """What runs. At most one of script and module is set; both None: code typed in, or nothing.
 
-    script: as it was given, perhaps relative. module: what `python -m` names.
+    loads: what runs before that. script: as it was given, perhaps relative. module: what `python -m` names.
     family: node, bun, deno, python, ruby, perl, shell, fish, loader or shebang: how the file is looked for.
     interpreter: the interpreter as it was called (argv[0]); it leads to a virtual environment.
     """
@@ -23,7 +23,13 @@ class Ran(Record, frozen=True, kw_only=True):
     family: str
     script: bytes | None = None
     module: str | None = None
+    loads: tuple[bytes, ...] = ()
     interpreter: bytes = b""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no file is known to run."""
+        return self.script is None and self.module is None and not self.loads
 
 
 _VERSION = rb"[-.\d]*"
@@ -63,9 +69,14 @@ def may_run_a_script(program: bytes, comm: bytes) -> bool:
     return family_of(program) is not None or comm != _base(program)[:15]
 
 
-def what_runs(program: bytes, arguments: Sequence[bytes], comm: bytes = b"") -> Ran | None:
-    """None: the program is no interpreter, it runs itself. comm: the kernel's short name of the process."""
-    family = family_of(program)
+def what_runs(
+    program: bytes, arguments: Sequence[bytes], comm: bytes = b"", family: str | None = None
+) -> Ran | None:
+    """None: the program is no interpreter, it runs itself. comm: the kernel's short name of the process.
+
+    family: what the program is where its name does not say so.
+    """
+    family = family_of(program) or family
     if family is None:
         return _by_shebang(program, arguments, comm)
     if family == _MULTICALL:
@@ -77,10 +88,10 @@ def what_runs(program: bytes, arguments: Sequence[bytes], comm: bytes = b"") -> 
 
 
 def _read(family: str, arguments: Sequence[bytes]) -> Ran:
-    told = READERS[family](list(arguments[1:]))
+    told = read_runner(READERS[family](list(arguments[1:])))
     script = told.rest[0] if told.rest and told.rest[0] not in (b"", b"-") else None
     interpreter = arguments[0] if arguments else b""
-    return Ran(family=family, script=script, module=told.module, interpreter=interpreter)
+    return Ran(family=family, script=script, module=told.module, loads=told.loads, interpreter=interpreter)
 
 
 def _behind_loader(ran: Ran, program: bytes, arguments: Sequence[bytes]) -> Ran:
@@ -88,7 +99,7 @@ def _behind_loader(ran: Ran, program: bytes, arguments: Sequence[bytes]) -> Ran:
     if family_of(program) in (None, "loader"):
         return ran
     behind = what_runs(program, arguments[list(arguments).index(program, 1) :])
-    return ran if behind is None or (behind.script is None and behind.module is None) else behind
+    return ran if behind is None or behind.nothing else behind
 
 
 def _multicall(arguments: Sequence[bytes]) -> Ran:

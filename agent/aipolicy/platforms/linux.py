@@ -87,8 +87,8 @@ class LinuxMachine:
         only_uid = None if self.is_admin() else effective_uid()
         yield from self._table.all(only_uid)
 
-    def process(self, pid: int) -> Process | Unseen | None:
-        return self._table.one(pid)
+    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
+        return self._table.one(pid, family)
 
     def image(self, pid: int) -> Image | None:
         return self._table.image(pid)

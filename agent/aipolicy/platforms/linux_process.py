@@ -35,7 +35,7 @@ class _Denied(NamedTuple):
 
 class _Seen(NamedTuple):
     process: Process
-    script_place: str | None
+    places: dict[str, str | None]
     unsettled: bool
 
 
@@ -71,8 +71,8 @@ class ProcessTable:
         if denied:
             yield _unseen(self._proc, denied)
 
-    def one(self, pid: int) -> Process | Unseen | None:
-        seen = self._look(pid, None)
+    def one(self, pid: int, family: str | None = None) -> Process | Unseen | None:
+        seen = self._look(pid, None, family)
         if isinstance(seen, _Denied):
             return Unseen(place=self.program(pid), reason="permission denied")
         return None if seen is None else seen.process
@@ -85,8 +85,8 @@ class ProcessTable:
         if process.script is None or (not process.contained and "\\" not in process.script):
             return process.script if (process.script or "").startswith("/") else None
         seen = self._look(process.pid, None)
-        if isinstance(seen, _Seen) and seen.process.script == process.script:
-            return seen.script_place
+        if isinstance(seen, _Seen) and process.script in seen.places:
+            return seen.places[process.script]
         return process.script  # its arguments are gone by now; the name is as good as ever
 
     def lies_here(self, process: Process) -> bool:
@@ -104,8 +104,15 @@ class ProcessTable:
         return self._out_of_reach(named) is None and same_file(named, opened)
 
     def program(self, pid: int) -> str:
-        base = self._base(pid)
-        return f"{base.folder if base else self._folder(pid)}/exe"
+        program = f"{self._folder(pid)}/exe"
+        try:
+            os.readlink(program)  # much cheaper than its stat, and this is asked twice for each process
+        except FileNotFoundError:  # its first thread has ended
+            base = self._base(pid)
+            return f"{base.folder}/exe" if base else program
+        except OSError:
+            pass
+        return program
 
     def image(self, pid: int) -> Image | None:
         base = self._base(pid)
@@ -165,7 +172,7 @@ class ProcessTable:
 
     # --- one process ---
 
-    def _look(self, pid: int, only_uid: int | None) -> _Seen | _Denied | None:
+    def _look(self, pid: int, only_uid: int | None, family: str | None = None) -> _Seen | _Denied | None:
         for turn in range(1, _TRIES + 1):
             base = self._base(pid)
             if base is None or base.stat.kernel_thread:
@@ -173,7 +180,7 @@ class ProcessTable:
             status = self._status(base.folder)
             if status is None or (only_uid is not None and status.uid != only_uid):
                 return None
-            seen = self._describe(pid, base, status)
+            seen = self._describe(pid, base, status, family)
             after = self._stat(base.folder)
             if after is None:
                 return None
@@ -183,7 +190,7 @@ class ProcessTable:
             self._pause(_PAUSE_S)  # it is just executing a program
         return None  # it executes one program after the other: each is an event of its own
 
-    def _describe(self, pid: int, base: _Base, status: Status) -> _Seen | _Denied | None:
+    def _describe(self, pid: int, base: _Base, status: Status, family: str | None) -> _Seen | _Denied | None:
         comm = printable(os.fsdecode(base.stat.comm))
         try:
             exe = os.readlink(f"{base.folder}/exe")
@@ -192,8 +199,9 @@ class ProcessTable:
         except OSError:
             return None
         contained = self._contained(base.folder, status)
+        reach = self._out_of_reach
         given = self._kept(
-            pid, base, script_of(base.folder, exe, base.stat.comm, status, contained, self._out_of_reach)
+            pid, base, script_of(base.folder, exe, base.stat.comm, status, contained, reach, family)
         )
         process = Process(
             pid=pid,
@@ -202,15 +210,19 @@ class ProcessTable:
             name=comm,
             exe=printable(exe),
             script=None if given.script is None else printable(given.script),
+            loads=tuple(printable(named) for named, _ in given.loads),
             module=given.module,
             contained=contained,
         )
-        return _Seen(process=process, script_place=given.place, unsettled=given.unsettled)
+        places = {printable(named): place for named, place in given.loads}
+        if process.script is not None:
+            places[process.script] = given.place
+        return _Seen(process=process, places=places, unsettled=given.unsettled)
 
     def _kept(self, pid: int, base: _Base, given: Given) -> Given:
         """The script of this exec: some programs write a title over their arguments a moment after it."""
         image = (base.started, base.stat.stack)
-        if given.script is not None or given.module is not None:
+        if not given.nothing:
             if len(self._scripts) < _MAX_SCRIPTS and base.stat.stack:
                 self._scripts[pid] = (image, given)
             return given

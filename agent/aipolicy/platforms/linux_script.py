@@ -13,7 +13,7 @@ from aipolicy.platforms.interpreters import Ran, may_run_a_script, what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Status, link, read, same_file, split_arguments, started_as
 from aipolicy.platforms.posix_users import account_of
-from aipolicy.platforms.scripts import View, find_script
+from aipolicy.platforms.scripts import View, find_loads, find_script
 
 _MAX_BYTES: Final = 1 << 16  # the script is among the first arguments; a million are not read
 _MAX_MOUNTINFO: Final = 1 << 22
@@ -22,13 +22,19 @@ _MAX_MOUNTINFO: Final = 1 << 22
 class Given(NamedTuple):
     """script: as the process names it, as we do for a chroot. place: the path that opens it here.
 
+    loads: the same two of each file that is loaded before it.
     unsettled: there are no arguments, which is rare for a program that runs, but so for a moment during exec.
     """
 
     script: str | None = None
     place: str | None = None
     module: str | None = None
+    loads: tuple[tuple[str, str | None], ...] = ()
     unsettled: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        return self.script is None and self.module is None and not self.loads
 
 
 def script_of(
@@ -38,18 +44,22 @@ def script_of(
     status: Status,
     contained: bool,
     out_of_reach: Callable[[str], str | None],
+    family: str | None = None,
 ) -> Given:
-    """folder: /proc/PID. out_of_reach: why a path of ours is not to be touched."""
+    """folder: /proc/PID. out_of_reach: why a path of ours is not to be touched.
+
+    family: what the program is where its name does not say so.
+    """
     program = os.fsencode(exe)
-    if not may_run_a_script(program, comm):
+    if family is None and not may_run_a_script(program, comm):
         return Given()
     data = read(f"{folder}/cmdline", _MAX_BYTES)
     if not data:
         return Given(unsettled=True)
-    ran = what_runs(program, split_arguments(data), comm)
-    if ran is None or (ran.script is None and ran.module is None):
+    ran = what_runs(program, split_arguments(data), comm, family)
+    if ran is None or ran.nothing:
         ran = Ran(family="shebang", script=started_as(folder))  # its arguments may be gone, or unknown to us
-    if ran.script is None and ran.module is None:
+    if ran.nothing:
         return Given()
     pid = status.pids[-1] if status.pids else 0
     if ran.module is not None and b"/" not in ran.interpreter:  # found in a PATH: which one?
@@ -57,14 +67,20 @@ def script_of(
     account = None if ran.module is None else account_of(status.uid)
     home = account.home if account else None
     view = _inside(folder, exe, pid, home) if contained else _here(folder, exe, pid, home, out_of_reach)
-    script = find_script(ran, view)
-    if script is None or script == view.program.removesuffix(" (deleted)"):
-        return Given(module=ran.module)
-    place = view.prefix + script if script.startswith("/") else None
-    if contained and place and out_of_reach(script) is None and same_file(script, place):
-        place = script  # a private mount namespace in which this file is the one everybody sees
-    # A chroot's path means nothing to anybody outside it; a container's is how people know it.
-    return Given(script=script if contained else place or script, place=place, module=ran.module)
+
+    def named(found: str) -> tuple[str, str | None]:
+        place = view.prefix + found if found.startswith("/") else None
+        if contained and place and out_of_reach(found) is None and same_file(found, place):
+            place = found  # a private mount namespace in which this file is the one everybody sees
+        # A chroot's path means nothing to anybody outside it; a container's is how people know it.
+        return found if contained else place or found, place
+
+    loads = tuple(named(found) for found in find_loads(ran, view))
+    found = find_script(ran, view)
+    if found is None or found == view.program.removesuffix(" (deleted)"):
+        return Given(module=ran.module, loads=loads)
+    script, place = named(found)
+    return Given(script=script, place=place, module=ran.module, loads=loads)
 
 
 def _inside(folder: str, exe: str, pid: int, home: str | None) -> View:

@@ -102,7 +102,8 @@ class Machine(Protocol):
     def processes(self) -> Iterator[Process | Unseen]:
         """Everybody's when admin, else one's own; no file facts yet; what may not be read as one Unseen."""
 
-    def process(self, pid: int) -> Process | Unseen | None: ...
+    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
+        """family: which interpreter it is, where the name of its program does not say so."""
 
     def image(self, pid: int) -> Image | None: ...
 

@@ -35,22 +35,22 @@ class ProcessTable:
         if denied and only_uid is None:
             yield Unseen(place=f"program of {denied} processes", reason="permission denied")
 
-    def one(self, pid: int) -> Process | Unseen | None:
+    def one(self, pid: int, family: str | None = None) -> Process | Unseen | None:
         try:
             process = psutil.Process(pid)
             with process.oneshot():
-                return self._described(process)
+                return self._described(process, family)
         except _GONE:
             return None
         except (psutil.AccessDenied, OSError):
             return Unseen(place=f"process {pid}", reason="permission denied")
 
-    def _described(self, process: psutil.Process) -> Process | None:
+    def _described(self, process: psutil.Process, family: str | None) -> Process | None:
         exe = process.exe()
         if not exe:  # a kernel task
             return None
         owner = self._owner_of(process)
-        script, module = self._script(process, exe)
+        script, module = self._script(process, exe, family)
         return Process(
             pid=process.pid,
             started=started_of(process),
@@ -61,7 +61,7 @@ class ProcessTable:
             module=module,
         )
 
-    def _script(self, process: psutil.Process, exe: str) -> tuple[str | None, str | None]:
+    def _script(self, process: psutil.Process, exe: str, family: str | None) -> tuple[str | None, str | None]:
         """The only place that sees arguments."""
         try:
             arguments = [os.fsencode(argument) for argument in process.cmdline()]
@@ -69,7 +69,7 @@ class ProcessTable:
         except (psutil.Error, OSError):
             return None, None
         # On Windows a base name ends at a backslash; the families' patterns know the other slash.
-        ran = what_runs(os.fsencode(exe.replace("\\", "/")), arguments)
+        ran = what_runs(os.fsencode(exe.replace("\\", "/")), arguments, family=family)
         if ran is None:
             return None, None
         if not self._posix:

@@ -19,6 +19,9 @@ _ENDINGS = {
     "deno": ("",),
     "python": ("", "/__main__.py"),
 }
+_LEVELS = 16
+_VERSIONED = re.compile(r"python3\.\d+")
+_MOST_VERSIONS = 8
 _PACKAGE_SPEC = re.compile(r"(npm|jsr):/?(@[\w.-]+/)?[\w.-]+(@[\w.^~-]+)?")
 
 
@@ -51,11 +54,34 @@ def find_script(ran: Ran, view: View) -> str | None:
         candidates = _script_files(given.removeprefix("file://"), ran.family, view)
     else:
         return None
+    return _first(candidates, view)
+
+
+def _first(candidates: Iterator[str], view: View) -> str | None:
     for candidate in candidates:
         found = resolve(candidate, view.out_of_reach, prefix=view.prefix, pid=view.pid)
         if found is not None and (view.out_of_reach(found) or _is_file(view.prefix + found)):
             return found  # one out of reach is shown, but not touched
     return None
+
+
+def find_loads(ran: Ran, view: View) -> tuple[str, ...]:
+    """The files that are loaded before the script, found as the script is."""
+    found = (_first(_load_files(os.fsdecode(given), ran.family, view), view) for given in ran.loads)
+    return tuple(dict.fromkeys(path for path in found if path is not None))
+
+
+def _load_files(given: str, family: str, view: View) -> Iterator[str]:
+    """A plain name is a package's: https://nodejs.org/api/modules.html#loading-from-node_modules-folders"""
+    if given.startswith(("/", "./", "../", "file://")):
+        yield from _script_files(given.removeprefix("file://"), family, view)
+        return
+    folder = view.folder
+    for _ in range(_LEVELS):
+        if folder is None:
+            return
+        yield from _script_files(f"{folder.rstrip('/')}/node_modules/{given}", family, view)
+        folder = None if folder == "/" else os.path.dirname(folder)
 
 
 def _script_files(given: str, family: str, view: View) -> Iterator[str]:
@@ -81,19 +107,32 @@ def _module_files(ran: Ran, view: View) -> Iterator[str]:
 def _module_folders(ran: Ran, view: View) -> Iterator[str]:
     """sys.path as `python -m` builds it, without PYTHONPATH: the environment is not ours to read."""
     found = re.search(r"(\d+)\.(\d+)", view.program.rsplit("/", 1)[-1])
-    python = f"python{found[0]}" if found else "python3"
+    known = f"python{found[0]}" if found else None
+    python = known or "python3"
     if view.folder is not None:
         yield view.folder
     interpreter = os.fsdecode(ran.interpreter)
     called_as = _absolute(interpreter, view.folder) if "/" in interpreter else None
     for prefix in dict.fromkeys(_prefix(path) for path in (called_as, view.program) if path):
-        for lib in ("lib", "lib64"):
-            yield f"{prefix}/{lib}/{python}"
-            yield f"{prefix}/{lib}/{python}/site-packages"
+        for lib in (f"{prefix}/lib", f"{prefix}/lib64"):
+            for name in (known,) if known else _versions_in(lib, view):
+                yield f"{lib}/{name}"
+                yield f"{lib}/{name}/site-packages"
     if view.home:
         yield f"{view.home}/.local/lib/{python}/site-packages"
     yield f"/usr/local/lib/{python}/dist-packages"
     yield "/usr/lib/python3/dist-packages"
+
+
+def _versions_in(lib: str, view: View) -> tuple[str, ...]:
+    """For an interpreter whose name has no version: mostly it is the only one of its prefix."""
+    if view.out_of_reach(lib):
+        return ()
+    try:
+        names = os.listdir(view.prefix + lib)
+    except (OSError, ValueError):
+        return ()
+    return tuple(sorted(name for name in names if _VERSIONED.fullmatch(name)))[:_MOST_VERSIONS]
 
 
 def _prefix(program: str) -> str:

@@ -66,8 +66,8 @@ class WindowsMachine:
     def processes(self) -> Iterator[Process | Unseen]:
         yield from self._table.all(self._me.uid)
 
-    def process(self, pid: int) -> Process | Unseen | None:
-        return self._table.one(pid)
+    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
+        return self._table.one(pid, family)
 
     def image(self, pid: int) -> Image | None:
         return self._table.image(pid)

@@ -13,9 +13,9 @@ SCRIPTS = [
     ("/usr/bin/node x.js", "x.js"),
     ("/usr/bin/node --max-old-space-size=8192 x.js SECRET", "x.js"),
     ("/usr/bin/node --expose-gc /opt/q/cli.js --prompt SECRET", "/opt/q/cli.js"),
-    ("/usr/bin/node -r SECRET x.js", "x.js"),
-    ("/usr/bin/node --require SECRET --import SECRET x.js", "x.js"),
-    ("/usr/bin/node --import=SECRET x.js", "x.js"),
+    ("/usr/bin/node -r hook x.js", "x.js"),
+    ("/usr/bin/node --require hook --import hook x.js", "x.js"),
+    ("/usr/bin/node --import=hook x.js", "x.js"),
     ("/usr/bin/node -- x.js SECRET", "x.js"),
     ("/usr/bin/node -- -odd-name.js", "-odd-name.js"),
     ("/usr/bin/node inspect x.js", "x.js"),
@@ -33,7 +33,7 @@ SCRIPTS = [
     ("/usr/bin/nodejs x.js", "x.js"),
     ("/n/bun/bin/bun.exe x.ts", "x.ts"),
     ("/n/bun run x.ts SECRET", "x.ts"),
-    ("/n/bun --cwd SECRET run --preload SECRET x.ts", "x.ts"),
+    ("/n/bun --cwd SECRET run --preload hook x.ts", "x.ts"),
     ("/n/bun install SECRET", None),
     ("/n/bun x SECRET", None),
     ("/n/bun -e SECRET", None),
@@ -53,6 +53,14 @@ SCRIPTS = [
     ("/usr/bin/python3 -Im open_interpreter.cli SECRET", "module open_interpreter.cli"),
     ("/usr/bin/python3 -maider SECRET", "module aider"),
     ("/usr/bin/python3 -m", None),
+    ("/usr/bin/python3 -m pdb -c SECRET x.py SECRET", "x.py"),
+    ("/usr/bin/python3 -m pdb -m aider SECRET", "module aider"),
+    ("/usr/bin/python3 -Im cProfile -o SECRET -s SECRET x.py", "x.py"),
+    ("/usr/bin/python3 -m runpy aider SECRET", "module aider"),
+    ("/usr/bin/python3 -m coverage run --source SECRET -m aider", "module aider"),
+    ("/usr/bin/python3 -m coverage report SECRET", "module coverage"),
+    ("/usr/bin/python3 -m debugpy --listen SECRET x.py", "x.py"),
+    ("/usr/bin/python3 -m pdb", "module pdb"),
     ("/usr/bin/pypy3.10 x.py", "x.py"),
     ("/usr/bin/ruby -I SECRET -r SECRET x.rb", "x.rb"),
     ("/usr/bin/ruby3.1 -W0 -w x.rb", "x.rb"),
@@ -77,7 +85,7 @@ SCRIPTS = [
     ("/bin/busybox cat SECRET", None),
     ("/lib64/ld-linux-x86-64.so.2 ./tool SECRET", "./tool"),
     ("/lib64/ld-linux-x86-64.so.2 --library-path SECRET --argv0 SECRET ./tool", "./tool"),
-    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node --import SECRET cli.js SECRET", "cli.js"),
+    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node --import hook cli.js SECRET", "cli.js"),
     ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node", "/usr/bin/node"),
     ("/lib/ld-musl-x86_64.so.1 --preload SECRET -- ./tool", "./tool"),
     ("/usr/bin/qemu-aarch64-static -L SECRET ./tool SECRET", "./tool"),
@@ -92,6 +100,38 @@ def test_the_script_is_found_behind_the_options(called: str, expected: str | Non
     found = ran.script.decode() if ran.script is not None else f"module {ran.module}" if ran.module else None
     assert found == expected
     assert SECRET not in repr(ran)
+
+
+LOADS = [
+    # how it was called, what is loaded before the script
+    ("/usr/bin/node --import ./a.js", ["./a.js"]),
+    ("/usr/bin/node --import=./a.js x.js --import SECRET", ["./a.js"]),
+    ("/usr/bin/node -r ./a.js --title SECRET --loader ./b.mjs x.js", ["./a.js", "./b.mjs"]),
+    ("/usr/bin/node -e SECRET --import ./a.js", ["./a.js"]),
+    ("/usr/bin/node -r ./a.js --check x.js", []),
+    ("/usr/bin/node -- --import SECRET", []),
+    ("/usr/bin/node x.js -r SECRET", []),
+    ("/n/bun --preload ./a.ts run --preload ./b.ts x.ts", ["./a.ts", "./b.ts"]),
+    ("/n/deno run --preload=./a.ts x.ts", ["./a.ts"]),
+    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node --import ./a.js", ["./a.js"]),
+]
+
+
+@pytest.mark.parametrize(("called", "expected"), LOADS, ids=[called for called, _ in LOADS])
+def test_a_script_given_as_an_option_is_found(called: str, expected: list[str]) -> None:
+    words = called.encode().split()
+    ran = what_runs(words[0], words)
+    assert ran is not None
+    assert [load.decode() for load in ran.loads] == expected
+    assert SECRET not in repr(ran)
+
+
+def test_an_interpreter_under_another_name_is_read_as_what_it_is() -> None:
+    words = b"/home/a/x --no-warnings cli.js SECRET".split()
+    assert what_runs(words[0], words, b"x") is None
+    ran = what_runs(words[0], words, b"x", family="node")
+    assert ran is not None
+    assert (ran.family, ran.script) == ("node", b"cli.js")
 
 
 @pytest.mark.parametrize(
@@ -147,3 +187,4 @@ def test_whatever_the_arguments_at_most_one_of_them_is_kept(arguments: list[byte
     assert ran is not None
     assert ran.script is None or ran.script in arguments
     assert ran.script is None or ran.module is None
+    assert set(ran.loads) <= {part for a in arguments for part in (a, a.partition(b"=")[2])}

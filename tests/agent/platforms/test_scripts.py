@@ -7,7 +7,7 @@ import pytest
 
 from aipolicy.platforms.interpreters import Ran
 from aipolicy.platforms.links import resolve
-from aipolicy.platforms.scripts import View, find_script
+from aipolicy.platforms.scripts import View, find_loads, find_script
 
 
 def view(place: Path, **changed: object) -> View:
@@ -73,6 +73,21 @@ def test_a_module_is_looked_for_as_python_does(tmp_path: Path) -> None:
     assert find_script(called, view(tmp_path, home=str(tmp_path / "home"))) == in_venv
     here = make(tmp_path, "aider.py")
     assert find_script(called, view(tmp_path)) == here
+
+
+def test_what_is_loaded_before_the_script_is_a_file_or_a_part_of_a_package(tmp_path: Path) -> None:
+    hook, inner = make(tmp_path, "hook.cjs"), make(tmp_path, "node_modules/@a/tool/cli.js")
+    make(tmp_path, "fs.js")
+    loads = (b"./hook", b"@a/tool/cli.js", f"file://{hook}".encode(), b"fs", b"missing")
+    found = find_loads(Ran(family="node", loads=loads), view(tmp_path / "node_modules"))
+    assert found == (inner, hook)  # ./hook is not in that folder, and `fs` is node's own module
+    assert find_loads(Ran(family="node", loads=loads), view(tmp_path)) == (hook, inner)
+
+
+def test_a_python_under_another_name_finds_its_modules(tmp_path: Path) -> None:
+    module = make(tmp_path, "venv/lib/python3.11/site-packages/aider/__main__.py")
+    ran = Ran(family="python", module="aider", interpreter=f"{tmp_path}/venv/bin/tool".encode())
+    assert find_script(ran, view(tmp_path, program=f"{tmp_path}/venv/bin/tool")) == module
 
 
 def test_proc_self_is_the_process_itself(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Interpreters by their contents: what runs a script that it is told to run, whatever its file is called.
+
+Literal strings of the real programs, searched in the same pass as the tools' marks. A program that was made
+from an interpreter and runs a script of its own (Electron, `bun build --compile`, node's single executables,
+pkg, PyInstaller) holds the same strings and does not run what its arguments name: it is none.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from aipolicy.core.tool import Mark
+from aipolicy.examine.data import Reading
+from aipolicy.examine.files import MIB
+
+_ID: Final = "interpreter:"
+
+
+class _Interpreter(NamedTuple):
+    """family: as platforms.interpreters names it. every: literals that all stand in it. none: none of these.
+
+    largest: of the program's file, bytes. once: it stands once in it, and twice in what was made from it.
+    """
+
+    family: str
+    every: tuple[str, ...]
+    none: tuple[str, ...] = ()
+    largest: int = 1 << 62
+    once: bytes = b""
+
+
+_TABLE: Final = (
+    # node 20.19, src/node_options.cc; the fuse of a single executable is 1 (nodejs.org/api,
+    # single-executable-applications), Electron's variable is in shell/common/, pkg's in prelude/bootstrap.js.
+    _Interpreter(
+        family="node",
+        every=("node [options] [ script.js ]", "internal/main/run_main_module"),
+        none=(
+            "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:1",
+            "ELECTRON_RUN_AS_NODE",
+            "PKG_EXECPATH",
+            "<nexe~~sentinel>",
+        ),
+    ),
+    # bun 1.4.5 and a program compiled by it: the trailer of the embedded modules (StandaloneModuleGraph).
+    _Interpreter(
+        family="bun",
+        every=("Usage: bun <", "---- Bun! ----"),
+        none=("ELECTRON_RUN_AS_NODE",),
+        once=b"---- Bun! ----",
+    ),
+    # CPython 3.8 to 3.13, Modules/main.c: as one program, and as a small one before libpython.
+    _Interpreter(
+        family="python",
+        every=("Py_BytesMain", "[-c cmd | -m mod | file | -]"),
+        none=("_MEIPASS", "PYINSTALLER_"),
+    ),
+    _Interpreter(
+        family="python", every=("Py_BytesMain",), none=("_MEIPASS", "PYINSTALLER_"), largest=100_000
+    ),
+    # ld.so of glibc 2.36, elf/dl-usage.c, and of musl, ldso/dynlink.c.
+    _Interpreter(family="loader", every=("--inhibit-rpath", "EXECUTABLE-FILE [ARGS-FOR-PROGRAM")),
+    _Interpreter(family="loader", every=("Dynamic Program Loader", "musl libc"), largest=4 * MIB),
+)
+
+INTERPRETER_MARKS: Final = tuple(
+    Mark(id=_ID + literal, literal=literal)
+    for literal in dict.fromkeys(text for one in _TABLE for text in (*one.every, *one.none))
+)
+
+
+def split(marks: Iterable[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The ids of tools' marks, and the literals of interpreters among the marks found."""
+    marks = tuple(marks)
+    tools = tuple(mark for mark in marks if not mark.startswith(_ID))
+    return tools, frozenset(mark.removeprefix(_ID) for mark in marks if mark.startswith(_ID))
+
+
+def interpreter_in(literals: frozenset[str], size: int, reading: Reading) -> str | None:
+    """The family of the program that holds these; `reading` is used where one literal has to be counted."""
+    for one in _TABLE:
+        fits = literals.issuperset(one.every) and literals.isdisjoint(one.none) and size <= one.largest
+        if fits and not (one.once and _stands_twice(one.once, reading)):
+            return one.family
+    return None
+
+
+def _stands_twice(literal: bytes, reading: Reading) -> bool:
+    count = 0
+    tail = b""
+    for piece in reading.pieces():
+        data = (tail if piece.follows else b"") + bytes(piece.data)
+        count += data.count(literal)
+        if count > 1:
+            return True
+        tail = data[len(data) - len(literal) + 1 :]
+    return False
