@@ -41,6 +41,7 @@ _NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER, Kind.DEB, Kind
 _ANOTHER_MARK = "choose a longer text that stands in this tool's own files only"
 _REAL_EVIDENCE = "add an npm or PyPI package, an extension id, content marks or an installed path"
 _MOST_STARS: Final = 3
+_MOST_REPEATS: Final = 5
 _BIN_FOLDER = re.compile(r"(~|/usr|/usr/local|/opt|~/\.local)?/s?bin")
 
 
@@ -221,7 +222,16 @@ def _versions(node: Node | None, reader: Reader, tool_id: str) -> Iterator[Versi
             continue
         if groups > 1:
             reader.problems.add(item, "T012", "the pattern has more than one group", "mark the version alone")
+        if _may_take_for_ever(pattern):
+            message = "the pattern repeats a group, or more than five times, and may take for ever to compare"
+            reader.problems.add(item, "T012", message, r"write it like '(\d+\.\d+\.\d+)'")
         yield VersionMark(tool=tool_id, before=reader.text(mark.get("before")), pattern=pattern)
+
+
+def _may_take_for_ever(pattern: str) -> bool:
+    """Whether a file that anybody may write could keep `re` busy: a repeat in a repeat, or many in a row."""
+    bare = re.sub(r"\\.|\[\^?\]?[^]]*\]", "x", pattern)
+    return re.search(r"\)[*+{]", bare) is not None or len(re.findall(r"[*+{]", bare)) > _MOST_REPEATS
 
 
 # --- sources and examples --------------------------------------------------------------------------------

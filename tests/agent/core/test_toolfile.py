@@ -161,6 +161,12 @@ def test_a_source_for_what_is_not_claimed() -> None:
     assert [message for _l, _c, message in found] == ["a source for deb, of which there is no evidence"]
 
 
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(?:a|aa)*b", r"(\d+){20}b", "(a)*b", ".*" * 6 + "b"])
+def test_a_version_pattern_that_could_be_compared_for_ever(pattern: str) -> None:
+    text = changed('{before: "acme-user-agent/"}', f"{{before: 'acme-user-agent/', pattern: '{pattern}'}}")
+    assert [message for _l, _c, message in errors(text) if "may take for ever" in message]
+
+
 @pytest.mark.parametrize("pattern", ["(unclosed", r"(\d+)\.(\d+)"])
 def test_a_version_pattern_is_a_regular_expression_with_one_group_at_most(pattern: str) -> None:
     text = changed('{before: "acme-user-agent/"}', f"{{before: 'acme-user-agent/', pattern: '{pattern}'}}")
