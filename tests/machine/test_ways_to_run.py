@@ -16,14 +16,14 @@ from typing import NamedTuple
 import pytest
 
 from aipolicy.core.identify import identify
-from aipolicy.core.model import Process
+from aipolicy.core.model import Finding, Process
 from aipolicy.examine import Examiner, examiner_for
 from aipolicy.observe.processes import with_facts
 from aipolicy.platforms import this_machine
 from aipolicy.tools import load
 from machine.install_forms import node_clients
 from machine.real_packages import aider_wheel, npm_prefix, script_claude
-from machine_needs import LONG_S, NEEDS_LINUX, Child, Started
+from machine_needs import LONG_S, NEEDS_LINUX, NEEDS_ROOT, Child, Started
 
 pytestmark = [
     NEEDS_LINUX,
@@ -158,6 +158,40 @@ def test_this_way_still_escapes(way: Way, place: Path, started: Started, examine
     assert seen(way, place, started, examiner) == way.said
 
 
+@NEEDS_ROOT
+def test_in_a_container_the_finding_says_so(place: Path, started: Started, examiner: Examiner) -> None:
+    """A file that only its own mount namespace has at that place, read through /proc/PID/root."""
+    (place / "app").mkdir()
+    inner = f"{place}/app/@anthropic-ai/claude-code/cli.js"
+    script = f"mount --bind {place}/node_modules {place}/app && exec node {inner}"
+    child = started.run(["unshare", "-m", "sh", "-c", script], stdin=subprocess.DEVNULL)
+    _await_up(child)
+    assert not os.path.exists(inner)
+    [finding] = findings(child.pid, examiner)
+    assert (finding.tool, finding.confidence.value) == CLAUDE[0]
+    assert (finding.path, finding.form) == (inner, "process in another namespace")
+
+
+def test_a_program_is_judged_by_the_bytes_that_run(place: Path, started: Started, examiner: Examiner) -> None:
+    """Another program stands in its place by now."""
+    shutil.copy(place / "mynode", place / "replaced")
+    child = started.run(["./replaced", "notes.mjs"], cwd=place, stdin=subprocess.DEVNULL)
+    _await_up(child)
+    shutil.copy("/bin/true", place / "other")
+    (place / "other").replace(place / "replaced")
+    assert found(child.pid, examiner) == CLAUDE
+
+
+def test_a_title_that_is_older_than_we_and_no_package_is_possible(
+    place: Path, started: Started, examiner: Examiner
+) -> None:
+    """With the package installed it is likely: tests/agent/core/test_correlate.py."""
+    (place / "titled.js").write_text("process.title = 'claude'; console.log('up'); setTimeout(() => 0, 6e5)")
+    child = started.run(["node", "titled.js"], cwd=place)
+    _await_up(child)
+    assert found(child.pid, examiner) == (("claude-code", "possible"),)
+
+
 # --- the machinery ---------------------------------------------------------------------------------------
 
 
@@ -180,12 +214,15 @@ def _await_up(child: Child) -> None:
 
 
 def found(pid: int, examiner: Examiner) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({(f.tool, f.confidence.value) for f in findings(pid, examiner)}))
+
+
+def findings(pid: int, examiner: Examiner) -> list[Finding]:
     machine = this_machine()
     process = machine.process(pid)
     assert isinstance(process, Process)
     looked = [one for one in with_facts(process, machine, examiner) if isinstance(one, Process)]
-    findings = {(f.tool, f.confidence.value) for one in looked for f in identify(one, CATALOG)}
-    return tuple(sorted(findings))
+    return [finding for one in looked for finding in identify(one, CATALOG)]
 
 
 def _filled(word: str, place: Path) -> str:

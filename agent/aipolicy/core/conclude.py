@@ -24,6 +24,8 @@ _SHORTEST_NAME: Final = 3
 NATIVE: Final = "native"
 SCRIPT: Final = "script"
 PROCESS: Final = "process"
+CONTAINED: Final = "process in another namespace"
+"""In a container, say: its path is one of that container."""
 
 ORDER: Final = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE)
 _STRENGTH: Final[dict[str, int]] = {kind: place for place, kind in enumerate(Kind)}

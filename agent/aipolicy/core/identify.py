@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from aipolicy.core.conclude import NATIVE, PROCESS, SCRIPT, Sight, conclude, surest
+from aipolicy.core.conclude import CONTAINED, NATIVE, PROCESS, SCRIPT, Sight, conclude, surest
 from aipolicy.core.content import PROGRAMS, content_clues
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import (
@@ -146,7 +146,8 @@ def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
 
 def _running(seen: Process, path: str, file: FileFacts | None, *, whole: bool = False) -> Sight:
     path = path.removesuffix(_DELETED)
-    return Sight(owner=seen.owner, path=path, form=PROCESS, whole=whole, file=file, pid=seen.pid)
+    form = CONTAINED if seen.contained else PROCESS
+    return Sight(owner=seen.owner, path=path, form=form, whole=whole, file=file, pid=seen.pid)
 
 
 # --- clues -----------------------------------------------------------------------------------------------

@@ -266,7 +266,8 @@ class Finding(Record, frozen=True, kw_only=True):
     because: the evidence, strongest first.
     owner: whose it is.
     path: where it lies, or the program that runs.
-    form: how it is there: "npm global", "native", "pipx", "extension in cursor", "process" ...
+    form: how it is there: "npm global", "native", "pipx", "extension in cursor", "process", "process
+    in another namespace" ...
     pid: the process id of a running tool, null otherwise.
     """
 
