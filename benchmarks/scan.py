@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from aipolicy.core.model import Unseen
 from aipolicy.examine import Examiner, examiner_for, resolve
-from aipolicy.observe import look_everywhere
+from aipolicy.observe import Disguises, look_everywhere
 from aipolicy.platforms import this_machine
 from aipolicy.tools import load
 from host import FakeMachine
@@ -103,9 +103,9 @@ class LikeTheRealOne(FakeMachine):
 # --- the measurements --------------------------------------------------------------------------------------
 
 
-def look(machine: FakeMachine, examiner: Examiner) -> int:
+def look(machine: FakeMachine, examiner: Examiner, disguises: Disguises | None = None) -> int:
     """One whole look; how many things were seen."""
-    seen = list(look_everywhere(machine, CATALOG.wanted, examiner))
+    seen = list(look_everywhere(machine, CATALOG.wanted, examiner, disguises=disguises))
     unseen = [found for found in seen if isinstance(found, Unseen)]
     assert not unseen, unseen
     return len(seen)
@@ -117,7 +117,8 @@ def compare_looks(machine: FakeMachine, rounds: int) -> None:
     look(machine, examiner_for(CATALOG))
     rows: dict[str, tuple[list[Cost], list[Cost]]] = {name: ([], []) for name in ("cold", "first", "warm")}
     kept = examiner_for(CATALOG)
-    found = look(machine, kept)
+    disguises = Disguises()
+    found = look(machine, kept, disguises)
     for _ in range(rounds):
         if drop_caches():
             rows["cold"][0].append(measured(find, child=True))
@@ -129,7 +130,7 @@ def compare_looks(machine: FakeMachine, rounds: int) -> None:
         rows["first"][0].append(measured(find, child=True))
         rows["first"][1].append(measured(partial(look, machine, fresh)))
         rows["warm"][0].append(measured(find, child=True))
-        rows["warm"][1].append(measured(partial(look, machine, kept)))
+        rows["warm"][1].append(measured(partial(look, machine, kept, disguises)))
     print(f"the look, {USERS} users; {found} things seen; medians of {rounds} rounds")
     print(f"{'':8}{'find, ms':>18}{'look, ms':>18}{'look : find':>18}")
     print(f"{'':8}{'CPU':>9}{'wall':>9}{'CPU':>9}{'wall':>9}{'CPU':>9}{'wall':>9}")

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.evidence_index import Clue
-from aipolicy.core.model import Confidence, Evidence, FileFacts, Finding, Owner, Record, State
+from aipolicy.core.model import Confidence, Evidence, FileFacts, Finding, Owner, PackageRef, Record, State
 from aipolicy.core.tool import Kind, Tool
 from aipolicy.core.tools import Catalog
 
@@ -36,6 +36,7 @@ class Sight(Record, frozen=True, kw_only=True):
 
     whole: what was looked at is the package's code itself (the package, or its script being run) and not just
     any file that comes with it, such as a copy of ripgrep.
+    under_its_name: the package lies where a package manager puts it; see `lies_under_its_name`.
     version: what it states of itself. file: facts of the file, None where a package was looked at.
     """
 
@@ -43,12 +44,13 @@ class Sight(Record, frozen=True, kw_only=True):
     path: str
     form: str
     whole: bool = False
+    under_its_name: bool = True
     version: str | None = None
     file: FileFacts | None = None
     pid: int | None = None
 
 
-def weigh(clues: Iterable[Clue], *, whole: bool) -> Confidence | None:
+def weigh(clues: Iterable[Clue], *, whole: bool, under_its_name: bool = True) -> Confidence | None:
     """How sure these clues for one tool make us; None: not enough to say anything."""
     clues = tuple(clues)
     kinds = {clue.kind for clue in clues}
@@ -57,7 +59,7 @@ def weigh(clues: Iterable[Clue], *, whole: bool) -> Confidence | None:
     if marks >= 2 or (marks and kinds & _BACKING):
         return Confidence.CERTAIN
     if kinds & OWN_PACKAGE and (whole or named):
-        return Confidence.CERTAIN
+        return Confidence.CERTAIN if under_its_name else Confidence.LIKELY
     if Kind.PATH in kinds and kinds & _SYSTEM_PACKAGE:
         return Confidence.CERTAIN
     if marks or Kind.PATH in kinds or Kind.BUNDLE in kinds:
@@ -67,6 +69,21 @@ def weigh(clues: Iterable[Clue], *, whole: bool) -> Confidence | None:
     if (whole and kinds & _SYSTEM_PACKAGE) or any(_says_its_name(clue) for clue in clues):
         return Confidence.POSSIBLE
     return None
+
+
+def lies_under_its_name(package: PackageRef | None) -> bool:
+    """False for an npm package that lies in a folder of another name; see `in_folder_of_its_name`."""
+    return package is None or package.ecosystem != "npm" or in_folder_of_its_name(package.name, package.path)
+
+
+def in_folder_of_its_name(npm_name: str, path: str) -> bool:
+    """Whether node_modules has it under its own name; true outside of node_modules.
+
+    An alias (`npm install memo@npm:real-name`) lies under another name, but a foreign package.json beside
+    other code looks the same: there the name alone makes nothing certain.
+    """
+    _, found, inner = path.rpartition("/node_modules/")
+    return not found or f"{inner}/".startswith(f"{npm_name}/")
 
 
 def _says_its_name(clue: Clue) -> bool:
@@ -82,7 +99,7 @@ def conclude(clues: Iterable[Clue], sight: Sight, catalog: Catalog) -> tuple[Fin
     found = []
     others: set[str] = set()
     for tool_id, its_clues in by_tool.items():
-        confidence = weigh(its_clues, whole=sight.whole)
+        confidence = weigh(its_clues, whole=sight.whole, under_its_name=sight.under_its_name)
         if confidence is None:
             continue
         tool = catalog.by_id[tool_id]

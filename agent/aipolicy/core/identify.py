@@ -8,7 +8,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from aipolicy.core.conclude import CONTAINED, NATIVE, PROCESS, SCRIPT, Sight, conclude, surest
+from aipolicy.core.conclude import (
+    CONTAINED,
+    NATIVE,
+    PROCESS,
+    SCRIPT,
+    Sight,
+    conclude,
+    lies_under_its_name,
+    surest,
+)
 from aipolicy.core.content import PROGRAMS, content_clues
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import (
@@ -60,6 +69,7 @@ def _package(seen: Package, catalog: Catalog) -> tuple[Finding, ...]:
         form=f"embedded in {package.name}" if carried else seen.form,
         version=None if carried else package.version,
         whole=True,
+        under_its_name=lies_under_its_name(package),
     )
     return conclude(clues, sight, catalog)
 
@@ -96,6 +106,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Finding, ...]:
         path=seen.path,
         form=NATIVE if native else SCRIPT,
         whole=not native and not _is_lifecycle(seen.path),
+        under_its_name=lies_under_its_name(file.package),
         file=file,
     )
     return conclude(clues, sight, catalog)
@@ -146,8 +157,15 @@ def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
 
 def _running(seen: Process, path: str, file: FileFacts | None, *, whole: bool = False) -> Sight:
     path = path.removesuffix(_DELETED)
-    form = CONTAINED if seen.contained else PROCESS
-    return Sight(owner=seen.owner, path=path, form=form, whole=whole, file=file, pid=seen.pid)
+    return Sight(
+        owner=seen.owner,
+        path=path,
+        form=CONTAINED if seen.contained else PROCESS,
+        whole=whole,
+        under_its_name=lies_under_its_name(file.package if file is not None else None),
+        file=file,
+        pid=seen.pid,
+    )
 
 
 # --- clues -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from aipolicy.core.conclude import NATIVE, SCRIPT, by_strength, surer, weigh
+from aipolicy.core.conclude import NATIVE, SCRIPT, by_strength, in_folder_of_its_name, surer, weigh
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import Finding
 from aipolicy.core.tool import Kind
@@ -56,7 +56,8 @@ def merged(main: Finding, part: Finding) -> Finding:
     because = by_strength((*main.because, *part.because))
     clues = [Clue(tool=main.tool, kind=Kind(e.kind), value=e.value) for e in because]
     confidence = surer(main.confidence, part.confidence)
-    together = weigh(clues, whole=False)
+    named = all(in_folder_of_its_name(e.value, main.path) for e in because if e.kind == Kind.NPM)
+    together = weigh(clues, whole=False, under_its_name=named)
     return replace(
         main,
         because=because,

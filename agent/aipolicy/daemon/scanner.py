@@ -13,7 +13,7 @@ from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.survey import Survey, survey
 from aipolicy.examine import Examiner
-from aipolicy.observe import install_roots
+from aipolicy.observe import Disguises, install_roots
 from aipolicy.platforms.events import InstallSource
 from aipolicy.platforms.machine import Machine
 
@@ -59,6 +59,7 @@ class Scanner:
         self._due = threading.Event()
         self._due.set()
         self._last: Survey | None = None
+        self._disguises = Disguises()
         self._folders: frozenset[str] = frozenset()
         self.status: ScanStatus | None = None
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
@@ -111,7 +112,7 @@ class Scanner:
     def _scan(self) -> None:
         started = time.monotonic()
         at = self._reporter.now()
-        seen = survey(self._machine, self._judge(), self._examiner, self._progress)
+        seen = survey(self._machine, self._judge(), self._examiner, self._progress, self._disguises)
         self._last = seen
         self._processes.packages = seen.packages
         outcomes = self._report(seen)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aipolicy.core.model import Finding, Observation, Package, Unseen
 from aipolicy.daemon.judge import Judge
 from aipolicy.examine import Examiner
-from aipolicy.observe import look_everywhere
+from aipolicy.observe import Disguises, look_everywhere
 from aipolicy.platforms.machine import Machine
 
 
@@ -32,11 +32,15 @@ def survey(
     judge: Judge,
     examiner: Examiner,
     progress: Callable[[str, int], None] | None = None,
+    disguises: Disguises | None = None,
 ) -> Survey:
-    """Look everywhere once. `progress(stage, done)` is called now and then."""
+    """Look everywhere once. `progress(stage, done)` is called now and then.
+
+    disguises: see look_everywhere.
+    """
     observations: list[Observation] = []
     unseen: list[Unseen] = []
-    for seen in look_everywhere(machine, judge.catalog.wanted, examiner, progress):
+    for seen in look_everywhere(machine, judge.catalog.wanted, examiner, progress, disguises):
         if isinstance(seen, Unseen):
             unseen.append(seen)
         else:

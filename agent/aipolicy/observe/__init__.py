@@ -5,6 +5,15 @@ appear. Nothing here raises: a place that could not be looked into is an Unseen.
 """
 
 from aipolicy.observe.everywhere import OBSERVERS, Observer, install_roots, look_everywhere
+from aipolicy.observe.loose import Disguises
 from aipolicy.observe.single import look_at_path, look_at_process
 
-__all__ = ["OBSERVERS", "Observer", "install_roots", "look_at_path", "look_at_process", "look_everywhere"]
+__all__ = [
+    "OBSERVERS",
+    "Disguises",
+    "Observer",
+    "install_roots",
+    "look_at_path",
+    "look_at_process",
+    "look_everywhere",
+]

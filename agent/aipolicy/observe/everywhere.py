@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from aipolicy.core.conclude import lies_under_its_name
 from aipolicy.core.model import Executable, Extension, Observation, Package, Process, Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.core.wire import printable
@@ -24,13 +25,16 @@ from aipolicy.observe import (
     yarn,
 )
 from aipolicy.observe.look import Look, Progress, Seen, users_here
-from aipolicy.observe.walk import Bounds, Tree, walk
+from aipolicy.observe.loose import Disguises
+from aipolicy.observe.walk import Bounds, Tree, walk, walk_by_owner
 from aipolicy.platforms.machine import Machine, User
 
 logger = logging.getLogger(__name__)
 
 SYSTEM_TREES: Final = ("/opt", "/usr/local", "/srv")
 """Where administrators put what no package brought; walked like a home."""
+SHARED_TREES: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  looked at, not written to
+"""Where everybody may write; walked for each owner by himself."""
 
 _MOST_UNSEEN: Final = 300
 """Per observer; a home full of closed doors must not drown the report."""
@@ -64,16 +68,28 @@ OBSERVERS: Final[tuple[Observer, ...]] = (
 
 
 def look_everywhere(
-    machine: Machine, wanted: Wanted, examiner: Examiner, progress: Progress | None = None
+    machine: Machine,
+    wanted: Wanted,
+    examiner: Examiner,
+    progress: Progress | None = None,
+    disguises: Disguises | None = None,
 ) -> Iterator[Observation | Unseen]:
-    """Everything wanted on this machine, each thing once; never raises."""
+    """Everything wanted on this machine, each thing once; never raises.
+
+    disguises: kept between the looks of one daemon; without it each look asks every file.
+    """
     progress = progress or _silent
+    disguises = disguises or Disguises()
+    disguises.next_look()
     look = Look(machine=machine, wanted=wanted, examiner=examiner, progress=progress)
     try:
         users = list(users_here(machine))
         yield from (user for user in users if isinstance(user, Unseen))
         known = tuple(user for user in users if isinstance(user, User))
-        trees = tuple(_trees(machine, wanted, known, progress))
+        trees = (
+            *_trees(machine, wanted, known, progress, disguises),
+            *_shared_trees(machine, wanted, known, progress, disguises),
+        )
         look = Look(
             machine=machine, wanted=wanted, examiner=examiner, progress=progress, users=known, trees=trees
         )
@@ -95,7 +111,7 @@ def install_roots(machine: Machine, wanted: Wanted) -> tuple[str, ...]:
     scopes = sorted({name.partition("/")[0] for name in wanted.npm if name.startswith("@")})
     users = tuple(user for user in users_here(machine) if isinstance(user, User))
     roots = list(machine.search_path())
-    for tree in _trees(machine, wanted, users, _silent):
+    for tree in _trees(machine, wanted, users, _silent, None):
         roots += [tree.top, *tree.node_modules, *tree.sites, *tree.bins, *tree.pnpm_globals]
         roots += [os.path.dirname(folder) for folder in tree.extensions]
         roots += [f"{folder}/{scope}" for folder in tree.node_modules for scope in scopes]
@@ -113,7 +129,7 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
                 if unseen > _MOST_UNSEEN:
                     continue
             else:
-                if isinstance(found, Package | Extension):
+                if isinstance(found, Package | Extension) and lies_under_its_name(found.package):
                     look.packages[found.package.path] = found.has_code
                 if not _has_room(found, counts):
                     left_out[found.owner.name] += 1
@@ -159,7 +175,13 @@ def _key(found: Observation | Unseen) -> tuple[object, ...]:
 # --- the walks -------------------------------------------------------------------------------------------
 
 
-def _trees(machine: Machine, wanted: Wanted, users: tuple[User, ...], progress: Progress) -> Iterator[Tree]:
+def _trees(
+    machine: Machine,
+    wanted: Wanted,
+    users: tuple[User, ...],
+    progress: Progress,
+    disguises: Disguises | None,
+) -> Iterator[Tree]:
     tops = dict.fromkeys(user.home for user in users)
     for folder in SYSTEM_TREES:
         try:
@@ -170,8 +192,28 @@ def _trees(machine: Machine, wanted: Wanted, users: tuple[User, ...], progress: 
                 tree.cannot(reason)
                 yield tree
     for top in tops:
-        bounds = Bounds(out_of_reach=machine.out_of_reach, skip=frozenset(tops))
+        bounds = Bounds(out_of_reach=machine.out_of_reach, skip=frozenset(tops), disguises=disguises)
         yield walk(top, wanted, bounds, progress)
+
+
+def _shared_trees(
+    machine: Machine, wanted: Wanted, users: tuple[User, ...], progress: Progress, disguises: Disguises
+) -> Iterator[Tree]:
+    homes = frozenset(user.home for user in users)
+    bounds = Bounds(out_of_reach=machine.out_of_reach, skip=homes, disguises=disguises)
+    done = set(homes)
+    for folder in SHARED_TREES:
+        try:
+            top = resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)
+        except CannotLook as reason:
+            if not reason.absent:
+                tree = Tree(folder)
+                tree.cannot(reason)
+                yield tree
+            continue
+        if top not in done:  # /var/tmp may be a link to /tmp
+            done.add(top)
+            yield from walk_by_owner(top, wanted, bounds, progress)
 
 
 def _unseen_in(look: Look) -> Iterator[Unseen]:

@@ -1,13 +1,14 @@
-"""Program files: in the PATH and every folder of programs, where the catalog says a tool's lie, and by name.
+"""Program files: in all folders of programs, where the catalog says a tool's lie, by name and by size.
 
 A copy under another name is known by its contents. Whatever has neither the name nor the marks nor the
 package of a wanted tool is passed over and leaves no trace.
 """
 
+import itertools
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -23,8 +24,8 @@ from aipolicy.observe.look import Look, Seen
 NAME: Final = "executables"
 
 MOST_IN_FOLDER: Final = 20_000
-MOST_BYTES: Final = 64 << 30
-"""How much is read of files that no cache knows, in one look."""
+MOST_BYTES: Final = 8 << 30
+"""How much is read of files that no cache knows, in one look, of one home or owner."""
 
 _EXECUTABLE: Final = 0o111
 _LARGEST_SHIM: Final = 64 << 10
@@ -35,18 +36,18 @@ _SHIM_TARGET: Final = re.compile(
 
 def observe(look: Look) -> Seen:
     seen: set[str] = set()
-    start = look.examiner.bytes_read
-    for done, found in enumerate(_candidates(look)):
-        look.progress("programs", done)
-        if isinstance(found, Unseen):
-            yield found
-            continue
-        if look.examiner.bytes_read - start > MOST_BYTES:
-            yield Unseen(
-                place=printable(found), reason="more programs than one look can read; the rest comes later"
-            )
-            return
-        yield from _executable(look, found, seen, named=False)
+    for candidates in _candidates(look):
+        start = look.examiner.bytes_read
+        for done, found in enumerate(candidates):
+            look.progress("programs", done)
+            if isinstance(found, Unseen):
+                yield found
+                continue
+            if look.examiner.bytes_read - start > MOST_BYTES:
+                more = "more programs than one look can read; the rest comes later"
+                yield Unseen(place=printable(found), reason=more)
+                break
+            yield from _executable(look, found, seen, named=False)
     for place in shapes.files_of(look):
         if isinstance(place, CannotLook):
             yield place.unseen()
@@ -72,10 +73,18 @@ def executable_at(look: Look, path: str) -> Iterator[Executable | Unseen]:
 # --- where programs lie ----------------------------------------------------------------------------------
 
 
-def _candidates(look: Look) -> Iterator[str | Unseen]:
-    """Paths of files in folders of programs, links not resolved; and files of a wanted name elsewhere."""
+def _candidates(look: Look) -> Iterator[Iterator[str | Unseen]]:
+    """Paths of files, links not resolved: of the system, then of each walk: none uses up another's bounds."""
     known: set[str] = set()
-    for folder in _folders(look):
+    yield _in_folders(look, look.machine.search_path(), known)
+    yield iter(look.aliased)
+    for tree in look.trees:
+        yield itertools.chain(_in_folders(look, tree.bins, known), tree.programs, tree.loose)
+
+
+def _in_folders(look: Look, folders: Iterable[str], known: set[str]) -> Iterator[str | Unseen]:
+    """What lies in folders of programs; those in `known` were looked into."""
+    for folder in folders:
         try:
             real = look.resolve(folder)
         except CannotLook as reason:
@@ -85,14 +94,6 @@ def _candidates(look: Look) -> Iterator[str | Unseen]:
         if real not in known:
             known.add(real)
             yield from _in_folder(look, real)
-    for tree in look.trees:
-        yield from tree.programs
-
-
-def _folders(look: Look) -> Iterator[str]:
-    yield from look.machine.search_path()
-    for tree in look.trees:
-        yield from tree.bins
 
 
 def _in_folder(look: Look, folder: str) -> Iterator[str | Unseen]:

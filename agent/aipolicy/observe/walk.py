@@ -5,7 +5,8 @@ Only names of folder entries are read here, no file is opened and no symbolic li
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.examine.python_package import named_in_folder
+from aipolicy.observe.loose import Disguises, is_as_a_program, is_disguised
 
 MOST_ENTRIES: Final = 1_000_000
 MOST_PLACES: Final = 10_000
@@ -49,8 +51,16 @@ _IN_HOME_PRUNED: Final = (
     ".config/microsoft-edge",
 )
 """Caches and profiles: many files, and nothing in them is installed."""
-_CACHES_WITH_PROGRAMS: Final = frozenset({"uv", "pnpm", "pypoetry"})
+_CACHES_WITHOUT_PROGRAMS: Final = frozenset(
+    {
+        "BraveSoftware", "Homebrew", "JetBrains", "bazel", "ccache", "chromium", "fontconfig", "go-build",
+        "google-chrome", "huggingface", "mesa_shader_cache", "microsoft-edge", "mozilla", "pip", "sccache",
+        "thumbnails", "thunderbird", "tracker3", "yarn",
+    }
+)  # fmt: skip
+"""Many files, and what is in use of them lies elsewhere."""
 _VERSION_FOLDER: Final = re.compile(r"v?\d+")
+_IN_EXTENSION: Final = re.compile(r"/extensions/[^/]+/")
 _EXTENSION_FOLDER: Final = re.compile(r"([\w-]+\.[\w.-]*?\w)-\d+\.\d[\w.+-]*", re.ASCII)
 
 
@@ -60,7 +70,7 @@ class Tree:
 
     top: where it began. extensions: folders that may be a wanted editor extension. pnpm_globals: pnpm's
     folders of global packages. programs: files outside of bins that bear a wanted program's name.
-    entries: how many names were looked at.
+    loose: other executable files there that are as large as a tool. entries: how many names were looked at.
     """
 
     top: str
@@ -70,6 +80,7 @@ class Tree:
     extensions: list[str] = field(default_factory=list)
     pnpm_globals: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
     unseen: list[Unseen] = field(default_factory=list)
     unseen_more: int = 0
     entries: int = 0
@@ -86,10 +97,14 @@ class Tree:
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """Where a walk goes: skip: folders that are another walk's. out_of_reach: see Machine. The rest: caps."""
+    """Where a walk goes: skip: folders that are another walk's. out_of_reach: see Machine. The rest: caps.
+
+    disguises: what earlier walks know of files that are called like no program; None: no loose file is noted.
+    """
 
     out_of_reach: Callable[[str], str | None]
     skip: frozenset[str] = frozenset()
+    disguises: Disguises | None = field(default_factory=Disguises)
     most_entries: int = MOST_ENTRIES
     most_places: int = MOST_PLACES
     deepest: int = DEEPEST
@@ -108,7 +123,11 @@ class _Walk:
         self._next_report = _REPORT_EVERY
         self._left_out = 0
 
-    def run(self) -> Tree:
+    def run(self, first: Iterable["os.DirEntry[str]"] | None = None, owner: int | None = None) -> Tree:
+        """first: what to begin with where of all that lies in the top folder only one owner's is walked."""
+        if first is not None:
+            (top, depth) = self._waiting.pop()
+            self._note(top, self._folders(top, first), depth)
         while self._waiting:
             folder, depth = self._waiting.pop()
             if reason := self._bounds.out_of_reach(folder):
@@ -131,12 +150,16 @@ class _Walk:
         if self._left_out:
             more = f"{self._left_out:,} folders more than are looked into"
             self.tree.cannot(CannotLook(self.tree.top, more))
+        if self._bounds.disguises is not None:
+            self.tree.loose += self._bounds.disguises.others(self.tree.top, owner, self.tree.loose)
         return self.tree
 
     def _folders(self, folder: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
         """The names of the folders in it; of its files those that bear a wanted program's name are noted."""
         programs = self._wanted.executables
         in_extensions = _holds_extensions(folder)
+        disguises = self._bounds.disguises
+        with_disguised = disguises is not None and disguises.are_due(folder)
         left = self._bounds.most_entries - self.tree.entries
         folders, count = [], 0
         for entry in entries:
@@ -148,6 +171,12 @@ class _Walk:
             elif (in_extensions or entry.name in _LINKED) and entry.is_symlink():
                 # where it leads is asked when it is looked into
                 self._is_known(f"{folder}/{entry.name}", entry.name, in_extensions)
+            elif (
+                disguises is not None
+                and (with_disguised or not is_disguised(entry.name))
+                and is_as_a_program(entry)
+            ):
+                self._keep(self.tree.loose, f"{folder}/{entry.name}")
             if count > left:
                 break
         self.tree.entries += count
@@ -170,7 +199,8 @@ class _Walk:
         """Note what a folder is by its name; whether that is all there is to know of it."""
         tree = self.tree
         if name == "node_modules":
-            self._keep(tree.node_modules, path)
+            if not _IN_EXTENSION.search(path):  # what an extension is made of is the extension
+                self._keep(tree.node_modules, path)
             return True
         if name in _SITES:
             self._keep(tree.sites, path)
@@ -193,10 +223,10 @@ class _Walk:
             return False
         found = _EXTENSION_FOLDER.fullmatch(name)
         if found is not None and found.group(1).lower() not in self._wanted.extensions:
-            return in_extensions
+            return False
         if found is not None or (in_extensions and len(self.tree.extensions) < _MOST_RENAMED):
             self._keep(self.tree.extensions, path)  # one under another name is known by its package.json
-        return found is not None
+        return False  # whoever's it is, a tool's program may lie in it
 
     def _keep(self, places: list[str], path: str) -> None:
         if len(places) < self._bounds.most_places:
@@ -219,7 +249,7 @@ def _holds_extensions(folder: str) -> bool:
 def _is_a_store(folder: str, name: str, child: str) -> bool:
     """Whether `child` of `folder` only keeps copies: what is in use of them is linked, or lies elsewhere."""
     if name == ".cache":
-        return child not in _CACHES_WITH_PROGRAMS
+        return child in _CACHES_WITHOUT_PROGRAMS
     if name == "store":
         return _VERSION_FOLDER.fullmatch(child) is not None  # pnpm's
     if child == "pkgs":
@@ -230,3 +260,36 @@ def _is_a_store(folder: str, name: str, child: str) -> bool:
 def walk(top: str, wanted: Wanted, bounds: Bounds, progress: Callable[[str, int], None]) -> Tree:
     """Walk through the folder `top`, no part of whose path is a link."""
     return _Walk(top, wanted, bounds, progress).run()
+
+
+def walk_by_owner(
+    top: str, wanted: Wanted, bounds: Bounds, progress: Callable[[str, int], None]
+) -> Iterator[Tree]:
+    """A folder where everybody may write: a walk for each owner, so that nobody uses up another's bounds."""
+    entries: dict[int, list[os.DirEntry[str]]] = {}
+    left_out: Counter[int] = Counter()
+    try:
+        with os.scandir(top) as all_entries:
+            for entry, _ in zip(all_entries, range(bounds.most_entries), strict=False):
+                owner = _owner_of(entry)
+                if len(entries.setdefault(owner, [])) < bounds.most_places:
+                    entries[owner].append(entry)
+                else:
+                    left_out[owner] += 1
+    except OSError as error:
+        tree = Tree(top)
+        tree.cannot(cannot_look(top, error))
+        yield tree
+        return
+    for owner, first in entries.items():
+        tree = _Walk(top, wanted, bounds, progress).run(first, owner)
+        if left_out[owner]:
+            tree.cannot(CannotLook(top, f"{left_out[owner]:,} entries more than are looked into"))
+        yield tree
+
+
+def _owner_of(entry: "os.DirEntry[str]") -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_uid
+    except OSError:  # gone since it was listed
+        return -1

@@ -1,15 +1,34 @@
 """npm's packages, wherever npm or a manager of node versions puts them."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from aipolicy.core.model import Package, PackageRef, Unseen
+from aipolicy.core.correlate import correlate
+from aipolicy.core.identify import identify
+from aipolicy.core.model import Confidence, Package, PackageRef, Unseen
+from aipolicy.examine import examiner_for
+from aipolicy.observe import look_everywhere
 from aipolicy.observe.node_modules import form_of
+from aipolicy.tools import load
 from host import FakeMachine
-from hostile import NO_JSON, UNREADABLE, wrong_types
-from installed import bin_link, described, look, npm_package, put
+from hostile import NO_JSON, UNREADABLE, fifo, link_to_itself, wrong_types
+from installed import (
+    A_SCRIPT,
+    NATIVE_CLAUDE,
+    NATIVE_OTHER,
+    bin_link,
+    described,
+    look,
+    npm_package,
+    put,
+)
+
+REAL_CLAUDE = NATIVE_CLAUDE + b"tengu_startup_telemetry\0tengu_tool_use_success\0"
+"""With two marks of the real catalog."""
 
 
 @pytest.mark.parametrize(
@@ -160,3 +179,62 @@ def test_a_link_onto_a_network_is_unseen(tmp_path: Path) -> None:
 
 def test_an_unknown_place_counts_as_a_project() -> None:
     assert form_of("/somewhere/else") == ("npm", "npm project")
+
+
+# --- aliases: `npm install memo@npm:@anthropic-ai/claude-code` ---------------------------------------------
+
+
+def confidences(machine: FakeMachine) -> list[tuple[str, Confidence, str]]:
+    catalog = load()
+    seen = look_everywhere(machine, catalog.wanted, examiner_for(catalog))
+    observations = [found for found in seen if not isinstance(found, Unseen)]
+    findings = [found for one in observations for found in identify(one, catalog)]
+    together = correlate(observations, findings, catalog)
+    return [(found.tool, found.confidence, found.path) for found in together]
+
+
+@pytest.mark.parametrize("where", ["np/lib/node_modules", "project/node_modules"])
+@pytest.mark.parametrize("name", ["memo", "@me/memo"])
+def test_an_alias_whose_program_is_the_tools_is_certain(where: str, name: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    package = npm_package(f"{ann.home}/{where}", "claude-code-2.1.197", REAL_CLAUDE, name)
+    assert confidences(machine) == [("claude-code", Confidence.CERTAIN, str(package))]
+    shutil.rmtree(package)
+    assert confidences(machine) == []
+
+
+def test_an_alias_in_a_large_project_is_seen_by_the_link_of_its_program(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    modules = f"{ann.home}/project/node_modules"
+    for number in range(100):
+        put(f"{modules}/package{number}/package.json", b'{"name": "x", "version": "1"}')
+    package = npm_package(modules, "claude-code-2.1.197", REAL_CLAUDE, "memo")
+    bin_link(f"{modules}/.bin", "claude", package / "bin" / "claude.exe")
+    bin_link(f"{modules}/.bin", "codex", f"{ann.home}/elsewhere/codex")
+    assert confidences(machine) == [("claude-code", Confidence.CERTAIN, str(package))]
+
+
+@pytest.mark.parametrize("program", [NATIVE_OTHER, A_SCRIPT], ids=["native", "script"])
+def test_a_foreign_name_beside_other_code_is_not_certain(program: bytes, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    modules = f"{ann.home}/np/lib/node_modules"
+    package = npm_package(modules, "claude-code-2.1.197", program, "memo")
+    bin_link(f"{ann.home}/np/bin", "claude", package / "bin" / "claude.exe")
+    assert [confidence for _, confidence, _ in confidences(machine)] == [Confidence.LIKELY]
+
+
+@pytest.mark.parametrize("make", [link_to_itself, fifo, wrong_types])
+def test_a_hostile_neighbour_hides_no_alias(make: Callable[[Path], None], tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    modules = Path(ann.home, "np", "lib", "node_modules")
+    modules.mkdir(parents=True)
+    make(modules / "@scope")
+    make(modules / ".bin")
+    (modules / "x").mkdir()
+    make(modules / "x" / "package.json")
+    package = npm_package(modules, "claude-code-2.1.197", REAL_CLAUDE, "memo")
+    assert ("claude-code", Confidence.CERTAIN, str(package)) in confidences(machine)

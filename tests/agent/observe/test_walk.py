@@ -28,7 +28,7 @@ def walked(top: Path, **bounds: object) -> Tree:
     "folder",
     [
         ".git/node_modules",
-        ".cache/some-browser/node_modules",
+        ".cache/mozilla/node_modules",
         ".local/share/Trash/files/node_modules",
         ".npm/_cacache/node_modules",
         "go/pkg/mod/node_modules",
@@ -50,6 +50,7 @@ def test_caches_and_what_was_noted_already_are_not_entered(folder: str, tmp_path
         "x/y/z/node_modules",
         ".hidden/node_modules",
         ".cache/uv/x/node_modules",
+        ".cache/some-tool/node_modules",
         "pkgs/node_modules",
         "store/x/node_modules",
     ],
