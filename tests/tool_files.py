@@ -14,6 +14,8 @@ evidence:
   vscode-extension: [acme.code]
   jetbrains-plugin: [com.acme.code]
   brew: [acme-code]
+  snap: [acme-code]
+  flatpak: [com.acme.Code]
   deb: [acme]
   rpm: [acme]
   path:
@@ -29,8 +31,8 @@ versions:
   - {before: "acme-user-agent/"}
 
 sources: {npm: test, pypi: test, carrier: test, vscode-extension: test, jetbrains-plugin: test, brew: test,
-  deb: test, rpm: test, path: test, bundle: test, content: test, signer: test, executable: test, title: test,
-  versions: test}
+  snap: test, flatpak: test, deb: test, rpm: test, path: test, bundle: test, content: test, signer: test,
+  executable: test, title: test, versions: test}
 
 examples:
   - {is: certain, npm: "@acme/code"}

@@ -14,7 +14,7 @@ One id covers every form of a product. How sure a finding is:
 | confidence | what it takes | what the policy can do |
 | --- | --- | --- |
 | certain | a package with its code, in a registry where a name has one owner (npm, PyPI, VS Code, JetBrains); or two content marks in a program; or one mark together with a package, an installed place or a signature; or a deb or rpm package whose program lies where the tool's does | allow, report, warn, block |
-| likely | one content mark; an installed place; a Homebrew name; a bundle id; a process title set by the tool where its owner has the tool's package | at most warn |
+| likely | one content mark; an installed place; a Homebrew, snap or flatpak name; a bundle id; a process title set by the tool where its owner has the tool's package | at most warn |
 | possible | a name alone | at most report |
 
 Marks count in a file as large as tools are (1 MB; the smallest tool measured has 9). In a script one mark is a

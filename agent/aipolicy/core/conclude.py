@@ -17,7 +17,9 @@ OWN_PACKAGE: Final = frozenset({Kind.NPM, Kind.PYPI, Kind.EXTENSION, Kind.PLUGIN
 """Names that a registry gives to one publisher only."""
 _SYSTEM_PACKAGE: Final = frozenset({Kind.DEB, Kind.RPM})
 """Names that anybody may use: Debian's `q` is no assistant."""
-_BACKING: Final = OWN_PACKAGE | _SYSTEM_PACKAGE | {Kind.CARRIER, Kind.BREW, Kind.PATH, Kind.SIGNER}
+_STORE: Final = frozenset({Kind.BREW, Kind.SNAP, Kind.FLATPAK})
+"""Names that a store gives once, but that a package from elsewhere may bear as well."""
+_BACKING: Final = OWN_PACKAGE | _SYSTEM_PACKAGE | _STORE | {Kind.CARRIER, Kind.PATH, Kind.SIGNER}
 _SHORTEST_NAME: Final = 3
 """People call their own scripts `q`, `pi` and `cn`."""
 
@@ -64,7 +66,7 @@ def weigh(clues: Iterable[Clue], *, whole: bool, under_its_name: bool = True) ->
         return Confidence.CERTAIN
     if marks or Kind.PATH in kinds or Kind.BUNDLE in kinds:
         return Confidence.LIKELY
-    if (kinds & {Kind.CARRIER, Kind.BREW} and (whole or named)) or (Kind.SIGNER in kinds and named):
+    if (kinds & (_STORE | {Kind.CARRIER}) and (whole or named)) or (Kind.SIGNER in kinds and named):
         return Confidence.LIKELY
     if (whole and kinds & _SYSTEM_PACKAGE) or any(_says_its_name(clue) for clue in clues):
         return Confidence.POSSIBLE
@@ -156,7 +158,7 @@ def _version(tool: Tool, kinds: set[Kind], sight: Sight, catalog: Catalog) -> st
     file = sight.file
     if file is not None and file.version is not None and Kind.CONTENT in kinds:
         return file.version
-    if kinds & (OWN_PACKAGE | _SYSTEM_PACKAGE | {Kind.BREW, Kind.BUNDLE}):
+    if kinds & (OWN_PACKAGE | _SYSTEM_PACKAGE | _STORE | {Kind.BUNDLE}):
         stated = file.package.version if file is not None and file.package is not None else sight.version
         if stated is not None:
             return stated
@@ -170,6 +172,6 @@ def _at_home(finding: Finding, kinds: set[Kind], sight: Sight) -> Finding:
         return finding
     if kinds & OWN_PACKAGE:
         return msgspec.structs.replace(finding, path=package.path, form=f"{package.ecosystem} package")
-    if package.ecosystem in ("deb", "rpm", "brew"):
+    if package.ecosystem in ("deb", "rpm", "brew", "snap", "flatpak"):
         return msgspec.structs.replace(finding, form=f"{package.ecosystem} package")
     return msgspec.structs.replace(finding, form=f"embedded in {package.name}")

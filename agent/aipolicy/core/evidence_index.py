@@ -13,6 +13,8 @@ PACKAGE_KINDS: Final = {
     "deb": (Kind.DEB,),
     "rpm": (Kind.RPM,),
     "brew": (Kind.BREW,),
+    "snap": (Kind.SNAP,),
+    "flatpak": (Kind.FLATPAK,),
     "vscode-extension": (Kind.EXTENSION,),
     "jetbrains-plugin": (Kind.PLUGIN,),
 }

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     PLUGIN = "jetbrains-plugin"
     CARRIER = "carrier"
     BREW = "brew"
+    SNAP = "snap"
+    FLATPAK = "flatpak"
     DEB = "deb"
     RPM = "rpm"
     PATH = "path"

@@ -199,6 +199,8 @@ _FAULTS: Final[Mapping[Kind, Callable[[str], str]]] = {
     Kind.EXTENSION: _shaped(r"[a-z0-9-]+\.[a-z0-9._-]+", "write publisher.name in lower case"),
     Kind.PLUGIN: _ANY,
     Kind.BREW: _SYSTEM,
+    Kind.SNAP: _shaped(r"[a-z0-9-]*[a-z][a-z0-9-]*", "no snap has such a name"),
+    Kind.FLATPAK: _shaped(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*){2,}", "write the app id, as com.example.App"),
     Kind.DEB: _SYSTEM,
     Kind.RPM: _SYSTEM,
     Kind.PATH: _path_fault,

@@ -25,11 +25,11 @@ _SHORTEST_HINT: Final = 3
 class Wanted(Record, frozen=True, kw_only=True):
     """What observers look for, so that nothing else is ever looked at or reported.
 
-    npm, pypi, deb, rpm, brew: package names (pypi normalised as PEP 503 says; npm with the packages that
-    carry a whole tool along). extensions: publisher.name in lower case. plugins: JetBrains plugin ids.
-    executables: names of program files. titles: names that running tools give themselves. paths: globs of
-    installed files, `~/` being each home and `*` never matching a slash. marks, versions: what to search
-    program files for.
+    npm, pypi, deb, rpm, brew, snap, flatpak: package names (pypi normalised as PEP 503 says; npm with the
+    packages that carry a whole tool along). extensions: publisher.name in lower case. plugins: JetBrains
+    plugin ids. executables: names of program files. titles: names that running tools give themselves.
+    paths: globs of installed files, `~/` being each home and `*` never matching a slash. marks, versions:
+    what to search program files for.
     install_names: names of files and folders whose appearance hints at an install.
     """
 
@@ -38,6 +38,8 @@ class Wanted(Record, frozen=True, kw_only=True):
     deb: frozenset[str]
     rpm: frozenset[str]
     brew: frozenset[str]
+    snap: frozenset[str] = frozenset()
+    flatpak: frozenset[str] = frozenset()
     extensions: frozenset[str]
     plugins: frozenset[str]
     executables: frozenset[str]
@@ -159,13 +161,16 @@ def _wanted(tools: Iterable[Tool]) -> Wanted:
     extensions = frozenset(value.lower() for value in values(Kind.EXTENSION))
     executables = values(Kind.EXECUTABLE)
     paths = tuple(dict.fromkeys(glob_of(value) for tool in tools for value in tool.values(Kind.PATH)))
-    packages = npm | pypi | extensions | values(Kind.DEB, Kind.RPM, Kind.BREW)
+    snap, flatpak = values(Kind.SNAP), values(Kind.FLATPAK)
+    packages = npm | pypi | extensions | snap | flatpak | values(Kind.DEB, Kind.RPM, Kind.BREW)
     return Wanted(
         npm=npm,
         pypi=pypi,
         deb=values(Kind.DEB),
         rpm=values(Kind.RPM),
         brew=values(Kind.BREW),
+        snap=snap,
+        flatpak=flatpak,
         extensions=extensions,
         plugins=values(Kind.PLUGIN),
         executables=executables,

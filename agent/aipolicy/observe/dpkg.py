@@ -1,17 +1,14 @@
 """Debian packages that are installed, from dpkg's own database."""
 
-import contextlib
-import os
-import stat
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from aipolicy.core.model import Package, PackageRef, Unseen
+from aipolicy.core.model import Package, Unseen
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import MIB, read_bytes
 from aipolicy.observe.look import Look
-from aipolicy.observe.shapes import matches_any
+from aipolicy.observe.system_package import package_of_system
 
 NAME: Final = "dpkg"
 
@@ -20,7 +17,6 @@ _LARGEST: Final = 64 * MIB
 _LONGEST: Final = 256 << 10  # of one package's paragraph
 _LONGEST_VALUE: Final = 256
 _FIELDS: Final = frozenset({b"Status", b"Version", b"Architecture"})
-_BINS: Final = ("/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/sbin/", "/opt/")
 
 
 class Entry(NamedTuple):
@@ -84,28 +80,4 @@ def _package(look: Look, entry: Entry) -> Iterator[Package | Unseen]:
         except CannotLook as reason:
             if not reason.absent:
                 yield reason.unseen()
-    programs = [path for path in files if _is_program(look.system(path))]
-    program = min(programs, key=lambda path: _rank(path, look.wanted.paths), default=None)
-    place = look.system(f"/var/lib/dpkg/info/{entry.name}.list")
-    if program is not None:
-        with contextlib.suppress(CannotLook):  # removed meanwhile
-            place = look.resolve(look.system(program))
-    yield Package(
-        package=PackageRef(ecosystem="deb", name=entry.name, version=entry.version, path=printable(place)),
-        owner=look.machine.owner(0),
-        form="dpkg",
-        has_code=program is not None,
-    )
-
-
-def _rank(path: str, shapes: tuple[str, ...]) -> tuple[bool, bool, int]:
-    """First a program where the catalog says that the tool's lies, then one in a folder of programs."""
-    return (not matches_any(path, shapes), not path.startswith(_BINS), len(path))
-
-
-def _is_program(path: str) -> bool:
-    try:
-        status = os.lstat(path)
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o111) and status.st_size > 0
+    yield package_of_system(look, "deb", entry.name, entry.version, files)

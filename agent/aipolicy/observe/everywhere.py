@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from aipolicy.core.conclude import lies_under_its_name
-from aipolicy.core.model import Executable, Extension, Observation, Package, Process, Unseen
+from aipolicy.core.model import Executable, Extension, Observation, Package, PackageRef, Process, Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook, Examiner, resolve
@@ -15,12 +15,15 @@ from aipolicy.observe import (
     bun,
     dpkg,
     executables,
+    flatpak,
     homebrew,
     jetbrains,
     npm,
     pnpm,
     processes,
     pypi,
+    rpm,
+    snap,
     vscode,
     yarn,
 )
@@ -61,6 +64,9 @@ OBSERVERS: Final[tuple[Observer, ...]] = (
     jetbrains,
     homebrew,
     dpkg,
+    rpm,
+    snap,
+    flatpak,
     executables,
     processes,
 )
@@ -111,6 +117,8 @@ def install_roots(machine: Machine, wanted: Wanted) -> tuple[str, ...]:
     scopes = sorted({name.partition("/")[0] for name in wanted.npm if name.startswith("@")})
     users = tuple(user for user in users_here(machine) if isinstance(user, User))
     roots = list(machine.search_path())
+    roots += [machine.root.rstrip("/") + folder for folder in (*snap.FOLDERS, flatpak.SYSTEM)]
+    roots += [f"{user.home}/{flatpak.IN_HOME}" for user in users]
     for tree in _trees(machine, wanted, users, _silent, None):
         roots += [tree.top, *tree.node_modules, *tree.sites, *tree.bins, *tree.pnpm_globals]
         roots += [os.path.dirname(folder) for folder in tree.extensions]
@@ -129,7 +137,7 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
                 if unseen > _MOST_UNSEEN:
                     continue
             else:
-                if isinstance(found, Package | Extension) and lies_under_its_name(found.package):
+                if isinstance(found, Package | Extension) and _name_is_proof(found.package):
                     look.packages[found.package.path] = found.has_code
                 if not _has_room(found, counts):
                     left_out[found.owner.name] += 1
@@ -147,6 +155,11 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
         yield Unseen(
             place=f"observer {observer.NAME}", reason=f"{more:,} more places could not be looked into"
         )
+
+
+def _name_is_proof(package: PackageRef) -> bool:
+    """Whether its programs need no look of their own to know what it is."""
+    return package.ecosystem not in ("snap", "flatpak") and lies_under_its_name(package)
 
 
 def _has_room(found: Observation, counts: "Counter[tuple[object, ...]]") -> bool:

@@ -77,7 +77,7 @@ def _candidates(look: Look) -> Iterator[Iterator[str | Unseen]]:
     """Paths of files, links not resolved: of the system, then of each walk: none uses up another's bounds."""
     known: set[str] = set()
     yield _in_folders(look, look.machine.search_path(), known)
-    yield iter(look.aliased)
+    yield iter(look.programs)
     for tree in look.trees:
         yield itertools.chain(_in_folders(look, tree.bins, known), tree.programs, tree.loose)
 

@@ -24,7 +24,7 @@ class Look:
 
     users: whose homes are looked into. trees: what the walks through homes and system folders found.
     packages: folders of the wanted packages observed so far, and whether their code is there.
-    aliased: programs of packages in a folder of another name: what they are, their contents must show.
+    programs: programs of packages whose name is no proof: what they are, their contents must show.
     """
 
     machine: Machine
@@ -34,7 +34,7 @@ class Look:
     users: tuple[User, ...] = ()
     trees: tuple[Tree, ...] = ()
     packages: dict[str, bool] = field(default_factory=dict)
-    aliased: list[str] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
 
     def resolve(self, path: str) -> str:
         """`path` without links; raises CannotLook."""

@@ -33,6 +33,8 @@ _IN_HOME_PRUNED: Final = (
     ".local/share/Trash",
     ".local/share/containers",
     ".local/share/Steam",
+    ".local/share/flatpak/repo",
+    ".local/share/flatpak/runtime",
     ".npm/_cacache",
     ".npm/_logs",
     ".cargo/registry",

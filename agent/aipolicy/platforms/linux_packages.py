@@ -1,12 +1,16 @@
-"""Which operating-system package owns a file, and whether only the administrator can replace it.
+"""What the operating system's package manager says, and whether only the administrator can replace a file.
 
-Asked about a handful of files before something is stopped; finding installed packages is observe's part.
+Which package owns a file is asked about a handful of files before something is stopped. What rpm has
+installed is asked here as well: its database has had three formats (Berkeley DB, ndb, sqlite), each with
+packages as binary headers, which rpm reads itself in 10 ms; what dpkg has is text that observe reads.
 """
 
 import os
+import re
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from aipolicy.core.model import Unseen
 
@@ -21,6 +25,69 @@ _MERGED = (
 _SYSTEM_FOLDERS = ("/bin/", "/sbin/", "/lib", "/usr/bin/", "/usr/sbin/", "/usr/lib", "/usr/libexec/")
 _FOREIGN = ("/node_modules/", "/site-packages/", "/dist-packages/")  # npm and pip install there as well
 _ASK_S = 5.0
+
+_RPM: Final = ("/usr/bin/rpm", "/bin/rpm")
+RPM_FOLDERS: Final = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
+"""Where the database is: Fedora 36 and later and SUSE (rpm.org, %_dbpath), else the older place."""
+_RPM_DATABASES: Final = ("rpmdb.sqlite", "Packages.db", "Packages")
+_RPM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
+_RPM_FORMAT: Final = r"\tP\t%{NAME}\t%{VERSION}-%{RELEASE}\n[\tF\t%{FILENAMES}\n]"
+_RPM_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
+"""Nobody's ~/.rpmmacros is read: a macro can run a command."""
+
+
+class Rpm(NamedTuple):
+    """An installed rpm package and the files it lists."""
+
+    name: str
+    version: str
+    files: tuple[str, ...]
+
+
+def installed_rpms(root: str, names: Iterable[str]) -> tuple[Rpm, ...] | Unseen:
+    """Those of the packages `names` that rpm has installed; nothing where rpm has no database."""
+    wanted = sorted(name for name in names if _RPM_NAME.fullmatch(name))
+    database = next((folder for folder in _below(root, RPM_FOLDERS) if _has_rpms(folder)), None)
+    if database is None or not wanted:
+        return ()
+    program = next((program for program in _RPM if os.path.exists(program)), None)
+    if program is None:
+        return Unseen(place=database, reason="no rpm program to read it with")
+    command = [program, "--dbpath", os.path.abspath(database), "-q", "--queryformat", _RPM_FORMAT, "--"]
+    try:
+        answer = subprocess.run(
+            [*command, *wanted],
+            capture_output=True,
+            timeout=_ASK_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=_RPM_ENVIRONMENT,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Unseen(place=database, reason="rpm did not answer")
+    if answer.stderr.startswith(b"error:"):
+        return Unseen(place=database, reason="rpm could not read it")
+    return tuple(read_rpms(answer.stdout.decode("utf-8", "surrogateescape")))
+
+
+def read_rpms(answer: str) -> list[Rpm]:
+    """The packages in rpm's answer; of one that is not installed it has a sentence without tabs."""
+    found: list[tuple[str, str, list[str]]] = []
+    for line in answer.split("\n"):
+        match line.split("\t"):
+            case ["", "P", name, version]:
+                found.append((name, version, []))
+            case ["", "F", path] if found:
+                found[-1][2].append(path)
+    return [Rpm(name, version, tuple(files)) for name, version, files in found]
+
+
+def _below(root: str, folders: Iterable[str]) -> list[str]:
+    return [root.rstrip("/") + folder for folder in folders]
+
+
+def _has_rpms(folder: str) -> bool:
+    return any(os.path.exists(f"{folder}/{name}") for name in _RPM_DATABASES)
 
 
 class Packages:
@@ -81,7 +148,7 @@ class Packages:
 
 def _ask_rpm(path: str) -> str | Unseen | None:
     """rpm -qf, where there is rpm. Without a database nobody knows of a file in the system's own folders."""
-    for program in ("/usr/bin/rpm", "/bin/rpm"):
+    for program in _RPM:
         if os.path.exists(program):
             try:
                 answer = subprocess.run(

@@ -56,6 +56,8 @@ _EVIDENCE: Final = {
     "deb": "Debian package",
     "rpm": "RPM package",
     "brew": "Homebrew package",
+    "snap": "snap",
+    "flatpak": "Flatpak application",
     "vscode-extension": "editor extension",
     "jetbrains-plugin": "JetBrains plugin",
     "content": "mark inside the file",

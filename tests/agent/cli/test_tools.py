@@ -109,10 +109,10 @@ def test_check_refuses_a_mark_that_is_in_other_programs(own: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "said", "todo"),
     [
-        ("[acme, ac]", "[acme, claude]", 22, "claimed by 'claude-code'", "remove it from one of the two"),
-        ("ACME_CODE_FIRST_MARK", "SHORT", 20, "shorter than 12 characters", "choose a longer text"),
-        ("ACME_CODE_FIRST_MARK", "CODEX_SANDBOX", 20, "known to be in other programs", "choose a text that"),
-        ("npm: test, pypi", "pypi", 28, "no source says where the npm evidence", "what you ran or read"),
+        ("[acme, ac]", "[acme, claude]", 24, "claimed by 'claude-code'", "remove it from one of the two"),
+        ("ACME_CODE_FIRST_MARK", "SHORT", 22, "shorter than 12 characters", "choose a longer text"),
+        ("ACME_CODE_FIRST_MARK", "CODEX_SANDBOX", 22, "known to be in other programs", "choose a text that"),
+        ("npm: test, pypi", "pypi", 30, "no source says where the npm evidence", "what you ran or read"),
     ],
 )
 def test_check_says_file_line_and_what_to_do(
