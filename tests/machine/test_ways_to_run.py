@@ -48,7 +48,7 @@ def examiner() -> Examiner:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the tools, some renamed interpreters, and innocent programs."""
     here = tmp_path_factory.mktemp("ways")
     _claude(here / "node_modules/@anthropic-ai/claude-code")
@@ -70,7 +70,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (site / "aider" / name).write_text(WAITS_PY + code)
     (here / "app.py").write_text(WAITS_PY)
     shutil.copy(os.path.realpath(shutil.which("node") or ""), here / "mynode")
-    return here
+    yield here
+    shutil.rmtree(here)  # half a gigabyte
 
 
 def _claude(folder: Path) -> None:
