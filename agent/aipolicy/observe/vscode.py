@@ -1,6 +1,7 @@
 """Extensions of VS Code and of the editors made from it: each is a folder with a package.json."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +20,7 @@ _EDITORS: Final = {
     "com.visualstudio.code": "vscode",
     "com.vscodium.codium": "vscodium",
 }
+_REMOTE: Final = re.compile(r"/\.([\w-]+-server(?:-[a-z]+)?)/")
 _INNER: Final = frozenset({"data", "user-data", "resources", "app", "vscode", "codium", ""})
 
 
@@ -39,6 +41,8 @@ def extension_at(look: Look, folder: str) -> Seen:
 
 def editor_of(folder: str) -> str:
     """The editor that an extension's folder belongs to: what stands before `/extensions/`, without a dot."""
+    if remote := _REMOTE.search(folder):  # its own extensions lie below a commit's hash
+        return _EDITORS.get(remote.group(1), remote.group(1))
     names = folder.split("/")
     for name in reversed(names[: _last(names, "extensions")]):
         if name not in _INNER:
