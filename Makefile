@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations bench wheel clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench wheel clean
 
 help:                    ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ docs: $(VENV)/.develop   ## write the generated pages and schemas anew
 
 mutations: $(VENV)/.develop ## break the code on purpose: some test must notice each time
 	$(BIN)/python tests/mutations.py
+
+corpus: $(VENV)/.develop ## real tools in every form, and look-alikes: precision and recall
+	@PYTHONPATH=tests $(BIN)/python -m corpus
 
 bench: $(VENV)/.develop  ## every benchmark, printed as ratios
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

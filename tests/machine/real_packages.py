@@ -62,27 +62,36 @@ def npm_cache() -> Path:
 
 
 def aider_wheel() -> Path:
-    """The real wheel, without the lines that name its hundred dependencies: they decide nothing here."""
+    """The wheel of aider; see `wheel`."""
+    return wheel(AIDER)
+
+
+def wheel(package: str) -> Path:
+    """The real wheel of `package` ("name==version"), without the lines that name its dependencies and Python.
+
+    They decide nothing here, and aider alone would bring a hundred. It also says that it fits any Python.
+    """
     folder = CACHE / "wheels"
-    name, version = AIDER.split("==")
+    name, version = package.split("==")
     ready = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     with locked("pip"):
         if not ready.exists():
-            fetched(
-                "python3", "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder / "real"), AIDER
-            )
-            _without_dependencies(next((folder / "real").glob("*.whl")), ready)
+            real = folder / "real" / package
+            only = ("--no-deps", "--only-binary=:all:", "--python-version=3.12")
+            fetched("python3", "-m", "pip", "download", "--quiet", *only, "-d", str(real), package)
+            _without_dependencies(next(real.glob("*.whl")), ready)
     return ready
 
 
 def _without_dependencies(source: Path, target: Path) -> None:
+    left_out = (b"Requires-Dist:", b"Requires-Python:")
     new = target.with_suffix(".new")
     with zipfile.ZipFile(source) as real, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as copy:
         for entry in real.infolist():
             content = real.read(entry)
             if entry.filename.endswith(".dist-info/METADATA"):
                 lines = content.splitlines(keepends=True)
-                content = b"".join(line for line in lines if not line.startswith(b"Requires-Dist:"))
+                content = b"".join(line for line in lines if not line.startswith(left_out))
             copy.writestr(entry, content)
     new.replace(target)
 

@@ -1,0 +1,80 @@
+"""The corpus as data: real tools in their forms, and look-alikes, from the YAML files beside this one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from corpus.forms import FORMS, Place, Source
+from corpus.lookalikes import MAKERS
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One form of one tool, or one look-alike: put into a home of its own and looked at there.
+
+    build: puts it into the place and returns the pid where it runs.
+    tool, version: what is to be found for certain; None of a look-alike, of which nothing is.
+    named: a look-alike that carries a real tool along: this tool, and only said to be embedded.
+    runs: it is to be found running. in_suite: the test suite builds it, too.
+    missed: why our own look gives the wrong answer; strict, a test fails once the answer is right.
+    """
+
+    title: str
+    source: str
+    form: str
+    build: Callable[[Place], int | None]
+    tool: str | None = None
+    version: str | None = None
+    named: str | None = None
+    runs: bool = False
+    in_suite: bool = True
+    missed: str | None = None
+
+
+def positives() -> Iterator[Case]:
+    """Every form of every tool."""
+    for name, stated in _read("positives.yaml")["sources"].items():
+        missed = stated.pop("missed", {})
+        suite = stated.pop("suite", ())
+        forms = stated.pop("forms")
+        source = Source(name=name, **stated)
+        assert set(forms) <= set(FORMS), f"positives.yaml: {name}: unknown forms {set(forms) - set(FORMS)}"
+        stray = {*missed, *suite} - set(forms)
+        assert not stray, f"positives.yaml: {name}: not among the forms: {stray}"
+        for form in forms:
+            yield Case(
+                title=f"{name}: {form}",
+                source=name,
+                form=form,
+                build=partial(FORMS[form], source),
+                tool=source.tool,
+                version=source.version,
+                runs=form.startswith("running"),
+                in_suite=form in suite,
+                missed=missed.get(form),
+            )
+
+
+def lookalikes() -> Iterator[Case]:
+    """Everything that must not be taken for a tool."""
+    for title, what in _read("lookalikes.yaml")["lookalikes"].items():
+        form = next(name for name in MAKERS if name in what)
+        yield Case(
+            title=title,
+            source="look-alike",
+            form=form,
+            build=partial(MAKERS[form], what),
+            named=what.get("named"),
+            in_suite=what.get("large") != "yes",
+            missed=what.get("wrongly"),
+        )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return dict(yaml.load((_HERE / name).read_text(), Loader=yaml.BaseLoader))  # noqa: S506  texts only

@@ -1,0 +1,256 @@
+"""The forms that a real tool takes on a machine: each puts one into a home, or runs it there.
+
+Forms made by package managers are made by these (machine.install_forms). Those that are npm's own prefix in
+another place are hard links of the prefix that npm filled once. What runs is stopped in its first instant: it
+is seen as the kernel shows it, and next to none of its code has run.
+"""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from machine.install_forms import NPM_FORMS, PYPI_FORMS
+from machine.real_packages import npm_prefix, wheel
+from machine_needs import Started
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A real package; see positives.yaml."""
+
+    name: str
+    tool: str
+    version: str
+    npm: str = ""
+    pypi: str = ""
+    program: str = ""
+    script: str = ""
+    command: str = ""
+    module: str = ""
+
+    @property
+    def prefix(self) -> Path:
+        """The npm prefix it was installed into."""
+        return npm_prefix(self.npm)
+
+    def inside(self, home: Path, pattern: str) -> Path:
+        """The one file that `pattern` names below `home`."""
+        found = sorted(home.glob(pattern))
+        if not found:
+            pytest.skip(f"{self.name}: {pattern} is not in the package for this processor")
+        return found[0]
+
+    @property
+    def program_file(self) -> Path:
+        return self.inside(self.prefix, self.program)
+
+    @property
+    def script_file(self) -> Path:
+        return self.inside(self.prefix, self.script)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a form is put: a home, and who keeps what runs there."""
+
+    home: Path
+    started: Started
+
+    def run(self, *command: str | Path) -> int:
+        """Starts a program and stops it before it does anything; returns its pid."""
+        child = self.started.run(
+            [str(word) for word in command],
+            cwd=self.home,
+            env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
+        )
+        os.kill(child.pid, signal.SIGSTOP)
+        return child.pid
+
+
+Form = Callable[[Source, Place], int | None]
+"""Puts `source` into the place; the pid where it runs."""
+
+
+def tree_of_links(source: Path, target: Path) -> None:
+    """A copy of a folder whose files are hard links, or copies where they cannot be."""
+    shutil.copytree(source, target, symlinks=True, copy_function=_link, dirs_exist_ok=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+# --- installed -------------------------------------------------------------------------------------------
+
+
+def _prefix_at(place_in_home: str) -> Form:
+    def form(source: Source, place: Place) -> None:
+        tree_of_links(source.prefix, place.home / place_in_home)
+
+    return form
+
+
+def _by_client(name: str) -> Form:
+    install = (NPM_FORMS | PYPI_FORMS)[name]
+
+    def form(source: Source, place: Place) -> None:
+        install(place.home, source.npm or str(wheel(source.pypi)))
+
+    return form
+
+
+def _copied(target: str, what: str, more: bytes = b"") -> Form:
+    def form(source: Source, place: Place) -> None:
+        _put(_file_of(source, what), place.home / _named(target, source), more)
+
+    return form
+
+
+def _file_of(source: Source, what: str) -> Path:
+    return source.program_file if what == "program" else source.script_file
+
+
+def _named(target: str, source: Source) -> str:
+    return target.format(name=Path(source.program).name, suffix=Path(source.script).suffix)
+
+
+def _put(source: Path, target: Path, more: bytes = b"") -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    with target.open("ab") as file:
+        file.write(more)
+    target.chmod(0o755)
+    return target
+
+
+def _hard_link(source: Source, place: Place) -> None:
+    target = place.home / "bin" / "notes"
+    target.parent.mkdir()
+    _link(str(source.program_file), str(target))
+
+
+def _version_folder(source: Source, place: Place) -> None:
+    """As Claude Code's own installer does it."""
+    file = _put(source.program_file, place.home / ".local/share/claude/versions" / source.version)
+    link = place.home / ".local/bin/claude"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(os.path.relpath(file, link.parent))
+
+
+def _package_of_another_name(source: Source, place: Place) -> None:
+    """The tool's code under a package.json of one's own."""
+    package = place.home / ".npm-global/lib/node_modules/my-notes"
+    _put(source.script_file, package / "notes.js")
+    (package / "package.json").write_text(
+        json.dumps({"name": "my-notes", "version": "1.0.0", "bin": "notes.js"})
+    )
+    link = place.home / ".npm-global/bin/notes"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../lib/node_modules/my-notes/notes.js")
+
+
+def _code_folder_copied(source: Source, place: Place) -> Path:
+    """The folder of the tool's code under another name, without its package.json."""
+    script = source.script_file
+    target = place.home / "work/notes"
+    tree_of_links(script.parent, target)
+    return target / script.name
+
+
+def _code_folder_linked(source: Source, place: Place) -> None:
+    link = place.home / "bin/notes"
+    link.parent.mkdir()
+    link.symlink_to(_code_folder_copied(source, place))
+
+
+def _entry_script_copied(source: Source, place: Place) -> None:
+    PYPI_FORMS["venv"](place.home, str(wheel(source.pypi)))
+    _put(place.home / "work/site/.venv/bin" / source.command, place.home / "bin/notes")
+
+
+# --- running ---------------------------------------------------------------------------------------------
+
+
+def _native_runs(name: str) -> Form:
+    def form(source: Source, place: Place) -> int:
+        return place.run(_put(source.program_file, place.home / "work" / name))
+
+    return form
+
+
+def _through_the_loader(source: Source, place: Place) -> int:
+    loader = next(Path("/lib64").glob("ld-linux*.so.*"), None)
+    if loader is None:
+        pytest.skip("needs glibc's loader in /lib64")
+    return place.run(loader, _put(source.program_file, place.home / "work/notes"))
+
+
+def _packages_script_runs(source: Source, place: Place) -> int:
+    prefix = place.home / ".npm-global"
+    tree_of_links(source.prefix, prefix)
+    return place.run(_node(), source.inside(prefix, source.script))
+
+
+def _copied_script_runs(source: Source, place: Place) -> int:
+    script = _put(source.script_file, place.home / "work" / _named("notes{suffix}", source))
+    return place.run(_node(), script)
+
+
+def _code_folder_runs(source: Source, place: Place) -> int:
+    return place.run(_node(), _code_folder_copied(source, place))
+
+
+def _node() -> str:
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("needs node")
+    return found
+
+
+def _entry_script_runs(source: Source, place: Place) -> int:
+    PYPI_FORMS["venv"](place.home, str(wheel(source.pypi)))
+    return place.run(place.home / "work/site/.venv/bin" / source.command)
+
+
+def _module_runs(source: Source, place: Place) -> int:
+    PYPI_FORMS["venv"](place.home, str(wheel(source.pypi)))
+    return place.run(place.home / "work/site/.venv/bin/python", "-m", source.module)
+
+
+FORMS: dict[str, Form] = {
+    "npm global": _prefix_at(".npm-global"),
+    "npm prefix": _prefix_at("tools/node"),
+    "npm global, nvm": _prefix_at(".nvm/versions/node/v20.20.2"),
+    "npm global, fnm": _prefix_at(".local/share/fnm/node-versions/v20.20.2/installation"),
+    "npm global, volta": _prefix_at(".volta/tools/image/packages/tool"),
+    **{
+        name: _by_client(name)
+        for name in ("npm project", "pnpm global", "yarn global", "bun global", "npx cache", *PYPI_FORMS)
+    },
+    "native, own name": _copied("bin/{name}", "program"),
+    "native, renamed": _copied("bin/notes", "program"),
+    "native, bytes appended": _copied("bin/notes", "program", b"\0appended\0" * 500),
+    "native, hard link": _hard_link,
+    "native, version folder": _version_folder,
+    "script, copied": _copied("bin/notes", "script"),
+    "script, code folder copied": _code_folder_linked,
+    "script, package of another name": _package_of_another_name,
+    "entry script, copied": _entry_script_copied,
+    "running, native renamed": _native_runs("notes"),
+    "running, native called node": _native_runs("node"),
+    "running, native through ld.so": _through_the_loader,
+    "running, package's script": _packages_script_runs,
+    "running, script copied": _copied_script_runs,
+    "running, code folder copied": _code_folder_runs,
+    "running, entry script": _entry_script_runs,
+    "running, python -m": _module_runs,
+}
