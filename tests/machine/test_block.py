@@ -254,9 +254,21 @@ def test_in_report_it_runs_on_until_the_policy_is_block(machine_lab, shell):
     assert not [f for f in lab.server.findings("claude-code") if f["path"] == path]
 
 
-def test_the_script_run_by_node_is_ended_and_node_is_not(machine_lab, shell):
+WAYS = {
+    "by node": "node {script} {stream}",
+    "by a renamed node": "{renamed} {script} {stream}",
+    "as an option": "node --import {script} {server} {stream}",
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_the_script_run_by_node_is_ended_and_node_is_not(machine_lab, shell, way):
     lab = machine_lab
     package = script_claude().parent
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    renamed = put_copy(Path(os.path.realpath(node)), shell.home / "worker")
     agent = begin(lab, BLOCK)
     server = put(shell.home / "app" / "server.js", b"require('http').createServer(() => {}).listen(0)\n")
     innocent = shell.run(f"node {server}")
@@ -265,7 +277,8 @@ def test_the_script_run_by_node_is_ended_and_node_is_not(machine_lab, shell):
     fifo.chmod(0o666)
     shutil.copytree(package, shell.home / "lib/node_modules/@anthropic-ai/claude-code", copy_function=os.link)
     script = shell.home / "lib/node_modules/@anthropic-ai/claude-code/cli.js"
-    claude = shell.run(f"node {script} {STREAM} <> {fifo} > /dev/null 2>&1")
+    line = way.format(renamed=renamed, script=script, server=server, stream=STREAM)
+    claude = shell.run(f"{line} <> {fifo} > /dev/null 2>&1")
     await_that(lambda: not is_alive(claude), "it is ended", agent.log)
     told = await_that(lambda: lab.server.events(done="ended"), "its end is told", agent.log)
     assert [(e["tool"], e["version"]) for e in told] == [("claude-code", "1.0.100")]

@@ -71,7 +71,7 @@ def runs_at_install(path: str, folder: str, manifest: Manifest) -> bool:
 
 def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
     """Whether a program that the manifest names is there: neither missing nor an empty file nor a stub."""
-    if not manifest.programs and manifest.main is None and _has_bare_program(folder):
+    if not manifest.programs and manifest.main is None and any(map(_has_bare_program, _unstated(folder))):
         return True
     sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
     if max(sizes, default=0) >= _A_PROGRAM:
@@ -82,8 +82,18 @@ def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
     return not natives or any(_is_installed(folder, name, out_of_reach) for name in natives)
 
 
+def _unstated(folder: str) -> Iterator[str]:
+    """Where the package of one platform, which states no program of its own, has it all the same."""
+    yield folder
+    try:
+        if stat.S_ISDIR(os.lstat(f"{folder}/bin").st_mode):
+            yield f"{folder}/bin"
+    except (OSError, ValueError):
+        pass
+
+
 def _has_bare_program(folder: str) -> bool:
-    """Whether a large executable file lies in it: the package of one platform names no program of its own."""
+    """Whether a large executable file lies in it."""
     try:
         with os.scandir(folder) as entries:
             files = [

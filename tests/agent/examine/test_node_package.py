@@ -77,14 +77,23 @@ def test_a_small_launcher_of_a_script_is_code(tmp_path: Path) -> None:
     assert code(npm_package(tmp_path / "node_modules", "continuedev-cli-1.5.47", launcher))
 
 
-def test_the_package_of_one_platform_needs_only_a_large_program(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["claude", "bin/claude"])
+def test_the_package_of_one_platform_needs_only_a_large_program(place: str, tmp_path: Path) -> None:
     folder = npm_package(tmp_path / "node_modules", "claude-code-linux-x64-2.1.197")
     assert not code(folder)
     put(folder / "LICENSE.md", b"x" * (2 << 20), mode=0o644)
     assert not code(folder)
-    put(folder / "claude", NATIVE_CLAUDE)
-    os.truncate(folder / "claude", 2 << 20)
+    put(folder / place, NATIVE_CLAUDE)
+    os.truncate(folder / place, 2 << 20)
     assert code(folder)
+
+
+def test_a_bin_that_leads_elsewhere_is_not_the_packages(tmp_path: Path) -> None:
+    folder = npm_package(tmp_path / "node_modules", "claude-code-linux-x64-2.1.197")
+    put(tmp_path / "elsewhere" / "program", NATIVE_CLAUDE)
+    os.truncate(tmp_path / "elsewhere" / "program", 2 << 20)
+    (folder / "bin").symlink_to(tmp_path / "elsewhere")
+    assert not code(folder)
 
 
 def test_only_files_inside_the_package_are_its_program(tmp_path: Path) -> None:
