@@ -59,7 +59,10 @@ def _or_nothing(values: type[Ruling] | type[Done]) -> str:
 
 def _whole_day(value: object) -> object:
     """A day is meant whole, as on the pages; what is no day is left for the type to judge."""
-    end = after_day(value) if isinstance(value, str) else None
+    try:
+        end = after_day(value) if isinstance(value, str) else None
+    except OverflowError as error:  # pydantic answers a ValueError with 422
+        raise ValueError("after this day there is none") from error
     return value if end is None else end
 
 

@@ -29,13 +29,13 @@ def from_us(value: int) -> datetime:
 
 
 def after_day(text: str) -> datetime | None:
-    """The moment at which the day `text` (2026-11-24, in UTC) is over; None where `text` names no day."""
+    """The moment at which the day `text` (2026-11-24, in UTC) is over; None where `text` is no such day.
+
+    Raises ValueError for a day of no calendar and OverflowError for the last one there is.
+    """
     if not _DAY.fullmatch(text):
         return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
-    except (ValueError, OverflowError):
-        return None
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
 
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -1,7 +1,7 @@
 """Real packages from npm and PyPI, fetched once by their own clients into a cache that outlives the test run.
 
-AIPOLICY_TEST_CACHE says where (~/.cache/aipolicy-tests). A package that cannot be had skips the test that
-needs it, with the client's own words.
+AIPOLICY_TEST_CACHE says where (for root /var/cache/aipolicy-tests, which no look of root's goes into; else
+~/.cache/aipolicy-tests). A package that cannot be had skips the test that needs it, with the client's own words.
 """
 
 import contextlib
@@ -15,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from endtoend.lab import root
+
 CLAUDE_NATIVE = "@anthropic-ai/claude-code@2.1.197"
 CLAUDE_SCRIPT = "@anthropic-ai/claude-code@1.0.100"
 QODER = "@qoder-ai/qodercli@1.1.52"
 AIDER = "aider-chat==0.86.2"
 
-CACHE = Path(os.environ.get("AIPOLICY_TEST_CACHE", "~/.cache/aipolicy-tests")).expanduser()
+_USUAL = "/var/cache/aipolicy-tests" if root() else "~/.cache/aipolicy-tests"
+CACHE = Path(os.environ.get("AIPOLICY_TEST_CACHE", _USUAL)).expanduser()
 _MOST_S = 600
 _NPM = [
     "--no-audit",
