@@ -1,7 +1,7 @@
 """Real packages from npm and PyPI, fetched once by their own clients into a cache that outlives the test run.
 
 AIPOLICY_TEST_CACHE says where (for root /var/cache/aipolicy-tests, which no look of root's goes into; else
-~/.cache/aipolicy-tests). A package that cannot be had skips the test that needs it, with the client's own words.
+~/.cache/aipolicy-tests). A package that cannot be had skips the test that needs it and says why.
 """
 
 import contextlib
