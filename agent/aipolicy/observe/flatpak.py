@@ -76,13 +76,9 @@ def _application(look: Look, folder: str) -> Iterator[Package | Unseen]:
 
 
 def _program(look: Look, folder: str, command: str) -> str | None:
-    """In the sandbox `files` is /app; None where the command is no file of the application's."""
+    """In the sandbox `files` is /app."""
     inner = command.removeprefix("/app/") if command.startswith("/") else f"bin/{command}"
-    try:
-        path = look.resolve(os.path.normpath(f"{folder}/files/{inner}"))
-    except CannotLook:
-        return None
-    return path if path.startswith(f"{folder}/files/") and os.path.isfile(path) else None
+    return look.file_within(f"{folder}/files", inner)
 
 
 def _version(folder: str, name: str) -> str | None:

@@ -53,6 +53,14 @@ class Look:
         user = max(inner, key=lambda user: len(user.home))
         return Owner(uid=user.uid, name=user.name)
 
+    def file_within(self, folder: str, inner: str) -> str | None:
+        """Where the file `inner` of `folder` (links resolved) lies; None where it leads out or to nothing."""
+        try:
+            path = self.resolve(os.path.normpath(f"{folder}/{inner}"))
+        except CannotLook:
+            return None
+        return path if path.startswith(f"{folder}/") and os.path.isfile(path) else None
+
     def concerns(self, status: os.stat_result) -> bool:
         """Whether it matters that a file is closed to us: the system's own are no concern of one user."""
         return self.machine.is_admin() or status.st_uid in {user.uid for user in self.users}

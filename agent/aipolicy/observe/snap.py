@@ -52,7 +52,7 @@ def _current_in(outer: str) -> Iterator[str]:
 def _snap(look: Look, folder: str) -> Iterator[Package | Unseen]:
     text = read_text(f"{folder}/meta/snap.yaml")
     commands = _COMMAND.findall(text)[:_MOST]
-    programs = [path for command in commands if (path := _program(look, folder, command))]
+    programs = [path for command in commands if (path := look.file_within(folder, command))]
     look.programs.extend(programs)
     name = _NAME.search(text)
     if name is None or name.group(1) not in look.wanted.snap:
@@ -69,12 +69,3 @@ def _snap(look: Look, folder: str) -> Iterator[Package | Unseen]:
         path=printable(folder),
     )
     yield Package(package=package, owner=look.owner(folder, uid), form="snap", has_code=bool(programs))
-
-
-def _program(look: Look, folder: str, command: str) -> str | None:
-    """Where the program of an app lies, None where it leads out of the snap or to nothing."""
-    try:
-        path = look.resolve(os.path.normpath(f"{folder}/{command}"))
-    except CannotLook:
-        return None
-    return path if path.startswith(f"{folder}/") and os.path.isfile(path) else None
