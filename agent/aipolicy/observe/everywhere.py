@@ -196,14 +196,11 @@ def _trees(
     disguises: Disguises | None,
 ) -> Iterator[Tree]:
     tops = dict.fromkeys(user.home for user in users)
-    for folder in SYSTEM_TREES:
-        try:
-            tops[resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)] = None
-        except CannotLook as reason:
-            if not reason.absent:
-                tree = Tree(folder)
-                tree.cannot(reason)
-                yield tree
+    for found in _tops(machine, SYSTEM_TREES):
+        if isinstance(found, Tree):
+            yield found
+        else:
+            tops[found] = None
     for top in tops:
         bounds = Bounds(out_of_reach=machine.out_of_reach, skip=frozenset(tops), disguises=disguises)
         yield walk(top, wanted, bounds, progress)
@@ -215,18 +212,24 @@ def _shared_trees(
     homes = frozenset(user.home for user in users)
     bounds = Bounds(out_of_reach=machine.out_of_reach, skip=homes, disguises=disguises)
     done = set(homes)
-    for folder in SHARED_TREES:
+    for found in _tops(machine, SHARED_TREES):
+        if isinstance(found, Tree):
+            yield found
+        elif found not in done:  # /var/tmp may be a link to /tmp
+            done.add(found)
+            yield from walk_by_owner(found, wanted, bounds, progress)
+
+
+def _tops(machine: Machine, folders: tuple[str, ...]) -> Iterator[str | Tree]:
+    """The system's folders that are there, without links; a tree with the reason where one is closed."""
+    for folder in folders:
         try:
-            top = resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)
+            yield resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)
         except CannotLook as reason:
             if not reason.absent:
                 tree = Tree(folder)
                 tree.cannot(reason)
                 yield tree
-            continue
-        if top not in done:  # /var/tmp may be a link to /tmp
-            done.add(top)
-            yield from walk_by_owner(top, wanted, bounds, progress)
 
 
 def _unseen_in(look: Look) -> Iterator[Unseen]:
