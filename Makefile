@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations corpus bench wheel clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench wheel lock clean
 
 help:                    ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,17 +45,21 @@ bench: $(VENV)/.develop  ## every benchmark, printed as ratios
 wheel: $(VENV)/.develop  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist
 
+lock: $(VENV)/.develop   ## write the versions that are installed now into constraints.txt
+	@{ head -n 3 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .constraints.new
+	@mv .constraints.new constraints.txt
+
 clean:                   ## remove all that make made
 	rm -rf $(VENV) .aipolicy dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.run: pyproject.toml
+$(VENV)/.run: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit("aipolicy needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install -q -e '.[server]'
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[server]'
 	@touch $@
 
 $(VENV)/.develop: $(VENV)/.run
-	@$(BIN)/python -m pip install -q --group dev
+	@$(BIN)/python -m pip install -q -c constraints.txt --group dev
 	@touch $@

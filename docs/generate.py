@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from enum import EnumMeta
+from inspect import cleandoc
 from pathlib import Path
 
 import msgspec
@@ -84,7 +85,16 @@ def privacy() -> str:
 
 def schema(record: type[msgspec.Struct]) -> str:
     """The JSON Schema of one JSON that a command prints or an agent sends."""
-    return json.dumps(msgspec.json.schema(record), indent=1, sort_keys=True) + "\n"
+    return json.dumps(_dedented(msgspec.json.schema(record)), indent=1, sort_keys=True) + "\n"
+
+
+def _dedented(part: object) -> object:
+    """msgspec before 0.23 leaves docstrings indented; the file is the same with each."""
+    if isinstance(part, dict):
+        return {key: _dedented(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_dedented(each) for each in part]
+    return cleandoc(part) if isinstance(part, str) else part
 
 
 def generated() -> dict[Path, Callable[[], str]]:
