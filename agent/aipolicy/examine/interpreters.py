@@ -5,14 +5,11 @@ from an interpreter and runs a script of its own (Electron, `bun build --compile
 pkg, PyInstaller) holds the same strings and does not run what its arguments name: it is none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from aipolicy.core.tool import Mark
-from aipolicy.examine.data import Reading
 from aipolicy.examine.files import MIB
-
-_ID: Final = "interpreter:"
 
 
 class _Interpreter(NamedTuple):
@@ -25,7 +22,7 @@ class _Interpreter(NamedTuple):
     every: tuple[str, ...]
     none: tuple[str, ...] = ()
     largest: int = 1 << 62
-    once: bytes = b""
+    once: str = ""
 
 
 _TABLE: Final = (
@@ -46,7 +43,7 @@ _TABLE: Final = (
         family="bun",
         every=("Usage: bun <", "---- Bun! ----"),
         none=("ELECTRON_RUN_AS_NODE",),
-        once=b"---- Bun! ----",
+        once="---- Bun! ----",
     ),
     # CPython 3.8 to 3.13, Modules/main.c: as one program, and as a small one before libpython.
     _Interpreter(
@@ -63,34 +60,17 @@ _TABLE: Final = (
 )
 
 INTERPRETER_MARKS: Final = tuple(
-    Mark(id=_ID + literal, literal=literal)
+    Mark(id=f"interpreter:{literal}", literal=literal)
     for literal in dict.fromkeys(text for one in _TABLE for text in (*one.every, *one.none))
 )
+COUNTED: Final = frozenset(one.once for one in _TABLE if one.once)
+"""Of these literals it matters how often they stand in a program."""
 
 
-def split(marks: Iterable[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The ids of tools' marks, and the literals of interpreters among the marks found."""
-    marks = tuple(marks)
-    tools = tuple(mark for mark in marks if not mark.startswith(_ID))
-    return tools, frozenset(mark.removeprefix(_ID) for mark in marks if mark.startswith(_ID))
-
-
-def interpreter_in(literals: frozenset[str], size: int, reading: Reading) -> str | None:
-    """The family of the program that holds these; `reading` is used where one literal has to be counted."""
+def interpreter_in(counts: Mapping[str, int], size: int) -> str | None:
+    """The family of the program of `size` bytes that holds these literals, each so often."""
     for one in _TABLE:
-        fits = literals.issuperset(one.every) and literals.isdisjoint(one.none) and size <= one.largest
-        if fits and not (one.once and _stands_twice(one.once, reading)):
+        fits = counts.keys() >= set(one.every) and counts.keys().isdisjoint(one.none) and size <= one.largest
+        if fits and counts.get(one.once, 1) == 1:
             return one.family
     return None
-
-
-def _stands_twice(literal: bytes, reading: Reading) -> bool:
-    count = 0
-    tail = b""
-    for piece in reading.pieces():
-        data = (tail if piece.follows else b"") + bytes(piece.data)
-        count += data.count(literal)
-        if count > 1:
-            return True
-        tail = data[len(data) - len(literal) + 1 :]
-    return False

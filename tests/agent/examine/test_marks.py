@@ -8,7 +8,7 @@ import pytest
 from aipolicy.core.tool import Mark, VersionMark
 from aipolicy.examine import open_regular
 from aipolicy.examine.data import PIECE_BYTES
-from aipolicy.examine.marks import Found, MarkSearch
+from aipolicy.examine.marks import MOST_PLACES, Found, MarkSearch
 from installed import MARKS, VERSIONS
 
 ONE, TWO, THREE, _FOUR = (mark.literal for mark in MARKS)
@@ -22,7 +22,7 @@ def search(path: Path, content: bytes, finder: MarkSearch | None = None, most_by
         return (finder or MarkSearch(MARKS, VERSIONS)).search(file, most_bytes)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("odd", [0, 1])
 def test_both_encodings_at_any_place(encoding: str, odd: int, tmp_path: Path) -> None:
     content = b"\1" * (1000 + odd) + TWO.encode(encoding) + os.urandom(500) + ONE.encode(encoding)
@@ -58,7 +58,7 @@ def test_pieces_of_a_mark_are_no_mark(tmp_path: Path) -> None:
         + b"\0"
         + THREE.encode("utf-16-le")[:-2]
         + ONE.lower().encode()
-        + THREE.encode("utf-16-be")
+        + THREE.encode("utf-32-le")
     )
     assert search(tmp_path, content) == Found()
 
@@ -94,7 +94,7 @@ def test_the_cap_is_told(tmp_path: Path) -> None:
 # --- versions --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le", "utf-16-be"])
 def test_the_version_behind_its_prefix(encoding: str, tmp_path: Path) -> None:
     text = f'..{ONE}..README:"https://x/docs/en/overview",VERSION:"2.1.331",FEEDBACK..'
     assert search(tmp_path, text.encode(encoding)).version == "2.1.331"
@@ -129,6 +129,13 @@ def test_a_version_without_the_tools_marks_is_none(tmp_path: Path) -> None:
 def test_a_file_of_nothing_but_prefixes_is_given_up(tmp_path: Path) -> None:
     content = ONE.encode() + b"docs/en/overview" * 300_000
     assert search(tmp_path, content) == Found(marks=IDS[:1])
+
+
+def test_what_stands_behind_too_many_prefixes_still_counts(tmp_path: Path) -> None:
+    flood = b"docs/en/overview" * (MOST_PLACES + 1)
+    assert search(tmp_path, ONE.encode() + flood + TWO.encode()).marks == IDS[:2]
+    stated = ONE.encode() + b'docs/en/overview",VERSION:"2.1.9"' + flood + TWO.encode()
+    assert search(tmp_path, stated) == Found(marks=IDS[:2], version="2.1.9")
 
 
 def test_a_pattern_of_its_own_with_a_group(tmp_path: Path) -> None:
