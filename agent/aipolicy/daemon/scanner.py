@@ -13,7 +13,7 @@ from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.survey import Survey, survey
 from aipolicy.examine import Examiner
-from aipolicy.observe import Disguises, install_roots
+from aipolicy.observe import Disguises
 from aipolicy.platforms.events import InstallSource
 from aipolicy.platforms.machine import Machine
 
@@ -126,16 +126,15 @@ class Scanner:
             unseen=len(seen.unseen),
             findings=counts,
         )
-        self._watch_anew()
+        self._watch_anew(seen.roots)
         self._reporter.conditions.well("scan", "done")
         self._scanned()
         logger.info(
             "scanned took_s=%s findings=%d unseen=%d", self.status.took_s, len(outcomes), len(seen.unseen)
         )
 
-    def _watch_anew(self) -> None:
+    def _watch_anew(self, folders: tuple[str, ...]) -> None:
         """Watch the folders that are there now. What came into a new one before is seen by one more scan."""
-        folders = install_roots(self._machine, self._judge().catalog.wanted)
         self._installs.watch(folders)
         if not self._folders.issuperset(folders):
             self.soon()

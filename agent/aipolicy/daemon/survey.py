@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aipolicy.core.model import Finding, Observation, Package, Unseen
 from aipolicy.daemon.judge import Judge
 from aipolicy.examine import Examiner
-from aipolicy.observe import Disguises, look_everywhere
+from aipolicy.observe import Disguises, install_roots, observe_all, walk_everywhere
 from aipolicy.platforms.machine import Machine
 
 
@@ -14,11 +14,12 @@ from aipolicy.platforms.machine import Machine
 class Survey:
     """findings: one per tool, owner and place. unseen: the places we could not look into.
 
-    packages: what was installed, to hold a process against that starts later.
+    packages: what was installed, to hold a process against that starts later. roots: see install_roots.
     """
 
     findings: tuple[Finding, ...]
     packages: tuple[Package, ...]
+    roots: tuple[str, ...]
     unseen: tuple[Unseen, ...]
 
     @property
@@ -39,11 +40,16 @@ def survey(
     disguises: see look_everywhere.
     """
     observations: list[Observation] = []
-    unseen: list[Unseen] = []
-    for seen in look_everywhere(machine, judge.catalog.wanted, examiner, progress, disguises):
+    look, unseen = walk_everywhere(machine, judge.catalog.wanted, examiner, progress, disguises)
+    for seen in observe_all(look):
         if isinstance(seen, Unseen):
             unseen.append(seen)
         else:
             observations.append(seen)
     packages = tuple(seen for seen in observations if isinstance(seen, Package))
-    return Survey(findings=judge.findings(observations), packages=packages, unseen=tuple(unseen))
+    return Survey(
+        findings=judge.findings(observations),
+        packages=packages,
+        roots=install_roots(look),
+        unseen=tuple(unseen),
+    )

@@ -84,13 +84,27 @@ def look_everywhere(
 
     disguises: kept between the looks of one daemon; without it each look asks every file.
     """
+    look, unseen = walk_everywhere(machine, wanted, examiner, progress, disguises)
+    yield from unseen
+    yield from observe_all(look)
+
+
+def walk_everywhere(
+    machine: Machine,
+    wanted: Wanted,
+    examiner: Examiner,
+    progress: Progress | None = None,
+    disguises: Disguises | None = None,
+) -> tuple[Look, list[Unseen]]:
+    """The first half of a look, the walks: what observers are handed, and where the walks could not go."""
     progress = progress or _silent
     disguises = disguises or Disguises()
     disguises.next_look()
     look = Look(machine=machine, wanted=wanted, examiner=examiner, progress=progress)
+    unseen: list[Unseen] = []
     try:
         users = list(users_here(machine))
-        yield from (user for user in users if isinstance(user, Unseen))
+        unseen += (user for user in users if isinstance(user, Unseen))
         known = tuple(user for user in users if isinstance(user, User))
         trees = (
             *_trees(machine, wanted, known, progress, disguises),
@@ -101,8 +115,13 @@ def look_everywhere(
         )
     except Exception as error:  # a fault of ours in one place must not end the look at all others
         logger.exception("the walk through the homes failed")
-        yield Unseen(place="homes", reason=f"the walk failed: {type(error).__name__}")
-    yield from _unseen_in(look)
+        unseen.append(Unseen(place="homes", reason=f"the walk failed: {type(error).__name__}"))
+    unseen += _unseen_in(look)
+    return look, unseen
+
+
+def observe_all(look: Look) -> Iterator[Observation | Unseen]:
+    """The second half: what every observer sees in what was walked, each thing once."""
     seen: set[tuple[object, ...]] = set()
     for observer in OBSERVERS:
         for found in _bounded(observer, look):
@@ -112,14 +131,15 @@ def look_everywhere(
                 yield found
 
 
-def install_roots(machine: Machine, wanted: Wanted) -> tuple[str, ...]:
+def install_roots(look: Look) -> tuple[str, ...]:
     """Folders in which an install shows itself by a new entry, and its end by a lost one, for who watches."""
-    scopes = sorted({name.partition("/")[0] for name in wanted.npm if name.startswith("@")})
-    users = tuple(user for user in users_here(machine) if isinstance(user, User))
-    roots = list(machine.search_path())
-    roots += [machine.root.rstrip("/") + folder for folder in (*snap.FOLDERS, flatpak.SYSTEM)]
-    roots += [f"{user.home}/{flatpak.IN_HOME}" for user in users]
-    for tree in _trees(machine, wanted, users, _silent, None):
+    scopes = sorted({name.partition("/")[0] for name in look.wanted.npm if name.startswith("@")})
+    roots = list(look.machine.search_path())
+    roots += [look.system(folder) for folder in (*snap.FOLDERS, flatpak.SYSTEM)]
+    roots += [f"{user.home}/{flatpak.IN_HOME}" for user in look.users]
+    for tree in look.trees:
+        if tree.shared:  # something comes and goes there all the time
+            continue
         roots += [tree.top, *tree.node_modules, *tree.sites, *tree.bins, *tree.pnpm_globals]
         roots += [os.path.dirname(folder) for folder in tree.extensions]
         roots += [f"{folder}/{scope}" for folder in tree.node_modules for scope in scopes]
@@ -193,7 +213,7 @@ def _trees(
     wanted: Wanted,
     users: tuple[User, ...],
     progress: Progress,
-    disguises: Disguises | None,
+    disguises: Disguises,
 ) -> Iterator[Tree]:
     tops = dict.fromkeys(user.home for user in users)
     for found in _tops(machine, SYSTEM_TREES):

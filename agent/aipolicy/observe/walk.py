@@ -70,12 +70,14 @@ _EXTENSION_FOLDER: Final = re.compile(r"([\w-]+\.[\w.-]*?\w)-\d+\.\d[\w.+-]*", r
 class Tree:
     """What one walk found; paths as the system gave them.
 
-    top: where it began. extensions: folders that may be a wanted editor extension. pnpm_globals: pnpm's
-    folders of global packages. programs: files outside of bins that bear a wanted program's name.
-    loose: other executable files there that are as large as a tool. entries: how many names were looked at.
+    top: where it began. shared: whether everybody may write there. extensions: folders that may be a wanted
+    editor extension. pnpm_globals: pnpm's folders of global packages. programs: files outside of bins that
+    bear a wanted program's name. loose: other executable files there that are as large as a tool. entries:
+    how many names were looked at.
     """
 
     top: str
+    shared: bool = False
     node_modules: list[str] = field(default_factory=list)
     sites: list[str] = field(default_factory=list)
     bins: list[str] = field(default_factory=list)
@@ -101,12 +103,12 @@ class Tree:
 class Bounds:
     """Where a walk goes: skip: folders that are another walk's. out_of_reach: see Machine. The rest: caps.
 
-    disguises: what earlier walks know of files that are called like no program; None: no loose file is noted.
+    disguises: what earlier walks know of files that are called like no program.
     """
 
     out_of_reach: Callable[[str], str | None]
     skip: frozenset[str] = frozenset()
-    disguises: Disguises | None = field(default_factory=Disguises)
+    disguises: Disguises = field(default_factory=Disguises)
     most_entries: int = MOST_ENTRIES
     most_places: int = MOST_PLACES
     deepest: int = DEEPEST
@@ -152,16 +154,14 @@ class _Walk:
         if self._left_out:
             more = f"{self._left_out:,} folders more than are looked into"
             self.tree.cannot(CannotLook(self.tree.top, more))
-        if self._bounds.disguises is not None:
-            self.tree.loose += self._bounds.disguises.others(self.tree.top, owner, self.tree.loose)
+        self.tree.loose += self._bounds.disguises.others(self.tree.top, owner, self.tree.loose)
         return self.tree
 
     def _folders(self, folder: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
         """The names of the folders in it; of its files those that bear a wanted program's name are noted."""
         programs = self._wanted.executables
         in_extensions = _holds_extensions(folder)
-        disguises = self._bounds.disguises
-        with_disguised = disguises is not None and disguises.are_due(folder)
+        with_disguised = self._bounds.disguises.are_due(folder)
         left = self._bounds.most_entries - self.tree.entries
         folders, count = [], 0
         for entry in entries:
@@ -173,11 +173,7 @@ class _Walk:
             elif (in_extensions or entry.name in _LINKED) and entry.is_symlink():
                 # where it leads is asked when it is looked into
                 self._is_known(f"{folder}/{entry.name}", entry.name, in_extensions)
-            elif (
-                disguises is not None
-                and (with_disguised or not is_disguised(entry.name))
-                and is_as_a_program(entry)
-            ):
+            elif (with_disguised or not is_disguised(entry.name)) and is_as_a_program(entry):
                 self._keep(self.tree.loose, f"{folder}/{entry.name}")
             if count > left:
                 break
@@ -279,12 +275,13 @@ def walk_by_owner(
                 else:
                     left_out[owner] += 1
     except OSError as error:
-        tree = Tree(top)
+        tree = Tree(top, shared=True)
         tree.cannot(cannot_look(top, error))
         yield tree
         return
     for owner, first in entries.items():
         tree = _Walk(top, wanted, bounds, progress).run(first, owner)
+        tree.shared = True
         if left_out[owner]:
             tree.cannot(CannotLook(top, f"{left_out[owner]:,} entries more than are looked into"))
         yield tree

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from aipolicy.core.model import Package, Unseen
-from aipolicy.observe import install_roots
+from aipolicy.observe import install_roots, walk_everywhere
 from host import FakeMachine
 from hostile import fifo, link_to_itself, two_gigabytes
-from installed import NATIVE_CLAUDE, NATIVE_OTHER, described, look, wanted
+from installed import NATIVE_CLAUDE, NATIVE_OTHER, described, examiner, look, wanted
 
 METADATA = b"""[Application]
 name=dev.zed.Zed
@@ -52,7 +52,9 @@ def test_a_persons_own(tmp_path: Path) -> None:
     assert described(look(machine, flatpak=WANTED)) == {"flatpak: dev.zed.Zed 0.190.6 of ann"}
     (folder / "files" / "bin" / "zed-wrapper").unlink()
     assert described(look(machine, flatpak=WANTED)) == {"flatpak: dev.zed.Zed 0.190.6 of ann without code"}
-    assert f"{ann.home}/.local/share/flatpak/app" in install_roots(machine, wanted())
+    assert f"{ann.home}/.local/share/flatpak/app" in install_roots(
+        walk_everywhere(machine, wanted(), examiner())[0]
+    )
 
 
 def test_a_tool_in_an_application_of_any_id(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aipolicy import observe
 from aipolicy.core.model import Executable, Extension, Package, Unseen
-from aipolicy.observe import OBSERVERS, install_roots
+from aipolicy.observe import OBSERVERS, install_roots, walk_everywhere
 from aipolicy.observe.look import Look
 from host import FakeMachine
 from installed import NATIVE_CLAUDE, aider, described, examiner, extension, look, npm_package, put, wanted
@@ -127,7 +127,9 @@ def test_roots_are_the_folders_where_installs_appear(tmp_path: Path) -> None:
     npm_package(f"{ann.home}/.npm-global/lib/node_modules", "claude-code-1.0.100")
     extension(f"{ann.home}/.cursor/extensions")
     put(f"{ann.home}/bin/x", b"x")
-    roots = install_roots(machine, wanted())
+    put(machine.at("/tmp/bin/x"), b"x")
+    roots = install_roots(walk_everywhere(machine, wanted(), examiner())[0])
+    assert machine.at("/tmp/bin") not in roots, "something comes and goes there all the time"
     for folder in ("", "/bin", "/.npm-global/lib/node_modules", "/.cursor/extensions"):
         assert f"{ann.home}{folder}" in roots
     scope = f"{ann.home}/.npm-global/lib/node_modules/@anthropic-ai"
