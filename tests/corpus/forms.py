@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from machine.install_forms import NPM_FORMS, PYPI_FORMS
-from machine.real_packages import npm_prefix, wheel
+from machine.install_forms import NPM_FORMS, PYPI_FORMS, environ, python_clients
+from machine.real_packages import CACHE, fetched, npm_prefix, wheel
 from machine_needs import Started
 
 
@@ -33,6 +33,7 @@ class Source:
     script: str = ""
     command: str = ""
     module: str = ""
+    entry: str = ""
 
     @property
     def prefix(self) -> Path:
@@ -177,6 +178,36 @@ def _entry_script_copied(source: Source, place: Place) -> None:
     _put(place.home / "work/site/.venv/bin" / source.command, place.home / "bin/notes")
 
 
+def _zipapp_lies(source: Source, place: Place) -> None:
+    _zipapp(source, place)
+
+
+def _zipapp(source: Source, place: Place) -> Path:
+    """As Python's own documentation makes it: what pip put into a folder, and the command that it starts."""
+    folder = place.home / "source"
+    pip = str(python_clients() / "pip")
+    fetched(pip, "install", "--quiet", f"--target={folder}", str(wheel(source.pypi)))
+    made = place.home / "bin/notes.pyz"
+    made.parent.mkdir()
+    fetched("python3", "-m", "zipapp", str(folder), "-m", source.entry, "-o", str(made))
+    shutil.rmtree(folder)  # which is an install, too
+    return made
+
+
+def _one_file(*packer: str) -> Form:
+    """shiv and pex, without what the tool needs from others."""
+
+    def form(source: Source, place: Place) -> None:
+        made = place.home / "bin/notes"
+        made.parent.mkdir()
+        program = str(python_clients() / packer[0])
+        own = environ(place.home, PEX_ROOT=f"{CACHE}/pex", SHIV_ROOT=f"{CACHE}/shiv")
+        words = (*packer[1:], "-o", str(made), "-c", source.command, str(wheel(source.pypi)))
+        fetched(program, *words, environ=own)
+
+    return form
+
+
 # --- running ---------------------------------------------------------------------------------------------
 
 
@@ -226,6 +257,10 @@ def _module_runs(source: Source, place: Place) -> int:
     return place.run(place.home / "work/site/.venv/bin/python", "-m", source.module)
 
 
+def _zipapp_runs(source: Source, place: Place) -> int:
+    return place.run("/usr/bin/python3", _zipapp(source, place))
+
+
 FORMS: dict[str, Form] = {
     "npm global": _prefix_at(".npm-global"),
     "npm prefix": _prefix_at("tools/node"),
@@ -245,6 +280,11 @@ FORMS: dict[str, Form] = {
     "script, code folder copied": _code_folder_linked,
     "script, package of another name": _package_of_another_name,
     "entry script, copied": _entry_script_copied,
+    "zipapp": _zipapp_lies,
+    "shiv": _one_file("shiv", "-q"),
+    "pex": _one_file("pex"),
+    "pex for sh": _one_file("pex", "--sh-boot"),
+    "running, zipapp": _zipapp_runs,
     "running, native renamed": _native_runs("notes"),
     "running, native called node": _native_runs("node"),
     "running, native through ld.so": _through_the_loader,

@@ -180,6 +180,19 @@ def _zipapp(what: What, place: Place) -> None:
     fetched("python3", "-m", "zipapp", str(source), "-p", "/usr/bin/python3", "-o", f"{place.home}/bin/scan")
 
 
+def _zipapp_around(what: What, place: Place) -> None:
+    """A Python program as one archive, in which a package lies that it uses."""
+    source = place.home / "source"
+    pip = str(python_clients() / "pip")
+    fetched(pip, "install", "--quiet", f"--target={source}", str(wheel(what["zipapp around"])))
+    (source / "__main__.py").write_text(what["starts"])
+    (place.home / "bin").mkdir()
+    fetched(
+        "python3", "-m", "zipapp", str(source), "-p", "/usr/bin/python3", "-o", f"{place.home}/bin/report"
+    )
+    shutil.rmtree(source)
+
+
 def _left_after_removal(what: What, place: Place) -> None:
     """What npm leaves of a project whose package lost its program: everything but that file."""
     prefix = npm_prefix(what["without its code"])
@@ -210,5 +223,6 @@ MAKERS: dict[str, Maker] = {
     "node hello": _node_hello,
     "electron": _electron_app,
     "zipapp": _zipapp,
+    "zipapp around": _zipapp_around,
     "without its code": _left_after_removal,
 }

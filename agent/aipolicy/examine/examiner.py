@@ -27,12 +27,13 @@ from aipolicy.examine.files import (
     open_regular,
     read_head,
 )
-from aipolicy.examine.kind import HEAD_BYTES, TAIL_BYTES, is_text, kind_of, may_be_zip
+from aipolicy.examine.kind import HEAD_BYTES, is_text, kind_of, may_be_zip
 from aipolicy.examine.marks import Found, MarkSearch
 from aipolicy.examine.node_package import Manifest
 from aipolicy.examine.owner_package import OwnerPackages, ScriptHead, read_script_head
 from aipolicy.examine.plugin_jar import Plugin, read_plugin
 from aipolicy.examine.remembered import Remembered, identity_of
+from aipolicy.examine.zip_directory import ZipDirectory
 
 LARGEST_SCRIPT: Final = 64 * MIB
 LARGEST_PROGRAM: Final = 2048 * MIB
@@ -216,6 +217,16 @@ class Examiner:
         return 0 <= self._now_ns() - changed < _FRESH_NS
 
 
+def _zip_names(file: OpenFile, head: bytes) -> bytes:
+    """Where the names in a zip stand; nothing where it is no zip, or none that Python could run."""
+    if not may_be_zip(head):
+        return b""
+    try:
+        return ZipDirectory(file).data
+    except CannotLook:
+        return b""
+
+
 def _lies_at(path: str, status: os.stat_result) -> bool:
     """Whether it still lies there, by our own view of the files."""
     try:
@@ -226,10 +237,7 @@ def _lies_at(path: str, status: os.stat_result) -> bool:
 
 def _kind(file: OpenFile, *, as_script: bool) -> FileKind:
     head = file.read(HEAD_BYTES)
-    tail = b""
-    if may_be_zip(head):
-        tail = file.read(TAIL_BYTES, max(0, file.status.st_size - TAIL_BYTES))
-    kind = kind_of(head, tail)
+    kind = kind_of(head, _zip_names(file, head))
     if as_script and kind is FileKind.OTHER and is_text(head):
         return FileKind.SCRIPT
     return kind

@@ -7,8 +7,6 @@ from aipolicy.core.model import FileKind
 
 HEAD_BYTES: Final = 4096
 """How much of the beginning `kind_of` wants."""
-TAIL_BYTES: Final = 66_000
-"""How much of the end: the directory of a zip lies there, before a comment of at most 64 KiB."""
 
 _MACH_O: Final = frozenset(
     bytes.fromhex(magic) for magic in ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabf", "bfbafeca")
@@ -17,23 +15,22 @@ _FAT_MACH_O: Final = bytes.fromhex("cafebabe")
 _MOST_ARCHITECTURES: Final = 30  # a Java class starts with the same four bytes; its next four are 45 and more
 
 
-def kind_of(head: bytes, tail: bytes = b"") -> FileKind:
-    """`head`: the first HEAD_BYTES. `tail`: the last TAIL_BYTES, needed only where `may_be_zip(head)`."""
+def kind_of(head: bytes, names: bytes = b"") -> FileKind:
+    """`head`: the first HEAD_BYTES. `names`: the directory of a zip, needed only where `may_be_zip(head)`."""
     if head.startswith(b"\x7fELF"):
         return FileKind.ELF
     if head.startswith(b"MZ"):
         return FileKind.PE if _is_pe(head) else FileKind.OTHER
     if head[:4] in _MACH_O or _is_fat(head):
         return FileKind.MACH_O
-    if may_be_zip(head) and b"__main__.py" in tail:
+    if may_be_zip(head) and b"__main__.py" in names:
         return FileKind.ZIPAPP
     return FileKind.SCRIPT if head.startswith(b"#!") else FileKind.OTHER
 
 
 def may_be_zip(head: bytes) -> bool:
-    """Whether it is a zip, or a zip behind a `#!` line as Python runs them."""
-    body = head.partition(b"\n")[2] if head.startswith(b"#!") else head
-    return body.startswith(b"PK\x03\x04")
+    """Whether it is a zip, or can be one behind a `#!` line or a whole script of sh, as Python runs them."""
+    return head.startswith((b"PK\x03\x04", b"#!"))
 
 
 def is_text(head: bytes) -> bool:

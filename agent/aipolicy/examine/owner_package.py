@@ -23,10 +23,13 @@ from aipolicy.examine.python_package import (
     top_levels,
 )
 from aipolicy.examine.remembered import Remembered
+from aipolicy.examine.zipapp import is_started_by, package_in_zipapp, starts_beside, unpacked_beside
 
 _MODULES: Final = "/node_modules/"
 _LEVELS: Final = 8
 _JAVASCRIPT: Final = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
+_OF_PEX: Final = ("/__main__.py", "/pex")
+"""What a pex runs after it has unpacked itself, as it is or into a virtual environment."""
 _SITES: Final = ("site-packages", "dist-packages")
 _IN_SITE: Final = re.compile(r"(.+/(?:site|dist)-packages)/([^/]+)")
 _PYTHON_LINE: Final = re.compile(rb"#!\s*(/[^\n]*?/)?(?:env\s+)?\S*(?:python|pypy)", re.IGNORECASE)
@@ -80,6 +83,7 @@ class OwnerPackages:
         self._manifests: Remembered[Manifest | None] = Remembered()
         self._distributions: Remembered[tuple[Distribution, ...]] = Remembered()
         self._sites: Remembered[tuple[str, ...]] = Remembered()
+        self._zipapps: Remembered[PackageRef | None] = Remembered()
 
     def of(
         self, path: str, kind: FileKind, head: Callable[[], ScriptHead], root_fd: int | None = None
@@ -87,10 +91,14 @@ class OwnerPackages:
         """The package that the file at `path` (links resolved) belongs to; `head` is asked where needed."""
         if _MODULES in path:
             return self._in_node_modules(path, root_fd)
+        if kind is FileKind.ZIPAPP:
+            return self._in_zipapp(path, root_fd)
         if kind is not FileKind.SCRIPT or root_fd is not None:
             return None
         if path.endswith(".py") and (inside := _IN_SITE.match(path)):
             return self._in_site(inside.group(1), inside.group(2).removesuffix(".py"))
+        if path.endswith(_OF_PEX) and (unpacked := self._unpacked_pex(path)):
+            return unpacked
         found = ScriptHead(javascript=True) if path.endswith(_JAVASCRIPT) else head()
         if found.python:
             return self._by_entry_script(path, found)
@@ -144,6 +152,24 @@ class OwnerPackages:
             return self.manifest(folder, root_fd)
         except CannotLook:
             return None
+
+    def _in_zipapp(self, path: str, root_fd: int | None) -> PackageRef | None:
+        def read() -> PackageRef | None:
+            with open_regular(path, root_fd=root_fd) as file:
+                return package_in_zipapp(file, self._pypi)
+
+        return read() if root_fd is not None else self._zipapps.get(path, read)
+
+    def _unpacked_pex(self, path: str) -> PackageRef | None:
+        starts = starts_beside(path)
+        if not starts:
+            return None
+        for site in (*unpacked_beside(path, self._pypi), *self._sites_of(os.path.dirname(path))):
+            for distribution in self._wanted_in(site):
+                commands = entry_points(distribution.folder)
+                if any(is_started_by(start, commands, distribution.name) for start in starts):
+                    return _python_reference(distribution)
+        return None
 
     def _in_site(self, site: str, module: str) -> PackageRef | None:
         for distribution in self._wanted_in(site):

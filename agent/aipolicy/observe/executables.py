@@ -20,6 +20,7 @@ from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look, read_text
 from aipolicy.observe import shapes
 from aipolicy.observe.look import Look, Seen
+from aipolicy.observe.loose import is_image
 
 NAME: Final = "executables"
 
@@ -138,7 +139,7 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         if wanted_name and not stat.S_ISDIR(status.st_mode):
             yield Unseen(place=printable(real), reason="not a regular file")
         return
-    if not status.st_size or not (named or status.st_mode & _EXECUTABLE):
+    if not status.st_size or not (named or status.st_mode & _EXECUTABLE or is_image(name)):
         return
     seen.add(real)
     facts = look.examiner.file(real)

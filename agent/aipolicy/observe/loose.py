@@ -14,6 +14,7 @@ SMALLEST: Final = 1 << 20
 TURNS: Final = 16
 
 _EXECUTABLE: Final = 0o111
+_IMAGES: Final = (".appimage", ".pyz", ".pyzw", ".pex")
 _NO_PROGRAMS: Final = frozenset(
     {
         "bmp", "c", "cc", "cfg", "cjs", "class", "cpp", "cs", "css", "csv", "d", "gif", "go", "gz", "h",
@@ -57,11 +58,20 @@ def is_disguised(name: str) -> bool:
     return name[name.rfind(".") + 1 :] in _NO_PROGRAMS
 
 
+def is_image(name: str) -> bool:
+    """Whether it is called like a whole application in one file: downloaded, or told to Python, it needs no
+    mode, and whatever its size it brings its own code along.
+    """
+    return name.lower().endswith(_IMAGES)
+
+
 def is_as_a_program(entry: "os.DirEntry[str]") -> bool:
-    """Whether it is an executable file as large as a tool."""
+    """Whether it is an executable file as large as a tool, or an application in one file."""
     try:
         if not entry.is_file(follow_symlinks=False):
             return False
+        if is_image(entry.name):
+            return True
         status = entry.stat(follow_symlinks=False)
     except OSError:  # gone since it was listed
         return False

@@ -22,6 +22,15 @@ def paths(machine: FakeMachine, disguises: Disguises | None = None) -> list[str]
     return [found.path for found in seen if isinstance(found, Executable)]
 
 
+@pytest.mark.parametrize("name", ["Notes.AppImage", "notes.pyz", "notes.pex"])
+def test_an_application_in_one_file_needs_no_mode(name: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    machine.add_user("ann")
+    path = machine.file(f"/home/ann/Downloads/{name}", NATIVE_CLAUDE)
+    os.chmod(path, 0o644)
+    assert paths(machine) == [path]
+
+
 @pytest.mark.parametrize(
     "place",
     [

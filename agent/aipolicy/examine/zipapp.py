@@ -1,0 +1,156 @@
+"""Python programs in one zip (zipapp, shiv, pex), or unpacked by it: the distribution that it starts.
+
+What is merely bundled says nothing: an application that brings `llm` along as a library starts its own code.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from aipolicy.core.model import PackageRef
+from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.wire import printable
+from aipolicy.examine.files import MIB, CannotLook, OpenFile, read_text
+from aipolicy.examine.places import is_within
+from aipolicy.examine.python_package import (
+    METADATA_HEAD,
+    EntryPoint,
+    named_in_folder,
+    read_entry_points,
+    read_metadata,
+)
+from aipolicy.examine.zip_directory import Member, ZipDirectory
+
+_MAIN: Final = "__main__.py"
+_STATED_IN: Final = ("PEX-INFO", "environment.json")
+"""Where pex (docs.pex-tool.org, PEX-INFO) and shiv (shiv.readthedocs.io) say what they start."""
+_MOST_WANTED: Final = 20
+_MOST_WHEELS: Final = 2_000
+_LARGEST_TEXT: Final = MIB
+_CALLED: Final = re.compile(
+    r"^\s*(?:sys\.exit\(|raise SystemExit\()?([A-Za-z_][\w.]*)\.(\w+)\(", re.MULTILINE
+)
+_IMPORTED: Final = re.compile(r"^import ([\w.]+)\s*$", re.MULTILINE)
+_FROM: Final = re.compile(r"^from ([\w.]+) import (\w+)\s*$", re.MULTILINE)
+_RUN: Final = re.compile(r"\brunpy\.run_module\(\s*['\"]([\w.]+)['\"]")
+
+
+class Start(NamedTuple):
+    """What it starts: `attribute` of `module`, or the module itself as `python -m` does."""
+
+    module: str
+    attribute: str | None = None
+
+
+def package_in_zipapp(file: OpenFile, wanted: frozenset[str]) -> PackageRef | None:
+    """The wanted distribution (normalised names) that the zip starts; CannotLook where it is unreadable."""
+    directory = ZipDirectory(file)
+    texts: dict[str, Member] = {}
+    found: dict[str, dict[str, Member]] = {}
+    for member in directory.members():
+        if member.name == _MAIN or member.name in _STATED_IN:
+            texts[member.name] = member
+            continue
+        folder, _, name = member.name.rpartition("/")
+        has_room = folder in found or len(found) < _MOST_WANTED
+        if name in ("METADATA", "PKG-INFO", "entry_points.txt") and _is_wanted(folder, wanted) and has_room:
+            found.setdefault(folder, {})[name] = member
+    if not found:
+        return None
+    starts = tuple(
+        start for name, member in texts.items() for start in starts_in(name, _text(directory, member))
+    )
+    for files in found.values():
+        reference = _reference(directory, files, file.path, starts)
+        if reference is not None:
+            return reference
+    return None
+
+
+def starts_beside(path: str) -> tuple[Start, ...]:
+    """What pex says beside the script at `path`, which it unpacked and runs; nothing where it did not."""
+    try:
+        text = read_text(f"{os.path.dirname(path)}/PEX-INFO", _LARGEST_TEXT)
+    except CannotLook:
+        return ()
+    return tuple(starts_in("PEX-INFO", text))
+
+
+def unpacked_beside(path: str, wanted: frozenset[str]) -> Iterator[str]:
+    """The folders of pex's unpacked wheels, which it links beside the script at `path`; none elsewhere."""
+    folder = f"{os.path.dirname(path)}/.deps"
+    store = os.path.normpath(f"{folder}/../../../..")
+    try:
+        with os.scandir(folder) as entries:
+            for entry, _ in zip(entries, range(_MOST_WHEELS), strict=False):
+                if normal_pypi(entry.name.partition("-")[0]) not in wanted:
+                    continue
+                target = os.readlink(entry.path) if entry.is_symlink() else entry.name
+                place = os.path.normpath(f"{folder}/{target}")
+                if is_within(place, store) and not target.startswith("/"):
+                    yield place
+    except OSError:
+        return
+
+
+def starts_in(name: str, text: str) -> Iterator[Start]:
+    """What the file `name` at the top of a zipapp says that it starts."""
+    if name == _MAIN:
+        yield from _starts_of_main(text)
+        return
+    try:
+        stated = json.loads(text).get("entry_point")
+    except (ValueError, RecursionError, AttributeError):
+        return
+    if isinstance(stated, str):
+        module, _, attribute = stated.strip().partition(":")
+        yield Start(module, attribute or None)
+
+
+def _starts_of_main(text: str) -> Iterator[Start]:
+    """As `python -m zipapp -m module:function` writes it, and as people write it by hand."""
+    imported = {found.group(1) for found in _IMPORTED.finditer(text)}
+    for found in _CALLED.finditer(text):
+        if found.group(1) in imported:
+            yield Start(found.group(1), found.group(2))
+    for found in _FROM.finditer(text):
+        if re.search(rf"(?<![\w.]){re.escape(found.group(2))}\(", text):
+            yield Start(found.group(1), found.group(2))
+    for found in _RUN.finditer(text):
+        yield Start(found.group(1))
+
+
+def _reference(
+    directory: ZipDirectory, files: dict[str, Member], path: str, starts: tuple[Start, ...]
+) -> PackageRef | None:
+    metadata = files.get("METADATA") or files.get("PKG-INFO")
+    if metadata is None:
+        return None
+    name, version = read_metadata(directory.read(metadata, METADATA_HEAD))
+    commands = (
+        read_entry_points(_text(directory, files["entry_points.txt"])) if "entry_points.txt" in files else ()
+    )
+    if name is None or not any(is_started_by(start, commands, name) for start in starts):
+        return None
+    return PackageRef(ecosystem="pypi", name=normal_pypi(name), version=version, path=printable(path))
+
+
+def is_started_by(start: Start, commands: tuple[EntryPoint, ...], name: str) -> bool:
+    """Whether it is one of the distribution's commands; a module, the package of such a command."""
+    if start.attribute is not None:
+        wanted = (start.module, start.attribute.partition(".")[0])
+        return any((entry.module, entry.attribute.partition(".")[0]) == wanted for entry in commands)
+    tops = {entry.module.partition(".")[0] for entry in commands} or {normal_pypi(name).replace("-", "_")}
+    modules = {entry.module for entry in commands}
+    return start.module in modules or start.module.removesuffix(".__main__") in tops
+
+
+def _text(directory: ZipDirectory, member: Member) -> str:
+    return directory.read(member, _LARGEST_TEXT).decode("utf-8-sig", "replace")
+
+
+def _is_wanted(folder: str, wanted: frozenset[str]) -> bool:
+    name = named_in_folder(folder.rpartition("/")[2])
+    return name is not None and name in wanted
