@@ -266,6 +266,7 @@ WAYS = {
     "by node": "node {script} {stream}",
     "by a renamed node": "{renamed} {script} {stream}",
     "as an option": "node --import {script} {server} {stream}",
+    "typed in": "node -e \"import('{script}')\" x {stream}",
 }
 
 

@@ -143,7 +143,7 @@ class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"
     name: the kernel's short name of the process (comm).
     exe: the program file, as the kernel names it; empty when it may not be read.
     script: the one script that an interpreter runs, null for a native program; no other argument is kept.
-    loads: further script files that it was told to run before that one (node's --require and --import).
+    loads: further script files that it was told to run (node's --require and --import, an import typed in).
     module: the Python module that `python -m` runs, null otherwise.
     file: facts of the program file, null when it could not be read.
     script_file: facts of the script, null when there is none or it could not be read.

@@ -44,6 +44,8 @@ _FRESH_NS: Final = 2_000_000_000
 """A file changed so short ago can change again without its times showing it; its facts are not kept."""
 _MOST_PARTLY: Final = 10_000
 _IN_CONTAINER: Final = re.compile(r"(/proc/\d+/root)(/.+)", re.DOTALL)
+_DESCRIPTOR: Final = re.compile(r"/proc/\d+/fd/\d+")
+"""A file that a process holds and that has no name, or none any more."""
 
 
 class Examiner:
@@ -133,6 +135,10 @@ class Examiner:
 
     def _look(self, path: str, *, as_script: bool) -> FileFacts | Unseen:
         try:
+            if _DESCRIPTOR.fullmatch(path):
+                with open_linked(path, os.readlink(path)) as file:
+                    held = self._facts(file, as_script=as_script)
+                return msgspec.structs.replace(held, path=printable(file.path))
             if inside := _IN_CONTAINER.fullmatch(path):
                 return self._in_container(inside.group(1), inside.group(2), as_script=as_script)
             facts = self._known(path, os.lstat(path), as_script=as_script)

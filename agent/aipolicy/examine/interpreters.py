@@ -54,6 +54,14 @@ _TABLE: Final = (
     _Interpreter(
         family="python", every=("Py_BytesMain",), none=("_MEIPASS", "PYINSTALLER_"), largest=100_000
     ),
+    # PyPy 7.3: a small program before its library, translated from pypy/goal/targetpypystandalone.py.
+    _Interpreter(family="python", every=("pypy_main_startup",), largest=100_000),
+    # deno 1.46 and 2.9, cli/args/flags.rs; what `deno compile` makes has the runtime without this text.
+    _Interpreter(
+        family="deno",
+        every=("A modern JavaScript and TypeScript runtime", "ext:runtime_main/js/99_main.js"),
+        none=("ELECTRON_RUN_AS_NODE",),
+    ),
     # ld.so of glibc 2.36, elf/dl-usage.c, and of musl, ldso/dynlink.c.
     _Interpreter(family="loader", every=("--inhibit-rpath", "EXECUTABLE-FILE [ARGS-FOR-PROGRAM")),
     _Interpreter(family="loader", every=("Dynamic Program Loader", "musl libc"), largest=4 * MIB),

@@ -13,17 +13,20 @@ from aipolicy.core.model import Record
 class Told(Record, frozen=True, kw_only=True):
     """What the options lead to: rest starts with the script, or a module is named, or neither.
 
-    loads: what was to be loaded before. behind: the arguments of the module.
+    loads: what was to be loaded before, or is named by typed-in code. behind: the arguments of the module.
+    from_input: the script is what the program reads from its input.
     """
 
     rest: tuple[bytes, ...] = ()
     module: str | None = None
     loads: tuple[bytes, ...] = ()
     behind: tuple[bytes, ...] = ()
+    from_input: bool = False
 
 
 Reader = Callable[[list[bytes]], Told]
 _NOTHING: Final = Told()
+_INPUT: Final = b"-"
 
 # --- the JavaScript runtimes -----------------------------------------------------------------------------
 # Values of V8 options (--max-old-space-size) come with "=" only; of node's own also as the next argument.
@@ -79,32 +82,40 @@ _DENO_OTHER = frozenset(
 
 def read_node(arguments: list[bytes]) -> Told:
     rest = _positionals(arguments, _NODE_VALUED, _NODE_NOT_RUN)
+    loads = _loads(arguments, _NODE_VALUED, _NODE_LOADS, _NODE_CHECKS)
+    if rest is None:
+        return Told(loads=loads)
     rest = rest[1:] if rest[:1] in ([b"inspect"], [b"debug"]) else rest
-    return Told(rest=tuple(rest), loads=_loads(arguments, _NODE_VALUED, _NODE_LOADS, _NODE_CHECKS))
+    return Told(rest=tuple(rest), loads=loads, from_input=rest[:1] in ([], [_INPUT]))
 
 
 def read_bun(arguments: list[bytes]) -> Told:
-    rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE)
+    rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE) or []
     loads = _loads(arguments, _BUN_VALUED, _BUN_LOADS)
     if rest[:1] == [b"run"]:
         arguments = rest[1:]
-        rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE)
+        rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE) or []
         loads += _loads(arguments, _BUN_VALUED, _BUN_LOADS)
-    return Told(rest=() if rest[:1] and rest[0] in _BUN_OTHER else tuple(rest), loads=loads)
+    rest = [] if rest[:1] and rest[0] in _BUN_OTHER else rest
+    return Told(rest=tuple(rest), loads=loads, from_input=rest[:1] == [_INPUT])
 
 
 def read_deno(arguments: list[bytes]) -> Told:
-    rest = _positionals(arguments, _DENO_VALUED, frozenset())
+    rest = _positionals(arguments, _DENO_VALUED, frozenset()) or []
     loads = _loads(arguments, _DENO_VALUED, _DENO_LOADS)
     if rest and rest[0] in _DENO_RUNS:
         arguments = rest[1:]
-        rest = _positionals(arguments, _DENO_VALUED, frozenset())
+        rest = _positionals(arguments, _DENO_VALUED, frozenset()) or []
         loads += _loads(arguments, _DENO_VALUED, _DENO_LOADS)
-    return _NOTHING if not rest or rest[0] in _DENO_OTHER else Told(rest=tuple(rest), loads=loads)
+    if not rest or rest[0] in _DENO_OTHER:
+        return _NOTHING
+    return Told(rest=tuple(rest), loads=loads, from_input=rest[0] == _INPUT)
 
 
-def _positionals(arguments: list[bytes], valued: frozenset[bytes], code: frozenset[bytes]) -> list[bytes]:
-    """What is left from the first argument that is no option and no option's value on."""
+def _positionals(
+    arguments: list[bytes], valued: frozenset[bytes], code: frozenset[bytes]
+) -> list[bytes] | None:
+    """What is left from the first argument that is no option and no option's value on. None: code runs."""
     index = 0
     while index < len(arguments):
         argument = arguments[index]
@@ -113,7 +124,7 @@ def _positionals(arguments: list[bytes], valued: frozenset[bytes], code: frozens
         if argument == b"-" or not argument.startswith(b"-"):
             return arguments[index:]
         if argument.split(b"=", 1)[0] in code:
-            return []
+            return None
         index += 2 if argument in valued else 1
     return []
 
@@ -126,8 +137,8 @@ def _loads(
 ) -> tuple[bytes, ...]:
     """What the options load, a few at most; nothing where the program only checks a script.
 
-    Options behind typed-in code (`-e CODE --import x`) are read as well: the code is passed over as an
-    option's value.
+    Of typed-in code (`-e`) it is what that names as a module to import, in so many words. Options behind it
+    are read as well.
     """
     found: list[bytes] = []
     waiting = list(arguments)
@@ -139,9 +150,16 @@ def _loads(
             break
         if not equals and waiting and (option in valued or option in _NODE_TYPED):
             value = waiting.pop(0)
-        if option in loading and value:
+        if option in _NODE_TYPED:
+            found += _IMPORTED.findall(value)
+        elif option in loading and value:
             found.append(value)
-    return tuple(found)
+    return tuple(found[:_MOST_LOADS])
+
+
+_IMPORTED: Final = re.compile(
+    rb"""\b(?:import|require|Worker)\)?\s{0,9}\(\s{0,9}["'`]([^"'`\n]{1,4096})["'`]"""
+)
 
 
 # --- programs that run another program file --------------------------------------------------------------
@@ -155,7 +173,7 @@ _LOADER_OTHER = frozenset(b"--help --version --list-tunables --list-diagnostics"
 
 
 def read_loader(arguments: list[bytes]) -> Told:
-    return Told(rest=tuple(_positionals(arguments, _LOADER_VALUED, _LOADER_OTHER)))
+    return Told(rest=tuple(_positionals(arguments, _LOADER_VALUED, _LOADER_OTHER) or ()))
 
 
 # --- python, ruby, perl, shells: letters may be joined ("-Im mod", "-ec code") ---------------------------
@@ -166,7 +184,7 @@ class _Letters(Record, frozen=True, kw_only=True):
 
     valued: the rest of the argument, or the next one. attached: the rest only. digits: digits that follow.
     later: the next argument even where letters follow ("-eou pipefail"). code: what runs is no file, or the
-    file is only checked.
+    file is only checked. from_input: what runs is read from the input, whatever follows.
     dash_ends: a lone "-" ends the options, instead of meaning the input.
     """
 
@@ -175,6 +193,7 @@ class _Letters(Record, frozen=True, kw_only=True):
     digits: bytes = b""
     later: bytes = b""
     code: bytes = b""
+    from_input: bytes = b""
     module: bytes = b""
     long_valued: frozenset[bytes] = frozenset()
     long_code: frozenset[bytes] = frozenset()
@@ -192,7 +211,12 @@ _RUBY = _Letters(
 )
 _PERL = _Letters(valued=b"I", attached=b"CDFVMimx", digits=b"0l", code=b"eEc")
 _SHELL = _Letters(
-    later=b"oO", code=b"cs", long_valued=frozenset({b"--rcfile", b"--init-file"}), signs=b"-+", dash_ends=True
+    later=b"oO",
+    code=b"c",
+    from_input=b"s",
+    long_valued=frozenset({b"--rcfile", b"--init-file"}),
+    signs=b"-+",
+    dash_ends=True,
 )
 _FISH = _Letters(
     valued=b"CdDofp",
@@ -201,7 +225,7 @@ _FISH = _Letters(
     long_code=frozenset({b"--command"}),
 )
 _DIGITS = re.compile(rb"x[0-9a-fA-F]+|[0-9]*")
-_MODULE = re.compile(r"\w+(\.\w+)*")
+MODULE: Final = re.compile(r"\w+(\.\w+)*")
 
 
 def _reader(letters: _Letters) -> Reader:
@@ -210,8 +234,9 @@ def _reader(letters: _Letters) -> Reader:
         while waiting:
             argument = waiting[0]
             ends = argument == b"--" or (argument == b"-" and letters.dash_ends)
-            if ends or argument == b"-" or argument[:1] not in (letters.signs[:1], letters.signs[-1:]):
-                return Told(rest=tuple(waiting[1:] if ends else waiting))
+            if ends or argument == _INPUT or argument[:1] not in (letters.signs[:1], letters.signs[-1:]):
+                rest = tuple(waiting[1:] if ends else waiting)
+                return Told(rest=rest, from_input=rest[:1] in ((), (_INPUT,)))
             del waiting[0]
             if argument.startswith(b"--"):
                 if argument.split(b"=", 1)[0] in letters.long_code:
@@ -219,7 +244,7 @@ def _reader(letters: _Letters) -> Reader:
                 del waiting[: argument in letters.long_valued]
             elif (told := _cluster(letters, argument[1:], waiting)) is not None:
                 return told
-        return _NOTHING
+        return Told(from_input=True)
 
     return read
 
@@ -230,10 +255,12 @@ def _cluster(letters: _Letters, cluster: bytes, waiting: list[bytes]) -> Told | 
         letter, cluster = cluster[:1], cluster[1:]
         if letter in letters.code:
             return _NOTHING
+        if letter in letters.from_input:
+            return Told(from_input=True)
         if letter in letters.module:
             name = (cluster or b"".join(waiting[:1])).decode("utf-8", "replace")
             behind = tuple(waiting if cluster else waiting[1:])
-            return Told(module=name, behind=behind) if _MODULE.fullmatch(name) else _NOTHING
+            return Told(module=name, behind=behind) if MODULE.fullmatch(name) else _NOTHING
         if letter in letters.attached:
             return None
         if letter in letters.valued:
@@ -244,47 +271,6 @@ def _cluster(letters: _Letters, cluster: bytes, waiting: list[bytes]) -> Told | 
         if letter in letters.digits and (digits := _DIGITS.match(cluster)):
             cluster = cluster[digits.end() :]
     return None
-
-
-# --- modules of Python that run another script or module -------------------------------------------------
-# Their options with a value, from `python -m NAME --help` of 3.11; coverage's and debugpy's from 7.6 and 1.8.
-
-
-_COVERAGE_VALUED = (
-    b"--concurrency --context --data-file --include --omit --rcfile --source --debug -L".split()
-)
-_RUNNERS: Final[dict[str, tuple[frozenset[bytes], bytes]]] = {
-    "pdb": (frozenset({b"-c", b"--command"}), b""),
-    "cProfile": (frozenset(b"-o --outfile -s --sort".split()), b""),
-    "profile": (frozenset(b"-o --outfile -s --sort".split()), b""),
-    "trace": (frozenset(b"-f --file -C --coverdir --ignore-module --ignore-dir".split()), b""),
-    "runpy": (frozenset(), b""),
-    "coverage": (frozenset(_COVERAGE_VALUED), b"run"),
-    "debugpy": (frozenset(b"--listen --connect --log-to --adapter-access-token --configure".split()), b""),
-}
-"""By module: its options that have a value, and the word that must come first."""
-_MODULE_OPTIONS: Final = frozenset({b"-m", b"--module"})
-
-
-def read_runner(told: Told) -> Told:
-    """`python -m pdb x.py`: the script is x.py. What is no such module stays as it is."""
-    if told.module not in _RUNNERS:
-        return told
-    valued, word = _RUNNERS[told.module]
-    waiting = list(told.behind)
-    if word and waiting[:1] != [word]:
-        return told
-    del waiting[: bool(word)]
-    while waiting:
-        argument = waiting.pop(0)
-        named = argument in _MODULE_OPTIONS or told.module == "runpy"
-        if named:
-            name = (argument if told.module == "runpy" else b"".join(waiting[:1])).decode("utf-8", "replace")
-            return Told(module=name) if _MODULE.fullmatch(name) else told
-        if argument != b"--" and not argument.startswith(b"-"):
-            return Told(rest=(argument,))
-        del waiting[: argument in valued]
-    return told
 
 
 READERS: Final[dict[str, Reader]] = {

@@ -1,21 +1,28 @@
 """What an interpreter was told to run: the one script or module among its arguments, nothing else of them.
 
-Pure, and with interpreter_options the only place that takes arguments apart. Reading the arguments and
-finding the file are the platform's part.
+Pure, and with interpreter_options and runners the only place that takes arguments apart. Reading the
+arguments and finding the file are the platform's part.
 """
 
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
+
+from msgspec.structs import replace
 
 from aipolicy.core.model import Record
-from aipolicy.platforms.interpreter_options import READERS, read_runner
+from aipolicy.platforms.interpreter_options import READERS
+from aipolicy.platforms.runners import read_runner
+
+INPUT: Final = b"/proc/self/fd/0"
 
 
 class Ran(Record, frozen=True, kw_only=True):
     """What runs. At most one of script and module is set; both None: code typed in, or nothing.
 
-    loads: what runs before that. script: as it was given, perhaps relative. module: what `python -m` names.
+    loads: what runs before that, or beside it. script: as it was given, perhaps relative; INPUT where it is
+    read from the input. module: what `python -m` names.
     family: node, bun, deno, python, ruby, perl, shell, fish, loader or shebang: how the file is looked for.
     interpreter: the interpreter as it was called (argv[0]); it leads to a virtual environment.
     """
@@ -83,23 +90,33 @@ def what_runs(
         return _multicall(arguments)
     if family == "bun" and arguments and _base(arguments[0]) == b"bunx":
         return Ran(family=family)  # what it names is a package, and it runs that in a child
-    ran = _read(family, arguments)
+    ran = _read(family, arguments, program, comm)
     return _behind_loader(ran, ran.script, arguments) if family == "loader" and ran.script else ran
 
 
-def _read(family: str, arguments: Sequence[bytes]) -> Ran:
+def _read(family: str, arguments: Sequence[bytes], program: bytes, comm: bytes) -> Ran:
     told = read_runner(READERS[family](list(arguments[1:])))
     script = told.rest[0] if told.rest and told.rest[0] not in (b"", b"-") else None
     interpreter = arguments[0] if arguments else b""
+    if told.from_input and _is_untitled(interpreter, program, comm):
+        script = INPUT
     return Ran(family=family, script=script, module=told.module, loads=told.loads, interpreter=interpreter)
 
 
+def _is_untitled(called: bytes, program: bytes, comm: bytes) -> bool:
+    """Whether the arguments are what it was told: a title over them looks like a call without arguments."""
+    name = _base(program)
+    return family_of(called) is not None or _base(called) == name or comm == name[:15]
+
+
 def _behind_loader(ran: Ran, program: bytes, arguments: Sequence[bytes]) -> Ran:
-    """`ld.so node cli.js`: the script is cli.js; `ld.so ./tool`: it is the tool."""
+    """`ld.so ./tool`: the script is the tool. `ld.so node cli.js`: it is cli.js, if that is node."""
     if family_of(program) in (None, "loader"):
         return ran
     behind = what_runs(program, arguments[list(arguments).index(program, 1) :])
-    return ran if behind is None or behind.nothing else behind
+    if behind is None or behind.nothing:
+        return ran
+    return replace(behind, loads=(program, *behind.loads))
 
 
 def _multicall(arguments: Sequence[bytes]) -> Ran:
@@ -107,7 +124,7 @@ def _multicall(arguments: Sequence[bytes]) -> Ran:
     if arguments and family_of(arguments[0]) == _MULTICALL:
         arguments = arguments[1:]
     if arguments and family_of(arguments[0]) == "shell":
-        return _read("shell", arguments)
+        return _read("shell", arguments, arguments[0], b"")
     return Ran(family="shell")
 
 

@@ -19,6 +19,7 @@ _NAMED_IN_UNSEEN: Final = 5
 _TRIES: Final = 4
 _MAX_SCRIPTS: Final = 20_000
 _PAUSE_S: Final = 0.001
+_DELETED: Final = " (deleted)"
 
 
 class _Base(NamedTuple):
@@ -82,8 +83,11 @@ class ProcessTable:
 
     def script_place(self, process: Process) -> str | None:
         """Read anew where the record's name, made printable, may not open it."""
-        if process.script is None or (not process.contained and "\\" not in process.script):
-            return process.script if (process.script or "").startswith("/") else None
+        if process.script is None:
+            return None
+        nameless = process.script.endswith(_DELETED)
+        if not process.contained and not nameless and "\\" not in process.script:
+            return process.script if process.script.startswith("/") else None
         seen = self._look(process.pid, None)
         if isinstance(seen, _Seen) and process.script in seen.places:
             return seen.places[process.script]
@@ -93,7 +97,7 @@ class ProcessTable:
         """A service with a private mount namespace mostly runs the files that everybody sees."""
         if not process.contained:
             return True
-        if process.script is None and process.exe.endswith(" (deleted)"):  # upgraded: its root has to do
+        if process.script is None and process.exe.endswith(_DELETED):  # upgraded: its root has to do
             folder = self._folder(process.pid)
             # In a user namespace of their own people mount what they like over /usr/bin.
             made_by_root = _inode(f"{folder}/ns/user") in (None, self._users)

@@ -13,16 +13,17 @@ from aipolicy.platforms.interpreters import Ran, may_run_a_script, what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Status, link, read, same_file, split_arguments, started_as
 from aipolicy.platforms.posix_users import account_of
-from aipolicy.platforms.scripts import View, find_loads, find_script
+from aipolicy.platforms.scripts import OWN_DESCRIPTORS, View, find_loads, find_script
 
-_MAX_BYTES: Final = 1 << 16  # the script is among the first arguments; a million are not read
+_MAX_BYTES: Final = 6 << 20
+"""The kernel takes no more: three quarters of the stack that every program has (fs/exec.c, _STK_LIM)."""
 _MAX_MOUNTINFO: Final = 1 << 22
 
 
 class Given(NamedTuple):
     """script: as the process names it, as we do for a chroot. place: the path that opens it here.
 
-    loads: the same two of each file that is loaded before it.
+    loads: the same two of each file that is loaded before it, or that typed-in code names.
     unsettled: there are no arguments, which is rare for a program that runs, but so for a moment during exec.
     """
 
@@ -69,6 +70,9 @@ def script_of(
     view = _inside(folder, exe, pid, home) if contained else _here(folder, exe, pid, home, out_of_reach)
 
     def named(found: str) -> tuple[str, str | None]:
+        if found.startswith(OWN_DESCRIPTORS):
+            held = f"{folder}/fd/{found.removeprefix(OWN_DESCRIPTORS)}"
+            return link(held) or found, held
         place = view.prefix + found if found.startswith("/") else None
         if contained and place and out_of_reach(found) is None and same_file(found, place):
             place = found  # a private mount namespace in which this file is the one everybody sees
@@ -88,6 +92,7 @@ def _inside(folder: str, exe: str, pid: int, home: str | None) -> View:
     mounts = parse_mountinfo(read(f"{folder}/mountinfo", _MAX_MOUNTINFO) or b"")
     return View(
         pid=pid,
+        proc=folder,
         prefix=f"{folder}/root",
         folder=link(f"{folder}/cwd"),
         program=exe,
@@ -104,6 +109,7 @@ def _here(
     prefix = "" if root == "/" else root
     return View(
         pid=pid,
+        proc=folder,
         prefix=prefix,
         folder=_below(prefix, link(f"{folder}/cwd")),
         program=_below(prefix, exe) or exe,

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from aipolicy.core.model import Record
 from aipolicy.platforms.interpreters import Ran
@@ -28,7 +29,8 @@ _PACKAGE_SPEC = re.compile(r"(npm|jsr):/?(@[\w.-]+/)?[\w.-]+(@[\w.^~-]+)?")
 class View(Record, frozen=True, kw_only=True):
     """How a process sees the files.
 
-    pid: its number in its own pid namespace: what /proc/self means to it.
+    pid: its number in its own pid namespace: what /proc/self means to it. proc: our /proc/PID of it,
+    None where the system has no such thing.
     prefix: what leads to its root from ours: empty, the folder of a chroot, or /proc/PID/root.
     folder: its current folder, in its own terms; None where it may not be read.
     program: the interpreter's file, in its own terms. home: its user's home.
@@ -36,6 +38,7 @@ class View(Record, frozen=True, kw_only=True):
     """
 
     pid: int
+    proc: str | None = None
     prefix: str
     folder: str | None
     program: str
@@ -44,7 +47,10 @@ class View(Record, frozen=True, kw_only=True):
 
 
 def find_script(ran: Ran, view: View) -> str | None:
-    """The file in the process's own terms, links resolved; a package spec (`npm:name`) as it stands."""
+    """The file in the process's own terms, links resolved; a package spec (`npm:name`) as it stands.
+
+    A file without a name is what its descriptor is to the process: OWN_DESCRIPTORS and a number.
+    """
     if ran.module is not None:
         candidates = _module_files(ran, view)
     elif ran.script is not None:
@@ -62,7 +68,14 @@ def _first(candidates: Iterator[str], view: View) -> str | None:
         found = resolve(candidate, view.out_of_reach, prefix=view.prefix, pid=view.pid)
         if found is not None and (view.out_of_reach(found) or _is_file(view.prefix + found)):
             return found  # one out of reach is shown, but not touched
+        held = _DESCRIPTOR.fullmatch(candidate)
+        if held and view.proc and _is_file(f"{view.proc}/fd/{held[1]}", link=True):
+            return f"{OWN_DESCRIPTORS}{held[1]}"  # a memfd, or a file that has no name any more
     return None
+
+
+OWN_DESCRIPTORS: Final = "/proc/self/fd/"
+_DESCRIPTOR: Final = re.compile(r"(?:/proc/(?:self|thread-self)|/dev)/fd/(\d{1,9})")
 
 
 def find_loads(ran: Ran, view: View) -> tuple[str, ...]:
@@ -139,8 +152,8 @@ def _prefix(program: str) -> str:
     return os.path.dirname(os.path.dirname(program))
 
 
-def _is_file(path: str) -> bool:
+def _is_file(path: str, *, link: bool = False) -> bool:
     try:
-        return stat.S_ISREG(os.stat(path, follow_symlinks=False).st_mode)
+        return stat.S_ISREG(os.stat(path, follow_symlinks=link).st_mode)
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return False

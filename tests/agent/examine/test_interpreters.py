@@ -36,6 +36,10 @@ PROGRAMS = {
     "made by PyInstaller": (PYTHON + USAGE + b"_MEIPASS\0", None),
     "ld.so": (LOADER, "loader"),
     "musl's ld.so": (b"musl libc (x86_64)\nVersion %s\nDynamic Program Loader\n", "loader"),
+    "deno": (b"A modern JavaScript and TypeScript runtime\0ext:runtime_main/js/99_main.js\0", "deno"),
+    "made by deno": (b"ext:runtime_main/js/99_main.js\0", None),
+    "pypy before its library": (b"pypy_main_startup\0", "python"),
+    "a library of pypy": (b"pypy_main_startup\0" + bytes(1_000_000), None),
     "another program": (b"hello", None),
 }
 

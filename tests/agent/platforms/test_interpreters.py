@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.platforms.interpreters import family_of, what_runs
+from aipolicy.platforms.interpreters import INPUT, family_of, what_runs
 
 SECRET = "SECRET"
+READ = INPUT.decode()
 
 SCRIPTS = [
     # how it was called (the first word is the program's file), the script or module that runs
@@ -28,8 +29,29 @@ SCRIPTS = [
     ("/n/bun -c SECRET x.ts", "x.ts"),
     ("/usr/bin/perl -wc SECRET", None),
     ("/usr/bin/ruby -c SECRET", None),
-    ("/usr/bin/node -", None),
-    ("/usr/bin/node", None),
+    ("/usr/bin/node -", READ),
+    ("/usr/bin/node", READ),
+    ("/usr/bin/node --input-type=module - SECRET", READ),
+    ("/usr/bin/node --check -", None),
+    ("/usr/bin/node --test", None),
+    ("/n/bun -", READ),
+    ("/n/bun run - SECRET", READ),
+    ("/n/bun", None),
+    ("/n/deno run -A - SECRET", READ),
+    ("/n/deno", None),
+    ("/usr/bin/python3 -u -", READ),
+    ("/usr/bin/python3 -", READ),
+    ("/usr/bin/python3 -m json.tool SECRET", "module json.tool"),
+    ("/usr/bin/perl -w", READ),
+    ("/usr/bin/node /n/bin/ts-node --transpile-only -P SECRET x.ts SECRET", "x.ts"),
+    ("/usr/bin/node /n/node_modules/ts-node/dist/bin-esm.js x.ts SECRET", "x.ts"),
+    ("/usr/bin/node /n/bin/ts-node -e SECRET", "/n/bin/ts-node"),
+    ("/usr/bin/node /n/tools/dist/bin.js SECRET", "/n/tools/dist/bin.js"),
+    ("/usr/bin/python3 /v/bin/coverage run --source SECRET x.py", "x.py"),
+    ("/usr/bin/python3 /v/bin/coverage report SECRET", "/v/bin/coverage"),
+    ("/usr/bin/python3 /v/bin/ipython3 --simple-prompt -m aider SECRET", "module aider"),
+    ("/usr/bin/python3 /v/bin/ipython -c SECRET", "/v/bin/ipython"),
+    ("/usr/bin/python3 /v/bin/my-coverage run SECRET", "/v/bin/my-coverage"),
     ("/usr/bin/nodejs x.js", "x.js"),
     ("/n/bun/bin/bun.exe x.ts", "x.ts"),
     ("/n/bun run x.ts SECRET", "x.ts"),
@@ -77,7 +99,7 @@ SCRIPTS = [
     ("/usr/bin/bash -euo pipefail -x x.sh", "x.sh"),
     ("/usr/bin/bash +o posix -O extglob --norc --rcfile SECRET x.sh", "x.sh"),
     ("/usr/bin/bash - x.sh", "x.sh"),
-    ("/usr/bin/bash -s SECRET", None),
+    ("/usr/bin/bash -s SECRET", READ),
     ("/usr/bin/dash /home/a/.local/share/pnpm/bin/gemini SECRET", "/home/a/.local/share/pnpm/bin/gemini"),
     ("/usr/bin/fish -C SECRET x.fish", "x.fish"),
     ("/usr/bin/fish --command SECRET x", None),
@@ -86,7 +108,7 @@ SCRIPTS = [
     ("/lib64/ld-linux-x86-64.so.2 ./tool SECRET", "./tool"),
     ("/lib64/ld-linux-x86-64.so.2 --library-path SECRET --argv0 SECRET ./tool", "./tool"),
     ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node --import hook cli.js SECRET", "cli.js"),
-    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node", "/usr/bin/node"),
+    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node -e SECRET", "/usr/bin/node"),
     ("/lib/ld-musl-x86_64.so.1 --preload SECRET -- ./tool", "./tool"),
     ("/usr/bin/qemu-aarch64-static -L SECRET ./tool SECRET", "./tool"),
 ]
@@ -113,7 +135,13 @@ LOADS = [
     ("/usr/bin/node x.js -r SECRET", []),
     ("/n/bun --preload ./a.ts run --preload ./b.ts x.ts", ["./a.ts", "./b.ts"]),
     ("/n/deno run --preload=./a.ts x.ts", ["./a.ts"]),
-    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node --import ./a.js", ["./a.js"]),
+    ("/lib64/ld-linux-x86-64.so.2 /usr/bin/node --import ./a.js", ["/usr/bin/node", "./a.js"]),
+    ("/lib64/ld-linux-x86-64.so.2 ./node x.js", ["./node"]),  # a renamed tool was taken for node
+    ("/usr/bin/node -e import('./a.js');require(`b/c`);SECRET", ["./a.js", "b/c"]),
+    ("/usr/bin/node --eval=import('./a.js')", ["./a.js"]),
+    ("/usr/bin/node -p new(require('worker_threads').Worker)('./a.js')", ["worker_threads", "./a.js"]),
+    ("/usr/bin/node -e readFileSync('SECRET');require.resolve('SECRET');important('SECRET')", []),
+    ("/n/bun -e import('./a.js')", ["./a.js"]),
 ]
 
 
@@ -124,6 +152,16 @@ def test_a_script_given_as_an_option_is_found(called: str, expected: list[str]) 
     assert ran is not None
     assert [load.decode() for load in ran.loads] == expected
     assert SECRET not in repr(ran)
+
+
+def test_a_title_over_the_arguments_is_no_call_without_a_script() -> None:
+    """`node cli.js < prompt.txt` that calls itself claude: what it is asked is not its script."""
+    titled = what_runs(b"/usr/bin/node", [b"claude"], b"claude")
+    assert titled is not None
+    assert titled.script is None
+    called = what_runs(b"/usr/bin/node", [b"innocent"], b"node")  # exec -a innocent node < cli.js
+    assert called is not None
+    assert called.script == INPUT
 
 
 def test_an_interpreter_under_another_name_is_read_as_what_it_is() -> None:
@@ -185,6 +223,6 @@ def test_a_document_is_no_script() -> None:
 def test_whatever_the_arguments_at_most_one_of_them_is_kept(arguments: list[bytes], program: str) -> None:
     ran = what_runs(program.encode(), [program.encode(), *arguments])
     assert ran is not None
-    assert ran.script is None or ran.script in arguments
+    assert ran.script in (None, INPUT, *arguments)
     assert ran.script is None or ran.module is None
-    assert set(ran.loads) <= {part for a in arguments for part in (a, a.partition(b"=")[2])}
+    assert all(any(load in argument for argument in arguments) for load in ran.loads)

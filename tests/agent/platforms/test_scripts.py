@@ -54,6 +54,21 @@ def test_what_is_no_file_is_nothing(tmp_path: Path) -> None:
         assert find_script(Ran(family="shell", script=given), view(tmp_path)) is None
 
 
+def test_a_descriptor_leads_to_its_file_or_to_one_without_a_name(tmp_path: Path) -> None:
+    named, pipe = make(tmp_path, "cli.js"), os.pipe()
+    with open(named) as file, open(tmp_path / "gone", "w") as gone:
+        (tmp_path / "gone").unlink()
+        own = view(tmp_path, pid=os.getpid(), proc=f"/proc/{os.getpid()}")
+        for folder in ("/proc/self/fd", "/dev/fd"):
+            given = f"{folder}/{file.fileno()}".encode()
+            assert find_script(Ran(family="node", script=given), own) == named
+            nameless = f"{folder}/{gone.fileno()}".encode()
+            assert find_script(Ran(family="node", script=nameless), own) == f"/proc/self/fd/{gone.fileno()}"
+            assert find_script(Ran(family="node", script=f"{folder}/{pipe[0]}".encode()), own) is None
+    for end in pipe:
+        os.close(end)
+
+
 def test_without_a_folder_a_relative_name_is_nothing(tmp_path: Path) -> None:
     assert find_script(Ran(family="node", script=b"cli.js"), view(tmp_path, folder=None)) is None
 
