@@ -3,6 +3,7 @@
 The table of `weigh` is the one place that decides how sure we are. Only `certain` may be blocked.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -22,6 +23,11 @@ _STORE: Final = frozenset({Kind.BREW, Kind.SNAP, Kind.FLATPAK})
 _BACKING: Final = OWN_PACKAGE | _SYSTEM_PACKAGE | _STORE | {Kind.CARRIER, Kind.PATH, Kind.SIGNER}
 _SHORTEST_NAME: Final = 3
 """People call their own scripts `q`, `pi` and `cn`."""
+
+_IN_YARNS_STORE: Final = re.compile(
+    r"\.store/(@?[\w.-]+?)-(?:npm-\d[\w.+-]*|virtual)-[0-9a-f]{10}/package(?:/|$)", re.ASCII
+)
+"""Where yarn's `nodeLinker: pnpm` puts the packages that node_modules links to."""
 
 NATIVE: Final = "native"
 SCRIPT: Final = "script"
@@ -79,13 +85,18 @@ def lies_under_its_name(package: PackageRef | None) -> bool:
 
 
 def in_folder_of_its_name(npm_name: str, path: str) -> bool:
-    """Whether node_modules has it under its own name; true outside of node_modules.
+    """Whether node_modules has it under its own name, or yarn in its .store; true outside of node_modules.
 
     An alias (`npm install memo@npm:real-name`) lies under another name, but a foreign package.json beside
     other code looks the same: there the name alone makes nothing certain.
     """
     _, found, inner = path.rpartition("/node_modules/")
-    return not found or f"{inner}/".startswith(f"{npm_name}/")
+    if not found:
+        return True
+    kept = _IN_YARNS_STORE.match(inner)
+    if kept is not None:
+        return kept.group(1) == npm_name.replace("/", "-")
+    return f"{inner}/".startswith(f"{npm_name}/")
 
 
 def _says_its_name(clue: Clue) -> bool:

@@ -29,6 +29,7 @@ from aipolicy.examine.files import (
 )
 from aipolicy.examine.kind import HEAD_BYTES, is_text, kind_of, may_be_zip
 from aipolicy.examine.marks import Found, MarkSearch
+from aipolicy.examine.node_archive import Archive, read_archive
 from aipolicy.examine.node_package import Manifest
 from aipolicy.examine.owner_package import OwnerPackages, ScriptHead, read_script_head
 from aipolicy.examine.plugin_jar import Plugin, read_plugin
@@ -68,6 +69,7 @@ class Examiner:
         self._cache: FactsCache = MemoryCache() if cache is None else cache
         self._packages = OwnerPackages(pypi)
         self._heads: Remembered[ScriptHead] = Remembered()
+        self._archives: Remembered[Archive | None] = Remembered()
         self._plugins: Remembered[Plugin | None] = Remembered()
         self._partly: dict[tuple[int, ...], str] = {}
         self._now_ns = now_ns
@@ -132,6 +134,10 @@ class Examiner:
     def plugin(self, path: str) -> Plugin | None:
         """The JetBrains plugin that the jar at `path` describes, None where none is; or CannotLook."""
         return self._plugins.get(path, lambda: read_plugin(path))
+
+    def archive(self, path: str, name: str) -> Archive | None:
+        """The npm package `name` in yarn's archive at `path`, None where another is; or CannotLook."""
+        return self._archives.get(path, lambda: read_archive(path, name))
 
     def _look(self, path: str, *, as_script: bool) -> FileFacts | Unseen:
         try:

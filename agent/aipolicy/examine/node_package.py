@@ -15,7 +15,7 @@ _MOST_NAMES: Final = 200
 _NAME: Final = re.compile(r"(@[^/\s@]+/)?[^@/\s][^/\s]*")
 _PLATFORM: Final = re.compile(r"^(.+?)-(linux|linuxmusl|darwin|win32|windows|freebsd|android)\b")
 _COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
-_A_PROGRAM: Final = 16 << 10
+A_PROGRAM: Final = 16 << 10
 """A smaller file can be a launcher, or what is left in place of a program that could not be fetched."""
 
 _AT_INSTALL: Final = ("preinstall", "install", "postinstall", "prepare", "preuninstall", "postuninstall")
@@ -74,12 +74,21 @@ def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
     if not manifest.programs and manifest.main is None and any(map(_has_bare_program, _unstated(folder))):
         return True
     sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
-    if max(sizes, default=0) >= _A_PROGRAM:
-        return True
-    if not any(sizes):
-        return False
-    natives = [name for name in manifest.optional if _is_native_part(name, manifest.name or "")]
-    return not natives or any(_is_installed(folder, name, out_of_reach) for name in natives)
+    return has_code_of_sizes(sizes, manifest) or (
+        any(sizes) and any(_is_installed(folder, name, out_of_reach) for name in _natives(manifest))
+    )
+
+
+def has_code_of_sizes(sizes: list[int], manifest: Manifest) -> bool:
+    """Whether the files that the manifest names as programs are more than launchers, by their sizes in bytes.
+
+    A small one is enough where no package of one platform has the program instead.
+    """
+    return max(sizes, default=0) >= A_PROGRAM or (any(sizes) and not any(_natives(manifest)))
+
+
+def _natives(manifest: Manifest) -> Iterator[str]:
+    return (name for name in manifest.optional if _is_native_part(name, manifest.name or ""))
 
 
 def _unstated(folder: str) -> Iterator[str]:

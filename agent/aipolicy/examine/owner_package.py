@@ -129,7 +129,8 @@ class OwnerPackages:
     def _in_node_modules(self, path: str, root_fd: int | None) -> PackageRef | None:
         before, _, inner = path.rpartition(_MODULES)
         parts = inner.split("/")
-        folder = f"{before}{_MODULES}" + "/".join(parts[: 2 if inner.startswith("@") else 1])
+        of_name = 2 if inner.startswith("@") else 3 if inner.startswith(".store/") else 1
+        folder = f"{before}{_MODULES}" + "/".join(parts[:of_name])
         manifest = self._quiet_manifest(folder, root_fd)
         if manifest is not None and runs_at_install(path, folder, manifest):
             return None  # part of the package, but not the program that it brings
@@ -195,6 +196,7 @@ class OwnerPackages:
     def _sites_of(self, prefix: str) -> Iterator[str]:
         for lib in (f"{prefix}/lib", f"{prefix}/lib64"):
             yield from self._sites.get(lib, functools.partial(_all_sites_in, lib))
+        yield prefix  # what pip filled with --target
 
     def _wanted_in(self, site: str) -> tuple[Distribution, ...]:
         def read() -> tuple[Distribution, ...]:

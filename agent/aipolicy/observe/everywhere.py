@@ -13,6 +13,7 @@ from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook, Examiner, resolve
 from aipolicy.observe import (
     bun,
+    deno,
     dpkg,
     executables,
     flatpak,
@@ -26,6 +27,7 @@ from aipolicy.observe import (
     snap,
     vscode,
     yarn,
+    yarn_cache,
 )
 from aipolicy.observe.look import Look, Progress, Seen, users_here
 from aipolicy.observe.loose import Disguises
@@ -59,6 +61,8 @@ OBSERVERS: Final[tuple[Observer, ...]] = (
     pnpm,
     yarn,
     bun,
+    deno,
+    yarn_cache,
     pypi,
     vscode,
     jetbrains,
@@ -70,7 +74,8 @@ OBSERVERS: Final[tuple[Observer, ...]] = (
     executables,
     processes,
 )
-"""Executables come after the packages, so that a package's own programs are not looked at twice."""
+"""Caches come after the installs that are made from them, and executables after the packages: their programs
+are not looked at twice."""
 
 
 def look_everywhere(
@@ -158,7 +163,7 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
                     continue
             else:
                 if isinstance(found, Package | Extension) and _name_is_proof(found.package):
-                    look.packages[found.package.path] = found.has_code
+                    look.note(found)
                 if not _has_room(found, counts):
                     left_out[found.owner.name] += 1
                     continue

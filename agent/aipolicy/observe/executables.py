@@ -13,12 +13,13 @@ from typing import Final
 
 import msgspec
 
-from aipolicy.core.model import Executable, FileFacts, FileKind, PackageRef, Unseen
+from aipolicy.core.model import Executable, FileFacts, FileKind, Package, PackageRef, Unseen
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look, read_text
-from aipolicy.observe import shapes
+from aipolicy.examine.node_package import A_PROGRAM
+from aipolicy.observe import node_modules, shapes
 from aipolicy.observe.look import Look, Seen
 from aipolicy.observe.loose import is_image
 
@@ -34,9 +35,19 @@ _SHIM_TARGET: Final = re.compile(
     r"^# cmd-shim-target=(.+)$|\$basedir[\w}]*\"?/\"?'?([^\"'\n]*/node_modules/[^\"'\n]+)", re.MULTILINE
 )
 
+_HANDS_OVER: Final = re.compile(r"^\s*exec \"?[^\s\"]+\"? (?:exec|run|x)\b", re.MULTILINE)
+"""The shims of asdf, nodenv, pyenv and deno, such as `exec ".../nodenv" exec "$program"`: no tools."""
+
 
 def observe(look: Look) -> Seen:
     seen: set[str] = set()
+    own_places: list[str] = []
+    for place in shapes.files_of(look):
+        if isinstance(place, CannotLook):
+            yield place.unseen()
+        else:
+            own_places.append(place)
+            yield from _own_copy(look, place)
     for candidates in _candidates(look):
         start = look.examiner.bytes_read
         for done, found in enumerate(candidates):
@@ -49,11 +60,8 @@ def observe(look: Look) -> Seen:
                 yield Unseen(place=printable(found), reason=more)
                 break
             yield from _executable(look, found, seen, named=False)
-    for place in shapes.files_of(look):
-        if isinstance(place, CannotLook):
-            yield place.unseen()
-        else:
-            yield from _executable(look, place, seen, named=True)
+    for path in own_places:
+        yield from _executable(look, path, seen, named=True)
 
 
 def executable_at(look: Look, path: str) -> Iterator[Executable | Unseen]:
@@ -69,6 +77,29 @@ def executable_at(look: Look, path: str) -> Iterator[Executable | Unseen]:
         return
     facts = look.examiner.file(real)
     yield facts if isinstance(facts, Unseen) else _observed(look, path, real, facts, status)
+
+
+def _own_copy(look: Look, path: str) -> Seen:
+    """The package around a program at a tool's own place: Copilot unpacks itself into such a folder.
+
+    Its package.json names the launcher for npm, which is too small to be the code; the place names the code.
+    """
+    folder = os.path.dirname(path)
+    if not os.path.lexists(f"{folder}/package.json"):
+        return
+    for found in node_modules.package_at(look, folder, "own copy"):
+        if isinstance(found, Package):
+            yield msgspec.structs.replace(found, has_code=found.has_code or _is_a_program(path))
+        else:
+            yield found
+
+
+def _is_a_program(path: str) -> bool:
+    try:
+        status = os.lstat(path)
+    except OSError:  # removed meanwhile
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size >= A_PROGRAM
 
 
 # --- where programs lie ----------------------------------------------------------------------------------
@@ -149,7 +180,10 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         return
     wanted_name = wanted_name or real.rpartition("/")[2] in look.wanted.executables
     if wanted_name and facts.kind is FileKind.SCRIPT and facts.package is None:
-        facts = msgspec.structs.replace(facts, package=_package_behind_shim(look, real, facts))
+        text = _text_of_shim(real, facts)
+        if not facts.marks and _HANDS_OVER.search(text):
+            return
+        facts = msgspec.structs.replace(facts, package=_package_behind_shim(look, real, text))
     if with_code is False and not facts.marks:
         return  # what is left of a package: a launcher without the program that it would start
     if wanted_name or facts.marks or _is_wanted(look, facts.package):
@@ -170,14 +204,19 @@ def _is_wanted(look: Look, package: PackageRef | None) -> bool:
     return package.name in look.wanted.npm
 
 
-def _package_behind_shim(look: Look, path: str, facts: FileFacts) -> PackageRef | None:
+def _text_of_shim(path: str, facts: FileFacts) -> str:
+    try:
+        return read_text(path, _LARGEST_SHIM) if facts.size <= _LARGEST_SHIM else ""
+    except CannotLook:
+        return ""
+
+
+def _package_behind_shim(look: Look, path: str, text: str) -> PackageRef | None:
     """pnpm and yarn put a small shell script in place of a link; it names the program that it starts."""
-    if facts.size > _LARGEST_SHIM:
+    found = _SHIM_TARGET.search(text)
+    if found is None:
         return None
     try:
-        found = _SHIM_TARGET.search(read_text(path, _LARGEST_SHIM))
-        if found is None:
-            return None
         target = look.resolve(os.path.join(os.path.dirname(path), found.group(1) or found.group(2)))
     except CannotLook:
         return None

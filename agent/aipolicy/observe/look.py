@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from aipolicy.core.model import Observation, Owner, Unseen
+from aipolicy.core.model import Extension, Observation, Owner, Package, Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook, Examiner, places
 from aipolicy.observe.walk import Tree
@@ -24,6 +24,7 @@ class Look:
 
     users: whose homes are looked into. trees: what the walks through homes and system folders found.
     packages: folders of the wanted packages observed so far, and whether their code is there.
+    versions: (uid of the owner, ecosystem, name, version) of those with code.
     programs: programs of packages whose name is no proof: what they are, their contents must show.
     """
 
@@ -34,6 +35,7 @@ class Look:
     users: tuple[User, ...] = ()
     trees: tuple[Tree, ...] = ()
     packages: dict[str, bool] = field(default_factory=dict)
+    versions: set[tuple[int, str, str, str | None]] = field(default_factory=set)
     programs: list[str] = field(default_factory=list)
 
     def resolve(self, path: str) -> str:
@@ -61,6 +63,16 @@ class Look:
             return None
         return path if path.startswith(f"{folder}/") and os.path.isfile(path) else None
 
+    def note(self, found: Package | Extension) -> None:
+        """A wanted package was observed, and its name is proof."""
+        self.packages[found.package.path] = found.has_code
+        if found.has_code:
+            self.versions.add(_version_of(found))
+
+    def is_only_kept(self, found: Package) -> bool:
+        """Whether the package, in a cache of downloads, is observed as an install of the same owner, too."""
+        return _version_of(found) in self.versions
+
     def concerns(self, status: os.stat_result) -> bool:
         """Whether it matters that a file is closed to us: the system's own are no concern of one user."""
         return self.machine.is_admin() or status.st_uid in {user.uid for user in self.users}
@@ -81,6 +93,11 @@ def users_here(machine: Machine) -> Iterator[User | Unseen]:
             continue
         if home not in ("/", machine.root.rstrip("/")):
             yield msgspec.structs.replace(user, home=home)
+
+
+def _version_of(found: Package | Extension) -> tuple[int, str, str, str | None]:
+    package = found.package
+    return (found.owner.uid, package.ecosystem, package.name, package.version)
 
 
 def _above(path: str) -> Iterator[str]:

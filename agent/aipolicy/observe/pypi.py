@@ -17,13 +17,16 @@ from aipolicy.observe.look import Look, Seen
 NAME: Final = "pypi"
 
 _FORMS: Final = (
-    ("pipx", re.compile(r"/pipx/(venvs|\.cache)/[^/]+/")),
+    ("pipx", re.compile(r"/pipx/venvs/[^/]+/")),
+    ("pipx run cache", re.compile(r"/\.cache/pipx/[^/]+/|/pipx/\.cache/[^/]+/")),
+    ("pipx, mise", re.compile(r"/mise/installs/pipx-[^/]+/")),
     ("uv tool", re.compile(r"/uv/tools/[^/]+/")),
     ("uvx cache", re.compile(r"/archive-v\d+/|/environments-v\d+/")),
     ("pip --user", re.compile(r"/\.local/lib/python[^/]*/site-packages$")),
-    ("conda", re.compile(r"/envs/[^/]+/lib/|/(mini|ana|micro|mamba)(conda|forge|mamba)\d*/lib/")),
     ("pip, pyenv", re.compile(r"/\.pyenv/versions/[^/]+/lib/")),
 )
+_SIGNS: Final = (("venv", "pyvenv.cfg"), ("conda", "conda-meta"))
+"""What shows the kind of a prefix, wherever it lies (PEP 405; conda's folder of what it installed)."""
 
 
 def observe(look: Look) -> Seen:
@@ -36,10 +39,10 @@ def observe(look: Look) -> Seen:
                 yield reason.unseen()
 
 
-def form_of(site: str, prefix_is_venv: bool) -> str:
-    """The form of install, by where a site-packages folder lies."""
+def form_of(site: str, prefix: str) -> str:
+    """The form of install, by where a site-packages folder lies, and what lies in its prefix."""
     found = next((form for form, shape in _FORMS if shape.search(site)), None)
-    return found or ("venv" if prefix_is_venv else "pip")
+    return found or next((form for form, sign in _SIGNS if os.path.exists(f"{prefix}/{sign}")), "pip")
 
 
 def _sites(look: Look) -> Iterator[str]:
@@ -87,6 +90,6 @@ def _distribution(look: Look, site: str, folder: str) -> Iterator[Package]:
             ecosystem="pypi", name=normal_pypi(found.name), version=found.version, path=printable(folder)
         ),
         owner=look.owner(folder, uid),
-        form=form_of(site, os.path.exists(f"{prefix}/pyvenv.cfg")),
+        form=form_of(site, prefix),
         has_code=has_code(folder),
     )

@@ -62,6 +62,10 @@ _CACHES_WITHOUT_PROGRAMS: Final = frozenset(
 )  # fmt: skip
 """Many files, and what is in use of them lies elsewhere."""
 _VERSION_FOLDER: Final = re.compile(r"v?\d+")
+_DENO_CACHE: Final = re.compile(r"/npm/registry\.npmjs\.org$|/deno/npm/[^/]+$")
+"""By registry; DENO_DIR is ~/.cache/deno if it is not set (docs.deno.com, environment variables)."""
+_YARN_CACHES: Final = ("/.yarn/cache", "/.yarn/berry/cache")
+"""Of a project, and of a person: yarnpkg.com, cacheFolder and globalFolder."""
 _IN_EXTENSION: Final = re.compile(r"/extensions/[^/]+/")
 _EXTENSION_FOLDER: Final = re.compile(r"([\w-]+\.[\w.-]*?\w)-\d+\.\d[\w.+-]*", re.ASCII)
 
@@ -71,9 +75,9 @@ class Tree:
     """What one walk found; paths as the system gave them.
 
     top: where it began. shared: whether everybody may write there. extensions: folders that may be a wanted
-    editor extension. pnpm_globals: pnpm's folders of global packages. programs: files outside of bins that
-    bear a wanted program's name. loose: other executable files there that are as large as a tool. entries:
-    how many names were looked at.
+    editor extension. pnpm_globals: pnpm's folders of global packages. deno_caches, yarn_caches: where these
+    keep packages. programs: files outside of bins that bear a wanted program's name. loose: other executable
+    files there that are as large as a tool. entries: how many names were looked at.
     """
 
     top: str
@@ -83,6 +87,8 @@ class Tree:
     bins: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
     pnpm_globals: list[str] = field(default_factory=list)
+    deno_caches: list[str] = field(default_factory=list)
+    yarn_caches: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     unseen: list[Unseen] = field(default_factory=list)
@@ -206,6 +212,12 @@ class _Walk:
         if name in _BINS:
             self._keep(tree.bins, path)
             return False
+        if _DENO_CACHE.search(path):
+            self._keep(tree.deno_caches, path)
+            return True
+        if name == "cache" and path.endswith(_YARN_CACHES):
+            self._keep(tree.yarn_caches, path)
+            return True
         if name.endswith("-info") and named_in_folder(name) in self._wanted.pypi:
             return self._note_bare_site(path.rpartition("/")[0])
         return self._is_extension(path, name, in_extensions)
@@ -250,6 +262,11 @@ def _is_a_store(folder: str, name: str, child: str) -> bool:
         return child in _CACHES_WITHOUT_PROGRAMS
     if name == "store":
         return _VERSION_FOLDER.fullmatch(child) is not None  # pnpm's
+    if name == "berry":
+        return child in (
+            "index",
+            "metadata",
+        )  # yarn's: of every file by its digest, linked where it is in use
     if child == "pkgs":
         return os.path.isdir(f"{folder}/conda-meta")
     return folder.endswith("/install/cache") and not child.startswith(".bunx-")  # bun's

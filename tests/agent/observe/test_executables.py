@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.core.model import Executable, Unseen
+from aipolicy.core.model import Executable, Package, Unseen
 from host import FakeMachine
 from hostile import (
     AS_ROOT,
@@ -18,7 +18,17 @@ from hostile import (
     link_to_itself,
     terabyte,
 )
-from installed import NATIVE_CLAUDE, NATIVE_OTHER, RECORDINGS, bin_link, described, look, npm_package, put
+from installed import (
+    A_SCRIPT,
+    NATIVE_CLAUDE,
+    NATIVE_OTHER,
+    RECORDINGS,
+    bin_link,
+    described,
+    look,
+    npm_package,
+    put,
+)
 
 
 def programs(machine: FakeMachine, **fields: object) -> dict[str, str]:
@@ -204,3 +214,52 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     folder_name = os.fsencode(ann.home) + b"/\xff\n/bin"
     put(os.fsdecode(folder_name + b"/not\xe9s"), NATIVE_CLAUDE)
     assert set(programs(machine)) == {f"{ann.home}/\\xff\\n/bin/not\\xe9s"}
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (
+            ".asdf/shims/claude",
+            '# asdf-plugin: nodejs 20.20.2\nexec /home/ann/.asdf/bin/asdf exec "claude" "$@"',
+        ),
+        (".nodenv/shims/claude", 'export NODENV_ROOT="/x"\nexec "/x/bin/nodenv" exec "$program" "$@"'),
+    ],
+)
+def test_the_shim_of_a_version_manager_is_no_tool(place: str, text: str, tmp_path: Path) -> None:
+    """As asdf 0.15.0 and nodenv 1.6.2 wrote them; with the tool's marks in it, it is the tool."""
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    shim = put(f"{ann.home}/{place}", f"#!/usr/bin/env bash\n{text}\n".encode())
+    assert look(machine) == []
+    with open(shim, "ab") as file:
+        file.write(NATIVE_CLAUDE[4:].replace(b"\0", b"\n"))
+    assert set(programs(machine)) == {shim}
+
+
+def test_the_link_to_a_managers_one_shim_is_no_tool(tmp_path: Path) -> None:
+    """volta and mise lay a link for each command to one program of their own."""
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    shim = put(f"{ann.home}/.volta/bin/volta-shim", NATIVE_OTHER)
+    bin_link(f"{ann.home}/.volta/bin", "claude", shim)
+    npm_package(
+        f"{ann.home}/.volta/tools/image/packages/@anthropic-ai/claude-code/lib/node_modules",
+        "claude-code-2.1.197",
+    )
+    assert described([found for found in look(machine) if isinstance(found, Package)]) == {
+        "npm global, volta: @anthropic-ai/claude-code 2.1.197 of ann"
+    }
+
+
+def test_a_tool_that_unpacked_itself_is_the_package_it_says(tmp_path: Path) -> None:
+    """Copilot's package names a launcher of one kilobyte, and its code has no mark."""
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    folder = npm_package(f"{ann.home}/.cache/tool/pkg/linux-x64", "codex-0.169.0", b"import x\n", "0.169.0")
+    put(folder / "index.js", A_SCRIPT)
+    found = look(machine, paths=("~/.cache/tool/pkg/*/*/index.js",))
+    assert described(found) == {"own copy: @openai/codex 0.169.0 of ann"}
+    put(folder / "index.js", b"")
+    found = look(machine, paths=("~/.cache/tool/pkg/*/*/index.js",))
+    assert described(found) == {"own copy: @openai/codex 0.169.0 of ann without code"}

@@ -19,8 +19,12 @@ from installed import aider, described, look, put
         ("/.local/pipx/venvs/aider-chat", "pipx"),
         ("/.local/share/uv/tools/aider-chat", "uv tool"),
         ("/.cache/uv/archive-v0/n8ynBkATuvEXyT3V", "uvx cache"),
+        ("/.cache/pipx/fce1f95c42e0c8b", "pipx run cache"),
+        ("/.local/share/mise/installs/pipx-aider-chat/0.86.2/aider-chat", "pipx, mise"),
         ("/miniconda3", "conda"),
         ("/miniconda3/envs/ai", "conda"),
+        ("/anywhere/conda", "conda"),
+        ("/envs/a-venv", "venv"),
         ("/.pyenv/versions/3.11.7", "pip, pyenv"),
         ("/work/venv", "venv"),
         ("/anywhere", "pip"),
@@ -30,8 +34,10 @@ def test_every_form_in_a_home(prefix: str, form: str, tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann = machine.add_user("ann")
     folder = aider(ann.home + prefix)
-    if form in ("venv", "pipx", "uv tool"):
+    if form in ("venv", "pipx", "pipx run cache", "pipx, mise", "uv tool"):
         put(f"{ann.home}{prefix}/pyvenv.cfg", b"home = /usr/bin\n")
+    if form == "conda":
+        put(f"{ann.home}{prefix}/conda-meta/history", b"")
     packages = [found for found in look(machine) if isinstance(found, Package)]
     assert described(list(packages)) == {f"{form}: aider-chat 0.86.2 of ann"}
     assert packages[0].package.path == str(folder)
