@@ -14,7 +14,7 @@ from aipolicy.cli.tools_export import export
 from aipolicy.cli.tools_page import tools_page
 from aipolicy.core.model import Record
 from aipolicy.core.problem import Problem, Problems, annotate
-from aipolicy.core.tool import Tool
+from aipolicy.core.tool import Source, Tool
 from aipolicy.core.toolcheck import faults
 from aipolicy.core.tools import Catalog, catalog_from, read_files
 from aipolicy.core.yamlfile import YamlErrors
@@ -52,7 +52,7 @@ class ToolList(Record, frozen=True, kw_only=True):
 class ShownTool(Record, frozen=True, kw_only=True):
     """What `tools show --format json` prints.
 
-    evidence: by kind, what gives the tool away. sources: by kind, where that is known from.
+    evidence: by kind, what gives the tool away. sources: where each value is known from.
     file: which says so.
     """
 
@@ -60,7 +60,7 @@ class ShownTool(Record, frozen=True, kw_only=True):
     catalog: str
     tool: ListedTool
     evidence: Mapping[str, tuple[str, ...]]
-    sources: Mapping[str, str]
+    sources: tuple[Source, ...]
     file: str
 
 
@@ -113,9 +113,9 @@ def show(tool_id: str, tools_dir: str | None, form: str) -> None:
     click.echo(f"{tool.name} ({tool.id}), {tool.category} of {tool.vendor}, catalog {catalog.version}")
     if tool.aliases:
         click.echo(f"also called: {', '.join(tool.aliases)}")
-    for kind, values in shown.evidence.items():
-        click.echo(f"\n{kind}: {shown.sources.get(kind, '')}")
-        for value in values:
+    for source in shown.sources:
+        click.echo(f"\n{source.kind}: {'' if source.verified else 'not verified; '}{source.text}")
+        for value in source.values:
             click.echo(f"  {value}")
 
 

@@ -1,6 +1,6 @@
-"""From clues to findings: how sure they make us, and what the finding says. The clues are identify's part.
+"""From clues to findings: what the finding says.
 
-The table of `weigh` is the one place that decides how sure we are. Only `certain` may be blocked.
+The clues are identify's part, how sure they make us is weigh's.
 """
 
 import re
@@ -13,16 +13,7 @@ from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import Confidence, Evidence, FileFacts, Finding, Owner, PackageRef, Record, State
 from aipolicy.core.tool import Kind, Tool
 from aipolicy.core.tools import Catalog
-
-OWN_PACKAGE: Final = frozenset({Kind.NPM, Kind.PYPI, Kind.EXTENSION, Kind.PLUGIN})
-"""Names that a registry gives to one publisher only."""
-_SYSTEM_PACKAGE: Final = frozenset({Kind.DEB, Kind.RPM})
-"""Names that anybody may use: Debian's `q` is no assistant."""
-_STORE: Final = frozenset({Kind.BREW, Kind.SNAP, Kind.FLATPAK})
-"""Names that a store gives once, but that a package from elsewhere may bear as well."""
-_BACKING: Final = OWN_PACKAGE | _SYSTEM_PACKAGE | _STORE | {Kind.CARRIER, Kind.PATH, Kind.SIGNER}
-_SHORTEST_NAME: Final = 3
-"""People call their own scripts `q`, `pi` and `cn`."""
+from aipolicy.core.weigh import ORDER, OWN_PACKAGE, STORE, SYSTEM_PACKAGE, weigh
 
 _IN_YARNS_STORE: Final = re.compile(
     r"\.store/(@?[\w.-]+?)-(?:npm-\d[\w.+-]*|virtual)-[0-9a-f]{10}/package(?:/|$)", re.ASCII
@@ -35,12 +26,11 @@ PROCESS: Final = "process"
 CONTAINED: Final = "process in another namespace"
 """In a container, say: its path is one of that container."""
 
-ORDER: Final = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE)
 _STRENGTH: Final[dict[str, int]] = {kind: place for place, kind in enumerate(Kind)}
 
 
 class Sight(Record, frozen=True, kw_only=True):
-    """What was looked at, without the clues.
+    """What was looked at, and the clues for whichever tool that were met there.
 
     whole: what was looked at is the package's code itself (the package, or its script being run) and not just
     any file that comes with it, such as a copy of ripgrep.
@@ -51,32 +41,12 @@ class Sight(Record, frozen=True, kw_only=True):
     owner: Owner
     path: str
     form: str
+    clues: tuple[Clue, ...]
     whole: bool = False
     under_its_name: bool = True
     version: str | None = None
     file: FileFacts | None = None
     pid: int | None = None
-
-
-def weigh(clues: Iterable[Clue], *, whole: bool, under_its_name: bool = True) -> Confidence | None:
-    """How sure these clues for one tool make us; None: not enough to say anything."""
-    clues = tuple(clues)
-    kinds = {clue.kind for clue in clues}
-    marks = len({clue.value for clue in clues if clue.kind is Kind.CONTENT})
-    named = Kind.EXECUTABLE in kinds
-    if marks >= 2 or (marks and kinds & _BACKING):
-        return Confidence.CERTAIN
-    if kinds & OWN_PACKAGE and (whole or named):
-        return Confidence.CERTAIN if under_its_name else Confidence.LIKELY
-    if Kind.PATH in kinds and kinds & _SYSTEM_PACKAGE:
-        return Confidence.CERTAIN
-    if marks or Kind.PATH in kinds or Kind.BUNDLE in kinds:
-        return Confidence.LIKELY
-    if (kinds & (_STORE | {Kind.CARRIER}) and (whole or named)) or (Kind.SIGNER in kinds and named):
-        return Confidence.LIKELY
-    if (whole and kinds & _SYSTEM_PACKAGE) or any(_says_its_name(clue) for clue in clues):
-        return Confidence.POSSIBLE
-    return None
 
 
 def lies_under_its_name(package: PackageRef | None) -> bool:
@@ -99,19 +69,19 @@ def in_folder_of_its_name(npm_name: str, path: str) -> bool:
     return f"{inner}/".startswith(f"{npm_name}/")
 
 
-def _says_its_name(clue: Clue) -> bool:
-    long_enough = clue.kind is Kind.EXECUTABLE and len(clue.value) >= _SHORTEST_NAME
-    return long_enough or clue.kind is Kind.TITLE
-
-
-def conclude(clues: Iterable[Clue], sight: Sight, catalog: Catalog) -> tuple[Finding, ...]:
-    """One finding per tool that the clues speak for, surest first."""
-    by_tool: dict[str, list[Clue]] = {}
+def by_tool(clues: Iterable[Clue]) -> dict[str, list[Clue]]:
+    """The clues of each tool, every clue once."""
+    sorted_out: dict[str, list[Clue]] = {}
     for clue in dict.fromkeys(clues):
-        by_tool.setdefault(clue.tool, []).append(clue)
+        sorted_out.setdefault(clue.tool, []).append(clue)
+    return sorted_out
+
+
+def conclude(sight: Sight, catalog: Catalog) -> tuple[Finding, ...]:
+    """One finding per tool that the clues speak for, surest first."""
     found = []
     others: set[str] = set()
-    for tool_id, its_clues in by_tool.items():
+    for tool_id, its_clues in by_tool(sight.clues).items():
         confidence = weigh(its_clues, whole=sight.whole, under_its_name=sight.under_its_name)
         if confidence is None:
             continue
@@ -128,11 +98,6 @@ def surest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     certain = [finding for finding in ordered if finding.confidence is Confidence.CERTAIN]
     first_of_each = {finding.tool: finding for finding in reversed(certain or ordered)}
     return tuple(reversed(first_of_each.values()))
-
-
-def surer(one: Confidence, other: Confidence) -> Confidence:
-    """The greater confidence of two."""
-    return min(one, other, key=ORDER.index)
 
 
 def by_strength(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
@@ -169,7 +134,7 @@ def _version(tool: Tool, kinds: set[Kind], sight: Sight, catalog: Catalog) -> st
     file = sight.file
     if file is not None and file.version is not None and Kind.CONTENT in kinds:
         return file.version
-    if kinds & (OWN_PACKAGE | _SYSTEM_PACKAGE | _STORE | {Kind.BUNDLE}):
+    if kinds & (OWN_PACKAGE | SYSTEM_PACKAGE | STORE | {Kind.BUNDLE}):
         stated = file.package.version if file is not None and file.package is not None else sight.version
         if stated is not None:
             return stated

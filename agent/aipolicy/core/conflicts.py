@@ -82,13 +82,14 @@ def _words(file: ToolFile, words: dict[str, Tool]) -> Iterator[_Fault]:
 
 
 def _same_code(tool: Tool, described: Mapping[str, Tool], own: Collection[str]) -> Iterator[_Fault]:
+    line = tool.lines.get("same-code", 1)
     for other in tool.same_code:
         if other not in described or other == tool.id:
             message = f"same-code names '{other}', which is no other tool"
-            yield (1, 1), "T043", message, "write another tool's id, or remove it"
+            yield (line, 1), "T043", message, "write another tool's id, or remove it"
         elif tool.file in own and described[other].file not in own:
             message = f"same-code would hide '{other}' ({described[other].file}) where both are seen"
-            yield (1, 1), "T046", message, "it may name tools of your own files only"
+            yield (line, 1), "T046", message, "it may name tools of your own files only"
 
 
 class _Claims:

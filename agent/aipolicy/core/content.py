@@ -8,6 +8,7 @@ from typing import Final
 
 from aipolicy.core.evidence_index import Clue, Index
 from aipolicy.core.model import FileFacts, FileKind
+from aipolicy.core.tool import Tool
 
 PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.MACH_O, FileKind.PE})
 
@@ -29,6 +30,16 @@ def content_clues(file: FileFacts, index: Index) -> Iterator[Clue]:
         return
     for clues in by_tool.values():
         yield from _that_count(clues, file)
+
+
+def is_hollow(file: FileFacts, tool: Tool) -> bool:
+    """Whether the file holds no mark of `tool` and cannot be one of its programs.
+
+    A program without a mark that is as large as the tool's may be its next version.
+    """
+    if not tool.smallest or any(mark.id in file.marks for mark in tool.marks):
+        return False
+    return file.size < tool.smallest or file.interpreter is not None
 
 
 def _that_count(clues: list[Clue], file: FileFacts) -> list[Clue]:

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from aipolicy.core.conclude import by_strength
 from aipolicy.core.model import Confidence, Evidence, Finding, Observation, Package, State
-from aipolicy.core.same_thing import in_order, kinds_of, merged, one_per_install, one_per_program
+from aipolicy.core.same_thing import clues_in, in_order, kinds_of, merged, one_per_install, one_per_program
 from aipolicy.core.tool import Kind
 from aipolicy.core.tools import Catalog
+from aipolicy.core.weigh import surer, weigh
 
 _ROOT: Final = 0
 _SYSTEM_FOLDERS: Final = ("/usr/", "/opt/")
@@ -58,11 +59,12 @@ def _backed_title(finding: Finding, hosted: Hosted) -> Finding:
     if not packages:
         return finding
     names = (Evidence(kind=seen.package.ecosystem, value=seen.package.name) for seen in packages)
+    because = by_strength((*(e for e in finding.because if e.kind == Kind.TITLE), *names))
     versions = {seen.package.version for seen in packages}
     return replace(
         finding,
-        confidence=Confidence.LIKELY,
-        because=by_strength((*finding.because, *names)),
+        confidence=surer(finding.confidence, weigh(clues_in(finding.tool, because), whole=False)),
+        because=by_strength((*finding.because, *because)),
         version=finding.version or (versions.pop() if len(versions) == 1 else None),
     )
 

@@ -18,7 +18,7 @@ from aipolicy.core.conclude import (
     lies_under_its_name,
     surest,
 )
-from aipolicy.core.content import PROGRAMS, content_clues
+from aipolicy.core.content import PROGRAMS, content_clues, is_hollow
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import (
     EXECUTABLE_KINDS,
@@ -42,23 +42,26 @@ _DELETED: Final = " (deleted)"
 
 def identify(observation: Observation, catalog: Catalog) -> tuple[Finding, ...]:
     """The tools that one observation shows, surest first; mostly none."""
+    return surest(finding for sight in sights(observation, catalog) for finding in conclude(sight, catalog))
+
+
+def sights(observation: Observation, catalog: Catalog) -> tuple[Sight, ...]:
+    """What there is to conclude from in one observation; mostly without a clue, and nothing without code."""
     match observation:
         case Package():
-            return _package(observation, catalog)
+            return _package(observation, catalog) if observation.has_code else ()
         case Extension():
-            return _extension(observation, catalog)
+            return _extension(observation, catalog) if observation.has_code else ()
         case Executable():
-            return _executable(observation, catalog)
+            return _executable(observation, catalog) if observation.file.kind in EXECUTABLE_KINDS else ()
         case Process():
             return _process(observation, catalog)
         case App():
             return _app(observation, catalog)
 
 
-def _package(seen: Package, catalog: Catalog) -> tuple[Finding, ...]:
+def _package(seen: Package, catalog: Catalog) -> tuple[Sight, ...]:
     package = seen.package
-    if not seen.has_code:
-        return ()
     clues = list(catalog.index.package(package))
     if package.ecosystem in ("deb", "rpm"):  # such a name proves nothing unless the place is right, too
         clues += catalog.index.path(package.path)
@@ -67,67 +70,73 @@ def _package(seen: Package, catalog: Catalog) -> tuple[Finding, ...]:
         owner=seen.owner,
         path=package.path,
         form=f"embedded in {package.name}" if carried else seen.form,
+        clues=tuple(clues),
         version=None if carried else package.version,
         whole=True,
         under_its_name=lies_under_its_name(package),
     )
-    return conclude(clues, sight, catalog)
+    return (sight,)
 
 
-def _extension(seen: Extension, catalog: Catalog) -> tuple[Finding, ...]:
+def _extension(seen: Extension, catalog: Catalog) -> tuple[Sight, ...]:
     package = seen.package
-    if not seen.has_code:
-        return ()
-    form = f"extension in {seen.editor}"
-    sight = Sight(owner=seen.owner, path=package.path, form=form, version=package.version, whole=True)
-    return conclude(catalog.index.package(package), sight, catalog)
+    sight = Sight(
+        owner=seen.owner,
+        path=package.path,
+        form=f"extension in {seen.editor}",
+        clues=tuple(catalog.index.package(package)),
+        version=package.version,
+        whole=True,
+    )
+    return (sight,)
 
 
-def _app(seen: App, catalog: Catalog) -> tuple[Finding, ...]:
+def _app(seen: App, catalog: Catalog) -> tuple[Sight, ...]:
     clues = list(catalog.index.path(seen.path))
     if seen.bundle_id is not None:
         clues += catalog.index.clues(Kind.BUNDLE, seen.bundle_id)
-    sight = Sight(owner=seen.owner, path=seen.path, form="application", version=seen.version)
-    return conclude(clues, sight, catalog)
+    sight = Sight(
+        owner=seen.owner, path=seen.path, form="application", clues=tuple(clues), version=seen.version
+    )
+    return (sight,)
 
 
-def _executable(seen: Executable, catalog: Catalog) -> tuple[Finding, ...]:
+def _executable(seen: Executable, catalog: Catalog) -> tuple[Sight, ...]:
     file = seen.file
-    if file.kind not in EXECUTABLE_KINDS:
-        return ()
     native = file.kind in PROGRAMS
     clues = [
         *_file_clues(file, catalog),
-        *catalog.index.path(seen.path),
+        *_place_clues(seen.path, file, catalog),
         *_name_clues((_base(seen.path), _base(seen.found_as)), file, catalog),
     ]
     sight = Sight(
         owner=seen.owner,
         path=seen.path,
         form=NATIVE if native else SCRIPT,
+        clues=tuple(clues),
         whole=not native and not _is_lifecycle(seen.path),
         under_its_name=lies_under_its_name(file.package),
         file=file,
     )
-    return conclude(clues, sight, catalog)
+    return (sight,)
 
 
 # --- processes -------------------------------------------------------------------------------------------
 
 
-def _process(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
+def _process(seen: Process, catalog: Catalog) -> tuple[Sight, ...]:
     """Either the program is the tool, or the script that an interpreter runs is; the interpreter never is."""
     exe = seen.exe.removesuffix(_DELETED)
     if seen.script is None and seen.module is None and not _is_interpreter(seen):
         clues = [
             *(_file_clues(seen.file, catalog) if seen.file else ()),
-            *catalog.index.path(exe),
+            *_place_clues(exe, seen.file, catalog),
             *_name_clues((_base(exe) or seen.name,), seen.file, catalog),
         ]
-        return conclude(clues, _running(seen, exe, seen.file), catalog)
+        return (_running(seen, exe, seen.file, clues),)
     # An interpreter's own file counts by its contents alone: `node` in a tool's folder is still only node.
     native = content_clues(seen.file, catalog.index) if seen.file else ()
-    return surest((*_hosted(seen, catalog), *conclude(native, _running(seen, exe, seen.file), catalog)))
+    return (_hosted(seen, catalog), _running(seen, exe, seen.file, native))
 
 
 def _is_interpreter(seen: Process) -> bool:
@@ -135,7 +144,7 @@ def _is_interpreter(seen: Process) -> bool:
     return by_contents or _INTERPRETER.fullmatch(_base(seen.exe)) is not None
 
 
-def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
+def _hosted(seen: Process, catalog: Catalog) -> Sight:
     """What the script says; where it could not be read, its name and the process's title are left."""
     file = seen.script_file
     if file is None:
@@ -146,21 +155,24 @@ def _hosted(seen: Process, catalog: Catalog) -> tuple[Finding, ...]:
             *_name_clues(names, None, catalog),
             *_title_clues(seen, catalog),
         ]
-        return conclude(clues, _running(seen, path, None), catalog)
-    clues = [*_file_clues(file, catalog), *catalog.index.path(file.path)]
+        return _running(seen, path, None, clues)
+    clues = [*_file_clues(file, catalog), *_place_clues(file.path, file, catalog)]
     native = file.kind in PROGRAMS  # the dynamic loader was told to run it
     if native:
         clues += _name_clues((_base(file.path),), file, catalog)
     whole = not native and not _is_lifecycle(file.path)
-    return conclude(clues, _running(seen, file.path, file, whole=whole), catalog)
+    return _running(seen, file.path, file, clues, whole=whole)
 
 
-def _running(seen: Process, path: str, file: FileFacts | None, *, whole: bool = False) -> Sight:
+def _running(
+    seen: Process, path: str, file: FileFacts | None, clues: Iterable[Clue], *, whole: bool = False
+) -> Sight:
     path = path.removesuffix(_DELETED)
     return Sight(
         owner=seen.owner,
         path=path,
         form=CONTAINED if seen.contained else PROCESS,
+        clues=tuple(clues),
         whole=whole,
         under_its_name=lies_under_its_name(file.package if file is not None else None),
         file=file,
@@ -177,6 +189,13 @@ def _file_clues(file: FileFacts, catalog: Catalog) -> Iterator[Clue]:
         yield from catalog.index.package(file.package)
     if file.signer is not None:
         yield from catalog.index.clues(Kind.SIGNER, file.signer)
+
+
+def _place_clues(path: str, file: FileFacts | None, catalog: Catalog) -> Iterator[Clue]:
+    """A file that cannot be the tool says no more there than its name would."""
+    for clue in catalog.index.path(path):
+        hollow = file is not None and is_hollow(file, catalog.by_id[clue.tool])
+        yield Clue(tool=clue.tool, kind=Kind.PLACE, value=clue.value) if hollow else clue
 
 
 def _name_clues(names: Iterable[str], file: FileFacts | None, catalog: Catalog) -> Iterator[Clue]:

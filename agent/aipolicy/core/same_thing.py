@@ -8,10 +8,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from aipolicy.core.conclude import NATIVE, SCRIPT, by_strength, in_folder_of_its_name, surer, weigh
+from aipolicy.core.conclude import NATIVE, SCRIPT, by_strength, in_folder_of_its_name
 from aipolicy.core.evidence_index import Clue
-from aipolicy.core.model import Finding
+from aipolicy.core.model import Evidence, Finding
 from aipolicy.core.tool import Kind
+from aipolicy.core.weigh import surer, weigh
 from aipolicy.core.wire import finding_key
 
 _IN_NODE_MODULES: Final = "/node_modules/"
@@ -54,17 +55,23 @@ def one_per_install(findings: Iterable[Finding]) -> list[Finding]:
 def merged(main: Finding, part: Finding) -> Finding:
     """`main` with the evidence of `part`, and as sure as both together make us."""
     because = by_strength((*main.because, *part.because))
-    clues = [Clue(tool=main.tool, kind=Kind(e.kind), value=e.value) for e in because]
     confidence = surer(main.confidence, part.confidence)
-    named = all(in_folder_of_its_name(e.value, main.path) for e in because if e.kind == Kind.NPM)
-    together = weigh(clues, whole=False, under_its_name=named)
+    if because not in (main.because, part.because):  # what one of them has was weighed with all its facts
+        named = all(in_folder_of_its_name(e.value, main.path) for e in because if e.kind == Kind.NPM)
+        together = weigh(clues_in(main.tool, because), whole=False, under_its_name=named)
+        confidence = surer(confidence, together)
     return replace(
         main,
         because=because,
-        confidence=surer(confidence, together) if together else confidence,
+        confidence=confidence,
         version=main.version or part.version,
         form=part.form if _is_plain(main.form) and not _is_plain(part.form) else main.form,
     )
+
+
+def clues_in(tool: str, because: Iterable[Evidence]) -> tuple[Clue, ...]:
+    """The evidence of a finding as the clues that it came from."""
+    return tuple(Clue(tool=tool, kind=Kind(e.kind), value=e.value) for e in because)
 
 
 def kinds_of(finding: Finding) -> frozenset[str]:

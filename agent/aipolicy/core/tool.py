@@ -37,8 +37,13 @@ class Kind(StrEnum):
     PATH = "path"
     BUNDLE = "bundle"
     SIGNER = "signer"
+    PLACE = "place"
     EXECUTABLE = "executable"
     TITLE = "title"
+
+
+STATED: Final = tuple(kind for kind in Kind if kind is not Kind.PLACE)
+"""What a tool file may state. A `place` is a path at which a file lies that cannot be the tool."""
 
 
 class Stop(StrEnum):
@@ -61,11 +66,13 @@ class VersionMark(Record, frozen=True, kw_only=True):
     The VERSION_WINDOW characters after each `before`, in the encoding in which `before` was found (ASCII or
     UTF-16LE), are searched for `pattern`; the version is group 1 where the pattern has one, else the match.
     The first place that matches counts. A file has the version of `tool` only if marks of `tool` are in it.
+    line: where the tool file says so.
     """
 
     tool: str
     before: str
     pattern: str = PLAIN_VERSION
+    line: int = 0
 
 
 def read_version(after: str, mark: VersionMark) -> str | None:
@@ -86,6 +93,19 @@ def version_in(text: str, marks: Iterable[VersionMark]) -> str | None:
     return None
 
 
+class Source(Record, frozen=True, kw_only=True):
+    """Where values are known from.
+
+    kind: of evidence, else "versions" or "smallest". values: as the file has them.
+    verified: run, or read in a public source; else it is an analogy or a memory.
+    """
+
+    kind: str
+    values: tuple[str, ...]
+    text: str
+    verified: bool = True
+
+
 class Rule(Record, frozen=True, kw_only=True):
     """One line of evidence.
 
@@ -103,12 +123,14 @@ class Example(Record, frozen=True, kw_only=True):
     """What must (or, under `not`, must not) be recognised.
 
     saw: what was observed, together. expect: how sure, None under `not`.
-    version: the version that must be read, None where the example does not say. line: where it stands.
+    version: the version that must be read, None where the example does not say.
+    text: what stands in the file, from which that was read. line: where it stands.
     """
 
     saw: tuple[Observation, ...]
     expect: Confidence | None
     version: str | None = None
+    text: str = ""
     line: int = 0
 
 
@@ -116,9 +138,11 @@ class Tool(Record, frozen=True, kw_only=True):
     """A tool. One id covers every form of the product: command line, extension, desktop application.
 
     aliases: other words a policy may use. stop: how it is stopped. evidence: what gives it away.
-    versions: where its files say their version. examples, not_: what must and what must not be recognised.
+    smallest: bytes; a file below that without any of its marks is none of its programs, wherever it lies; 0
+    where nothing is known. versions: where its files say their version.
+    examples, not_: what must and what must not be recognised.
     same_code: tools whose content marks are in this one's files, too; its own package tells it from them.
-    sources: where each kind of evidence is known from. file: the file that says all this.
+    sources: where each value is known from. file: the file that says all this. lines: where its keys stand.
     """
 
     id: str
@@ -129,15 +153,22 @@ class Tool(Record, frozen=True, kw_only=True):
     stop: Stop = Stop.TERMINATE
     same_code: tuple[str, ...] = ()
     evidence: tuple[Rule, ...]
+    smallest: int = 0
     versions: tuple[VersionMark, ...] = ()
     examples: tuple[Example, ...] = ()
     not_: tuple[Example, ...] = ()
-    sources: Mapping[str, str] = {}
+    sources: tuple[Source, ...] = ()
     file: str = ""
+    lines: Mapping[str, int] = {}
 
     def values(self, kind: Kind) -> Iterator[str]:
         """Every value of one kind, alternatives written out."""
         return (value for rule in self.evidence if rule.kind is kind for value in rule.values)
+
+    def known_from(self, kind: Kind) -> str:
+        """The sources of one kind in one text."""
+        texts = (source.text for source in self.sources if source.kind == kind)
+        return "; ".join(dict.fromkeys(texts))
 
     @property
     def marks(self) -> tuple[Mark, ...]:

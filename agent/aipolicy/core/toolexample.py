@@ -1,7 +1,8 @@
 """The short notation in which a tool file's examples describe what was observed.
 
-One mapping is one observation: its first word says which sort (npm, extension, program, process ...), and a
-list as the value makes one example of each. `all` holds several observations that were made together.
+One mapping is one observation: its first word says which sort (npm, extension, program, process ...). A list
+as the value, and {a,b} alternatives in it, make one example of each. `all` holds several observations that
+were made together.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,14 +21,15 @@ from aipolicy.core.model import (
     PackageRef,
     Process,
 )
+from aipolicy.core.shapes import MOST_ALTERNATIVES, alternatives
 from aipolicy.core.tool import Example, VersionMark, version_in
 from aipolicy.core.toolreader import Reader
 from aipolicy.core.yamlfile import Mapping as YamlMapping
-from aipolicy.core.yamlfile import Node
+from aipolicy.core.yamlfile import Node, Scalar
 
 _PACKAGE_KEYS: Final = ("version", "code", "form", "path")
 _EXTENSION_KEYS: Final = ("version", "code", "editor", "path")
-_FILE_KEYS: Final = ("kind", "marks", "of", "text", "signer", "size")
+_FILE_KEYS: Final = ("kind", "marks", "marks-of", "of", "text", "signer", "size")
 SORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "npm": _PACKAGE_KEYS,
     "pypi": _PACKAGE_KEYS,
@@ -78,8 +80,14 @@ def examples(
             saw=together,
             expect=Confidence(word) if word else None,
             version=reader.text(reads) if reads is not None else None,
+            text=_text_of(node),
             line=node.line,
         )
+
+
+def _text_of(node: YamlMapping) -> str:
+    text = node.get("text")
+    return text.text if isinstance(text, Scalar) else ""
 
 
 def _observations(
@@ -93,8 +101,9 @@ def _observations(
     if reader.mapping(node, f"a {sort} example", ("is", "reads", "owner", sort, *SORTS[sort])) is None:
         return
     said = _Said(node, reader, tool_id, versions)
-    for head in reader.texts(node.get(sort)):
-        yield _BUILDERS[sort](sort, head, said)
+    for text in reader.texts(node.get(sort)):
+        for head in alternatives(text)[:MOST_ALTERNATIVES]:
+            yield _BUILDERS[sort](sort, head, said)
 
 
 class _Said:
@@ -138,12 +147,15 @@ class _Said:
 
     def file(self, path: str, kind: FileKind) -> FileFacts:
         word = self._reader.one_of(self._values.get("kind"), _FILE_KINDS, "kind of file")
-        marks = self._reader.texts(self._values.get("marks"))
+        marks = [f"{self._tool_id}:{mark}" for mark in self._reader.texts(self._values.get("marks"))]
+        others = self._values.get("marks-of")
+        for tool, literals in others.items if isinstance(others, YamlMapping) else ():
+            marks += [f"{tool.text}:{literal}" for literal in self._reader.texts(literals)]
         return plain_file(
             path,
             FileKind(word) if word else kind,
             package=_package_of(self._values.get("of"), path, self._reader),
-            marks=tuple(f"{self._tool_id}:{mark}" for mark in marks),
+            marks=tuple(marks),
             version=version_in(self.text("text"), self._versions),
             signer=self.maybe("signer"),
             size=self.size,

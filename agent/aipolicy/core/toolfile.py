@@ -14,32 +14,36 @@ from aipolicy.core.shapes import MOST_ALTERNATIVES, VERSION_PART, alternatives
 from aipolicy.core.tool import (
     CATEGORIES,
     PLAIN_VERSION,
+    STATED,
     Example,
     Kind,
     Rule,
+    Source,
     Stop,
     Tool,
     ToolFile,
     VersionMark,
 )
 from aipolicy.core.toolreader import Reader
+from aipolicy.core.toolsources import Sourced, sources
 from aipolicy.core.yamlfile import Mapping as YamlMapping
 from aipolicy.core.yamlfile import Node, Scalar, YamlErrors, read
 
 NEEDED: Final = ("id", "name", "vendor", "category", "evidence", "sources", "examples", "not")
-KEYS: Final = (*NEEDED, "aliases", "stop", "same-code", "versions")
+KEYS: Final = (*NEEDED, "aliases", "stop", "same-code", "smallest", "versions")
 EXTENSION_KEYS: Final = ("extends", "aliases", "evidence", "sources", "examples", "not")
 """An extension only adds: it has no word for who makes the tool, what it is and how it is stopped."""
 SHORTEST_MARK: Final = 12
 """A shorter literal turns up by chance in files of hundreds of megabytes."""
 MAX_BYTES: Final = 256_000
 
-_KINDS: Final = tuple(Kind)
+_SOURCED: Final = (*STATED, "versions", "smallest")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_ONLY = frozenset({Kind.EXECUTABLE, Kind.TITLE, Kind.SIGNER, Kind.DEB, Kind.RPM})
 """Anybody may call a program or a system's package so, and a vendor signs other software, too."""
 _ANOTHER_MARK = "choose a longer text that stands in this tool's own files only"
 _REAL_EVIDENCE = "add an npm or PyPI package, an extension id, content marks or an installed path"
+_MOST_DIGITS: Final = 12
 _MOST_STARS: Final = 3
 _MOST_REPEATS: Final = 5
 _BIN_FOLDER = re.compile(r"(~|/usr|/usr/local|/opt|~/\.local)?/s?bin")
@@ -74,7 +78,7 @@ def _file(root: Node, reader: Reader, filename: str) -> ToolFile | None:
 def _extension(top: YamlMapping, reader: Reader, filename: str) -> Tool:
     tool_id = _identifier(top.get("extends"), reader)
     evidence = tuple(_evidence(top.get("evidence"), reader, extends=True))
-    sources = _sources(top.get("sources"), reader, evidence, False)
+    sources = _sources(top, reader, evidence)
     if evidence and top.get("sources") is None:
         message = "a file that adds evidence needs the key 'sources'"
         reader.problems.add(top, "T004", message, "add `sources:` with where each kind is known from")
@@ -89,6 +93,7 @@ def _extension(top: YamlMapping, reader: Reader, filename: str) -> Tool:
         examples=_examples(top.get("examples"), reader, tool_id, (), positive=True),
         not_=_examples(top.get("not"), reader, tool_id, (), positive=False),
         file=filename,
+        lines={key.text: key.line for key, _value in top.items},
     )
 
 
@@ -96,7 +101,6 @@ def _tool(top: YamlMapping, reader: Reader, filename: str) -> Tool:
     tool_id = _identifier(top.get("id"), reader)
     evidence = tuple(_evidence(top.get("evidence"), reader))
     versions = tuple(_versions(top.get("versions"), reader, tool_id))
-    sources = _sources(top.get("sources"), reader, evidence, bool(versions))
     return Tool(
         id=tool_id,
         name=reader.text(top.get("name")),
@@ -106,11 +110,13 @@ def _tool(top: YamlMapping, reader: Reader, filename: str) -> Tool:
         stop=Stop(reader.one_of(top.get("stop"), tuple(Stop), "way to stop") or Stop.TERMINATE),
         same_code=tuple(_identifier(node, reader) for node in reader.items(top.get("same-code"))),
         evidence=evidence,
+        smallest=_smallest(top.get("smallest"), reader, evidence),
         versions=versions,
-        sources=sources,
+        sources=_sources(top, reader, evidence, versions),
         examples=_examples(top.get("examples"), reader, tool_id, versions, positive=True),
         not_=_examples(top.get("not"), reader, tool_id, versions, positive=False),
         file=filename,
+        lines={key.text: key.line for key, _value in top.items},
     )
 
 
@@ -127,12 +133,12 @@ def _identifier(node: Node | None, reader: Reader) -> str:
 
 
 def _evidence(node: Node | None, reader: Reader, *, extends: bool = False) -> Iterator[Rule]:
-    block = reader.mapping(node, "evidence", _KINDS) if node is not None else None
+    block = reader.mapping(node, "evidence", STATED) if node is not None else None
     if block is None:
         return
     kinds = set()
     for key, values in block.items:
-        if key.text not in _KINDS:
+        if key.text not in STATED:
             continue
         kind = Kind(key.text)
         for value in reader.items(values):
@@ -227,7 +233,9 @@ def _versions(node: Node | None, reader: Reader, tool_id: str) -> Iterator[Versi
         if _may_take_for_ever(pattern):
             message = "the pattern repeats a group, or more than five times, and may take for ever to compare"
             reader.problems.add(item, "T012", message, r"write it like '(\d+\.\d+\.\d+)'")
-        yield VersionMark(tool=tool_id, before=reader.text(mark.get("before")), pattern=pattern)
+        yield VersionMark(
+            tool=tool_id, before=reader.text(mark.get("before")), pattern=pattern, line=mark.line
+        )
 
 
 def _may_take_for_ever(pattern: str) -> bool:
@@ -236,33 +244,37 @@ def _may_take_for_ever(pattern: str) -> bool:
     return re.search(r"\)[*+{]", bare) is not None or len(re.findall(r"[*+{]", bare)) > _MOST_REPEATS
 
 
+def _smallest(node: Node | None, reader: Reader, evidence: tuple[Rule, ...]) -> int:
+    """Bytes; 0 where the file does not say."""
+    if node is None:
+        return 0
+    text = reader.text(node)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        reader.problems.add(node, "T013", f"{shown(text)} is no number of bytes", "write digits only")
+        return 0
+    if not {Kind.CONTENT, Kind.PATH} <= {rule.kind for rule in evidence}:
+        message = "`smallest` says something of a tool with content marks and an installed path only"
+        reader.problems.add(node, "T014", message, "remove it, or add the evidence")
+    return int(text)
+
+
 # --- sources and examples --------------------------------------------------------------------------------
 
 
 def _sources(
-    node: Node | None, reader: Reader, evidence: tuple[Rule, ...], versions: bool
-) -> Mapping[str, str]:
-    """Every kind of evidence says where it is known from, so that a reader can judge it and renew it."""
-    block = reader.mapping(node, "sources", (*Kind, "versions")) if node is not None else None
-    if block is None:
-        return {}
-    sources = {key.text: reader.text(value) for key, value in block.items}
-    used = dict.fromkeys(str(rule.kind) for rule in evidence)
-    if versions:
-        used["versions"] = None
-    for kind in used:
-        if kind not in sources:
-            reader.problems.add(
-                block,
-                "T020",
-                f"no source says where the {kind} evidence is known from",
-                f"add `{kind}:` with what you ran or read, and when; if you did not, say `not verified`",
-            )
-    for key, _value in block.items:
-        if key.text not in used:
-            message = f"a source for {key.text}, of which there is no evidence"
-            reader.problems.add(key, "T021", message, "remove it, or add the evidence")
-    return sources
+    top: YamlMapping, reader: Reader, evidence: tuple[Rule, ...], versions: tuple[VersionMark, ...] = ()
+) -> tuple[Source, ...]:
+    """Of every value that says what the tool looks like."""
+    values = [
+        Sourced(kind=rule.kind, value=rule.value, line=rule.line, column=rule.column) for rule in evidence
+    ]
+    values += [Sourced(kind="versions", value=mark.before, line=mark.line, column=1) for mark in versions]
+    smallest = top.get("smallest")
+    if isinstance(smallest, Scalar):
+        values.append(
+            Sourced(kind="smallest", value=smallest.text, line=smallest.line, column=smallest.column)
+        )
+    return sources(top.get("sources"), reader, values, _SOURCED)
 
 
 def _examples(

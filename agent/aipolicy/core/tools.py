@@ -110,7 +110,7 @@ def _extended(tool: Tool, more: Iterable[Tool]) -> Tool:
             tool,
             aliases=tuple(dict.fromkeys((*tool.aliases, *part.aliases))),
             evidence=(*tool.evidence, *new),
-            sources={**part.sources, **tool.sources},
+            sources=(*tool.sources, *part.sources),
             examples=(*tool.examples, *part.examples),
             not_=(*tool.not_, *part.not_),
         )

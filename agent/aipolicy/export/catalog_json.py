@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from aipolicy.core.model import Record
-from aipolicy.core.tool import Stop, Tool
+from aipolicy.core.tool import Source, Stop, Tool
 from aipolicy.core.tools import Catalog
 
 
@@ -20,7 +20,8 @@ class ExportedTool(Record, frozen=True, kw_only=True):
     """One tool as a policy names it. stop: terminate, or deny-new where one may hold unsaved work.
 
     evidence: by kind, what gives the tool away, alternatives written out.
-    sources: by kind, where that is known from. versions: where its files say their version.
+    smallest: bytes, below which a file without its marks is none of its programs; 0 where that is not known.
+    sources: where each value is known from. versions: where its files say their version.
     same_code: tools whose content marks it holds, too.
     """
 
@@ -33,7 +34,8 @@ class ExportedTool(Record, frozen=True, kw_only=True):
     evidence: Mapping[str, tuple[str, ...]]
     versions: tuple[ExportedVersion, ...]
     same_code: tuple[str, ...]
-    sources: Mapping[str, str]
+    smallest: int
+    sources: tuple[Source, ...]
 
 
 class ExportedCatalog(Record, frozen=True, kw_only=True):
@@ -68,5 +70,6 @@ def _exported(tool: Tool) -> ExportedTool:
         evidence=evidence,
         versions=tuple(ExportedVersion(before=mark.before, pattern=mark.pattern) for mark in tool.versions),
         same_code=tool.same_code,
-        sources=dict(tool.sources),
+        smallest=tool.smallest,
+        sources=tool.sources,
     )

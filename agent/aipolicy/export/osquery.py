@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from aipolicy.core.conclude import weigh
 from aipolicy.core.evidence_index import Clue, same_name
 from aipolicy.core.model import Confidence, Record
 from aipolicy.core.shapes import regex_of
 from aipolicy.core.tool import Kind, Tool
 from aipolicy.core.tools import Catalog
+from aipolicy.core.weigh import weigh
 
 _DESCRIPTION: Final = (
     "AI tools by their packages and places. Written by `aipolicy tools export --format "

@@ -52,7 +52,7 @@ def _rules(tool: Tool, version: str) -> Iterator[dict[str, Any]]:
                 "status": "experimental",
                 "description": (
                     f"{tool.name} of {tool.vendor} runs. By aipolicy's catalog {version}; "
-                    f"the places: {tool.sources.get(Kind.PATH, '')}"
+                    f"the places: {tool.known_from(Kind.PATH)}"
                 ),
                 "author": "aipolicy",
                 "logsource": {"category": "process_creation", "product": system},

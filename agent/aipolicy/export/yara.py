@@ -104,7 +104,7 @@ def _rule(tool: Tool, version: str) -> str:
         "vendor": tool.vendor,
         "category": tool.category,
         "catalog": version,
-        "sources": tool.sources.get(Kind.CONTENT, ""),
+        "sources": tool.known_from(Kind.CONTENT),
     }
     lines = "".join(f"        {key} = {quoted(value)}\n" for key, value in meta.items())
     strings = "".join(_strings(tool))

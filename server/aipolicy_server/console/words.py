@@ -62,6 +62,7 @@ _EVIDENCE: Final = {
     "jetbrains-plugin": "JetBrains plugin",
     "content": "mark inside the file",
     "path": "installed at",
+    "place": "another file, at the place of",
     "executable": "file name",
     "title": "process title",
     "bundle": "application bundle",

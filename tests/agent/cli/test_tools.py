@@ -53,7 +53,9 @@ def test_show_for_programs() -> None:
     shown = json.loads(run("show", "qoder-cli", "--format", "json").output)
     assert (shown["schema"], shown["tool"]["id"], shown["file"]) == ("aipolicy.tool/1", "qoder", "qoder.yaml")
     assert shown["evidence"]["npm"] == ["@qoder-ai/qodercli"]
-    assert shown["evidence"].keys() == shown["sources"].keys() - {"versions"}
+    sourced = [(source["kind"], value) for source in shown["sources"] for value in source["values"]]
+    values = [(kind, value) for kind, values in shown["evidence"].items() for value in values]
+    assert sorted(pair for pair in sourced if pair[0] != "versions") == sorted(values)
 
 
 def test_show_helps_with_a_mistyped_name() -> None:
@@ -112,7 +114,7 @@ def test_check_refuses_a_mark_that_is_in_other_programs(own: Path) -> None:
         ("[acme, ac]", "[acme, claude]", 24, "claimed by 'claude-code'", "remove it from one of the two"),
         ("ACME_CODE_FIRST_MARK", "SHORT", 22, "shorter than 12 characters", "choose a longer text"),
         ("ACME_CODE_FIRST_MARK", "CODEX_SANDBOX", 22, "known to be in other programs", "choose a text that"),
-        ("npm: test, pypi", "pypi", 30, "no source says where the npm evidence", "what you ran or read"),
+        ("deb: test, ", "", 16, "no source says where the deb evidence", "what you ran or read"),
     ],
 )
 def test_check_says_file_line_and_what_to_do(

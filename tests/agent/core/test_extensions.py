@@ -50,7 +50,8 @@ def test_an_extension_adds_to_the_tool_and_changes_nothing_else() -> None:
         Stop.TERMINATE,
         "acme.yaml",
     )
-    assert after.sources == before.sources
+    assert after.sources[: len(before.sources)] == before.sources
+    assert after.known_from(Kind.NPM) == "test; our mirror"
 
 
 def test_what_it_adds_is_recognised() -> None:

@@ -73,12 +73,78 @@ def test_every_fault_says_what_to_do() -> None:
     assert all(fault.line > 1 and fault.suggestion for fault in found)
 
 
+def unneeded(text: str, **more: str) -> list[tuple[int, str]]:
+    catalog = catalog_from({"x.yaml": text, **{f"{name}.yaml": other for name, other in more.items()}})
+    tool = next(tool for tool in catalog.tools if tool.file == "x.yaml")
+    return [(fault.line, fault.message) for fault in unproved(tool, catalog)]
+
+
 def test_evidence_that_no_example_needs() -> None:
-    tool = catalog_from({"x.yaml": OTHER}).tools[0]
-    assert [fault.message for fault in unproved(tool)] == [
+    assert [message for _line, message in unneeded(OTHER)] == [
         "no example needs the content evidence 'OTHER_TOOL_FIRST_MARK'",
         "no example needs the content evidence 'OTHER_TOOL_SECOND_MARK'",
     ]
+
+
+def test_each_alternative_of_a_line_is_needed_by_an_example() -> None:
+    text = OTHER.replace("npm: [other-tool]", 'npm: ["other-{tool,x,y}", z]')
+    assert unneeded(text)[:2] == [
+        (7, "no example needs the npm evidence 'other-x', 'other-y'"),
+        (7, "no example needs the npm evidence 'z'"),
+    ]
+    shown = text.replace("npm: other-tool", 'npm: ["other-{tool,x,y}", z]')
+    assert not any("npm" in message for _line, message in unneeded(shown))
+
+
+def test_a_place_that_only_gives_the_version_is_needed_where_an_example_reads_it() -> None:
+    text = OTHER.replace("  content", '  path: ["~/o/{version}"]\n  content')
+    text = text.replace("npm: test,", "npm: test, path: test,")
+    example = "  - {is: certain, program: /home/u/o/1.2.3, marks: [%s]%s}\n"
+    marks = "OTHER_TOOL_FIRST_MARK, OTHER_TOOL_SECOND_MARK"
+    unread = text.replace("not: []", example % (marks, "") + "not: []")
+    read = text.replace("not: []", example % (marks, ", reads: 1.2.3") + "not: []")
+    assert any("path" in message for _line, message in unneeded(unread))
+    assert not any("path" in message for _line, message in unneeded(read))
+
+
+def test_a_version_mark_is_needed_where_an_example_reads_its_version() -> None:
+    said = "no example needs the version mark 'acme-user-agent/'"
+    line = line_of(ACME, "acme-user-agent")
+    assert (line, said) in unneeded(ACME)
+    example = "{is: certain, program: /x, marks: [ACME_CODE_FIRST_MARK, ACME_CODE_SECOND_MARK], text: '%s'%s}"
+    assert (line, said) in unneeded(with_example(example % ("acme-user-agent/1.0.0", "")))
+    assert (line, said) not in unneeded(with_example(example % ("acme-user-agent/1.0.0", ", reads: 1.0.0")))
+
+
+FORK = OTHER.replace("id: other", "id: fork\nsame-code: [acme]")
+FORKS = "  - {is: certain, program: /x, kind: script, of: 'npm:other-tool@1.0.0', marks-of: {acme: [%s]}}\n"
+
+
+def test_same_code_is_needed_where_an_example_holds_the_others_marks() -> None:
+    said = (2, "no example needs the same-code 'acme'")
+    marks = "ACME_CODE_FIRST_MARK, ACME_CODE_SECOND_MARK"
+    assert said in unneeded(FORK, acme=ACME)
+    proved = FORK.replace("not: []", FORKS % marks + "not: []")
+    assert said not in unneeded(proved, acme=ACME)
+
+
+def test_an_example_in_which_another_tool_is_certain_too() -> None:
+    text = OTHER.replace("not: []", FORKS % "ACME_CODE_FIRST_MARK, ACME_CODE_SECOND_MARK" + "not: []")
+    catalog = catalog_from({"x.yaml": text, "acme.yaml": ACME})
+    found = [fault for fault in faults(catalog.by_id["other"], catalog) if fault.code == "T054"]
+    assert [(fault.line, fault.message) for fault in found] == [
+        (12, "the example is certain, and so is acme")
+    ]
+
+
+def test_the_smallest_size_is_needed_where_an_example_is_smaller() -> None:
+    sized = ACME.replace("versions:\n", "smallest: 5000000\nversions:\n", 1).replace(
+        "{npm: test", "{smallest: test, npm: test"
+    )
+    said = (line_of(sized, "smallest: 5000000"), "no example needs `smallest`")
+    assert said in unneeded(sized)
+    example = "  - {is: possible, program: /home/u/.local/share/acme/versions/1.0.0, size: 40000}\n"
+    assert said not in unneeded(sized.replace("not:\n", f"{example}not:\n"))
 
 
 def test_observations_that_were_made_together() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.tool import Kind, Stop
+from aipolicy.core.tool import STATED, Kind, Stop
 from aipolicy.core.toolfile import KEYS, parse_tool_file
 from aipolicy.core.yamlfile import YamlErrors
 from tool_files import ACME, OTHER
@@ -29,7 +29,7 @@ def test_a_tool_is_read_whole() -> None:
     assert (tool.aliases, tool.stop, tool.file) == (("acme-cli",), Stop.TERMINATE, "acme.yaml")
     assert list(tool.values(Kind.NPM)) == ["@acme/code", "@acme/code-linux-x64", "@acme/code-darwin-x64"]
     assert [mark.id for mark in tool.marks] == ["acme:ACME_CODE_FIRST_MARK", "acme:ACME_CODE_SECOND_MARK"]
-    assert {rule.kind for rule in tool.evidence} == set(Kind)
+    assert {rule.kind for rule in tool.evidence} == set(STATED)
     assert parse_tool_file(OTHER, "other.yaml").tool.stop is Stop.DENY_NEW
 
 
@@ -56,12 +56,12 @@ not:
 """
     found = errors(text)
     assert [(line, column) for line, column, _message in found] == [
-        (1, 5), (4, 11), (5, 7), (6, 1), (8, 23), (9, 13), (10, 3), (11, 10),
+        (1, 5), (4, 11), (5, 7), (6, 1), (8, 23), (9, 13), (9, 20), (10, 3),
         (13, 10), (14, 5), (15, 5), (16, 5), (18, 5),
     ]  # fmt: skip
     messages = " / ".join(message for _line, _column, message in found)
     assert "did you mean 'cli'?" in messages
-    assert "no source says where the content evidence is known from" in messages
+    assert "no source says where the content evidence 'ACME_CODE_FIRST_MARK' is known from" in messages
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,6 @@ def without_evidence(line: str, kind: str) -> list[tuple[str, int]]:
     ("old", "new", "code", "line"),
     [
         ("OTHER_TOOL_FIRST_MARK", "SHORT", "T011", 8),
-        ("{npm: test, content: test}", "{npm: test}", "T020", 9),
         ("{npm: test, content: test}", '{npm: test, content: ""}', "T005", 9),
         ("{npm: test, content: test}", "{npm: test, content: test, deb: test}", "T021", 9),
         ("sources: {npm: test, content: test}\n", "", "T004", 1),
@@ -154,6 +153,75 @@ def test_the_error_says_where_and_what_to_do(old: str, new: str, code: str, line
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.code) == ("other.yaml", line, code)
     assert problem.suggestion
+
+
+def with_sources(said: str) -> str:
+    return OTHER.replace("{npm: test, content: test}", f"{{npm: test, content: {said}}}")
+
+
+def test_a_value_has_its_source_by_its_kind_or_by_its_group() -> None:
+    both = "[{of: OTHER_TOOL_FIRST_MARK, from: here}, {of: [OTHER_TOOL_SECOND_MARK], unverified: memory}]"
+    sources = parse_tool_file(with_sources(both), "other.yaml").tool.sources
+    assert [(source.kind, source.values, source.text, source.verified) for source in sources] == [
+        ("npm", ("other-tool",), "test", True),
+        ("content", ("OTHER_TOOL_FIRST_MARK",), "here", True),
+        ("content", ("OTHER_TOOL_SECOND_MARK",), "memory", False),
+    ]
+    (whole,) = parse_tool_file(with_sources("{unverified: memory}"), "other.yaml").tool.sources[1:]
+    assert (whole.values, whole.verified) == (("OTHER_TOOL_FIRST_MARK", "OTHER_TOOL_SECOND_MARK"), False)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "line", "message"),
+    [
+        ("[]", "T020", 8, "no source says where the content evidence 'OTHER_TOOL_FIRST_MARK' is known from"),
+        (
+            "[{of: OTHER_TOOL_FIRST_MARK, from: x}]",
+            "T020",
+            8,
+            "no source says where the content evidence 'OTHER_TOOL_SECOND_MARK' is known from",
+        ),
+        (
+            "[{of: [OTHER_TOOL_FIRST_MARK, OTHER], from: x}]",
+            "T021",
+            9,
+            "a source for 'OTHER', of which there is no content evidence",
+        ),
+        (
+            "[{of: OTHER_TOOL_FIRST_MARK, from: x}, {of: OTHER_TOOL_FIRST_MARK, from: y}]",
+            "T022",
+            9,
+            "a second source for 'OTHER_TOOL_FIRST_MARK'",
+        ),
+        ("{from: x, unverified: y}", "T023", 9, "a source says either `from` or `unverified`"),
+        ("{of: OTHER_TOOL_FIRST_MARK, from: x}", "T023", 9, "`of` belongs to a list of sources"),
+        ("[{from: x}]", "T004", 9, "a source of several needs the key 'of'"),
+        ("[x]", "T001", 9, "a source of several is a mapping"),
+    ],
+)
+def test_a_value_without_its_one_source_is_refused_at_its_line(
+    said: str, code: str, line: int, message: str
+) -> None:
+    with pytest.raises(YamlErrors) as caught:
+        parse_tool_file(with_sources(said), "other.yaml")
+    assert (code, line, message) in [(p.code, p.line, p.message) for p in caught.value.problems]
+    assert all(problem.suggestion for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("20 MB", "'20 MB' is no number of bytes"),
+        ("-1", "'-1' is no number of bytes"),
+        ("9" * 30, f"'{'9' * 30}' is no number of bytes"),
+        ("20000000", "`smallest` says something of a tool with content marks and an installed path only"),
+    ],
+)
+def test_the_smallest_size_is_a_number_of_bytes_of_a_tool_with_marks_and_places(
+    value: str, message: str
+) -> None:
+    found = errors(OTHER.replace("sources: {", f"smallest: {value}\nsources: {{smallest: test, "))
+    assert [said for _line, _column, said in found] == [message]
 
 
 def test_a_source_for_what_is_not_claimed() -> None:

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import jsonschema
+import msgspec
 
-from aipolicy.core.tool import Kind
+from aipolicy.core.tool import Kind, Source
 from aipolicy.export.catalog_json import write
 from aipolicy.tools import load
 
@@ -21,5 +22,5 @@ def test_it_is_as_its_schema_says_and_holds_the_whole_catalog() -> None:
         assert (shown["id"], shown["stop"], tuple(shown["aliases"])) == (tool.id, tool.stop, tool.aliases)
         evidence = {kind: list(tool.values(kind)) for kind in Kind if list(tool.values(kind))}
         assert shown["evidence"] == evidence
-        assert shown["sources"] == tool.sources
+        assert msgspec.convert(shown["sources"], tuple[Source, ...]) == tool.sources
         assert len(shown["versions"]) == len(tool.versions)
