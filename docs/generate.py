@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from aipolicy.core import model, wire
+from aipolicy.core.explain_report import Explanation
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
 from aipolicy.export.catalog_json import ExportedCatalog
@@ -30,6 +31,7 @@ SCHEMAS = {
     "mine": Mine,
     "batch": wire.Batch,
     "catalog": ExportedCatalog,
+    "explain": Explanation,
 }
 
 PRIVACY = """# What is recorded about you

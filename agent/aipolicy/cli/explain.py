@@ -1,4 +1,4 @@
-"""`aipolicy explain PATH|PID|TOOL`: the verdict, the rule that made it, and the evidence."""
+"""`aipolicy explain PATH|PID|TOOL`: the verdict, the rule that made it, and how the finding came about."""
 
 import os
 import sys
@@ -9,43 +9,30 @@ import msgspec
 from aipolicy import __version__
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.explained import as_text
 from aipolicy.core import decide
-from aipolicy.core.decide import Rule
-from aipolicy.core.model import Confidence, Evidence, Finding, Owner, Process, Record, Ruling, State, Unseen
-from aipolicy.core.scan_report import PolicyInUse, ReportedVerdict, reported
+from aipolicy.core.derive import derivation, strengths
+from aipolicy.core.explain_report import ExplainedVerdict, Explanation
+from aipolicy.core.model import (
+    Confidence,
+    Evidence,
+    Finding,
+    Observation,
+    Owner,
+    Process,
+    Ruling,
+    State,
+    Unseen,
+)
+from aipolicy.core.nothing import why_nothing
+from aipolicy.core.scan_report import PolicyInUse, reported
+from aipolicy.core.tool import Tool
 from aipolicy.core.tools import Catalog
-from aipolicy.core.wire import printable
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.examine import examiner_for
 from aipolicy.observe import look_at_path, look_at_process
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Machine
-
-
-class ExplainedVerdict(Record, frozen=True, kw_only=True):
-    """A verdict; every rule that is about the tool, strongest first; what made the action milder; the notice.
-
-    told: what the person is told, empty where nothing is.
-    """
-
-    verdict: ReportedVerdict
-    rules: tuple[Rule, ...]
-    lowered_by: tuple[str, ...]
-    told: str
-
-
-class Explanation(Record, frozen=True, kw_only=True):
-    """about: what was asked. verdicts: one per tool found there, none where it is no AI tool.
-
-    seen: what was looked at and found, in words. unseen: what could not be looked into.
-    """
-
-    schema: str = "aipolicy.explain/1"
-    about: str
-    policy: PolicyInUse
-    verdicts: tuple[ExplainedVerdict, ...]
-    seen: tuple[str, ...]
-    unseen: tuple[str, ...]
 
 
 @click.command()
@@ -58,7 +45,7 @@ class Explanation(Record, frozen=True, kw_only=True):
 def explain(
     what: str, policy_file: str | None, tools_dir: str | None, user: str | None, host: str | None, form: str
 ) -> None:
-    """Say what the policy makes of a file, a process or a tool, and why.
+    """Say what the policy makes of a file, a process or a tool, and why; and what would make it certain.
 
     Exit code: 0 allowed or no AI tool, 1 banned, 2 error.
     """
@@ -71,7 +58,8 @@ def explain(
         policy=policy,
         surroundings=Surroundings(device=hostname, hostname=hostname, os=machine.os),
     )
-    findings, seen, unseen = _look(what, machine, judge, catalog)
+    observed, unseen, tool = _look(what, machine, catalog)
+    findings = (_as_if_found(what, tool),) if tool else judge.findings(observed)
     if user:
         owner = Owner(uid=-1, name=user)
         findings = tuple(msgspec.structs.replace(f, owner=owner) for f in findings)
@@ -79,21 +67,23 @@ def explain(
     explanation = Explanation(
         about=what,
         policy=PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode),
-        verdicts=tuple(_explained(e) for e in explained),
-        seen=seen,
+        verdicts=tuple(_explained(e, observed, catalog) for e in explained),
+        seen=(_asked_for(what),) if tool else tuple(_in_words(o) for o in observed),
         unseen=tuple(f"{u.place}: {u.reason}" for u in unseen),
+        nothing=() if findings else tuple(words for o in observed for words in why_nothing(o, catalog)),
+        evidence=strengths(tool) if tool else (),
     )
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode())
     else:
-        click.echo(_text(explanation))
+        click.echo(as_text(explanation))
     sys.exit(1 if any(e.verdict.ruling is Ruling.BANNED for e in explained) else 0)
 
 
 def _look(
-    what: str, machine: Machine, judge: Judge, catalog: Catalog
-) -> tuple[tuple[Finding, ...], tuple[str, ...], tuple[Unseen, ...]]:
-    """Findings about what was asked: a process id, a path, else the id or alias of a tool."""
+    what: str, machine: Machine, catalog: Catalog
+) -> tuple[tuple[Observation, ...], tuple[Unseen, ...], Tool | None]:
+    """What was asked for: a process id or a path as observed, else the tool of an id or alias."""
     examiner = examiner_for(catalog)
     if what.isascii() and what.isdigit():
         looked = list(look_at_process(int(what), machine, examiner))
@@ -104,24 +94,30 @@ def _look(
         if not os.path.lexists(what):
             raise Failure(f"{what}: no such file")
     else:
-        return (_as_if_found(what, catalog),), (f"{what} is asked for as a tool of the catalog",), ()
+        return (), (), _tool(what, catalog)
     unseen = tuple(u for u in looked if isinstance(u, Unseen))
-    observed = tuple(o for o in looked if not isinstance(o, Unseen))
-    return judge.findings(observed), tuple(_in_words(o) for o in observed), unseen
+    return tuple(o for o in looked if not isinstance(o, Unseen)), unseen, None
 
 
-def _as_if_found(what: str, catalog: Catalog) -> Finding:
-    name, _, version = what.partition("@")
-    known = catalog.known
-    tool = catalog.by_id.get(known.aliases.get(name, name))
+def _tool(what: str, catalog: Catalog) -> Tool:
+    name = what.partition("@")[0]
+    tool = catalog.by_id.get(catalog.known.aliases.get(name, name))
     if tool is None:
         raise Failure(f"{what} is no file, no process id and no tool; `aipolicy tools list` shows the tools")
+    return tool
+
+
+def _asked_for(what: str) -> str:
+    return f"{what} is asked for as a tool of the catalog"
+
+
+def _as_if_found(what: str, tool: Tool) -> Finding:
     return Finding(
         tool=tool.id,
         name=tool.name,
         vendor=tool.vendor,
         category=tool.category,
-        version=version or None,
+        version=what.partition("@")[2] or None,
         state=State.INSTALLED,
         confidence=Confidence.CERTAIN,
         because=(Evidence(kind="asked", value=what),),
@@ -146,35 +142,13 @@ def _in_words(observed: object) -> str:
     return "; ".join(words)
 
 
-def _explained(explained: decide.Explanation) -> ExplainedVerdict:
+def _explained(
+    explained: decide.Explanation, observed: tuple[Observation, ...], catalog: Catalog
+) -> ExplainedVerdict:
     return ExplainedVerdict(
         verdict=reported(explained.verdict),
+        derivation=derivation(explained.verdict.finding, observed, catalog) if observed else None,
         rules=explained.rules,
         lowered_by=explained.lowered_by,
         told=explained.verdict.message,
     )
-
-
-def _text(explanation: Explanation) -> str:
-    lines = [f"looked at: {words}" for words in explanation.seen]
-    lines += [f"could not look: {words}" for words in explanation.unseen]
-    if not explanation.verdicts:
-        lines.append(f"{explanation.about}: no AI tool of the catalog was recognised; no rule is about it.")
-    for one in explanation.verdicts:
-        verdict = one.verdict
-        lines += [
-            f"{verdict.name} ({verdict.tool}) {verdict.version or 'version unknown'}, {verdict.form}",
-            f"  ruling      {verdict.ruling} → {verdict.action}",
-            f"  rule        {verdict.reason}" + (f": {verdict.why}" if verdict.why else ""),
-            *(f"  lowered by  {words}" for words in one.lowered_by),
-            *(f"  also        {rule.rule} ({rule.ruling} {rule.selector})" for rule in one.rules[1:]),
-            f"  confidence  {verdict.confidence}",
-            *(f"  evidence    {e.kind}: {e.value}" for e in verdict.because),
-            *([f"  told        {one.told}"] if one.told else []),
-        ]
-    return _printable(lines)
-
-
-def _printable(lines: list[str]) -> str:
-    """For a terminal: names come from anybody."""
-    return "\n".join(printable(line) for line in lines)

@@ -21,15 +21,31 @@ PROOF: Final = 2
 
 def content_clues(file: FileFacts, index: Index) -> Iterator[Clue]:
     """The marks of `file` that count."""
+    by_tool = _marks_of_each(file, index)
+    if len(by_tool) < A_LIST:
+        for clues in by_tool.values():
+            yield from _that_count(clues, file)
+
+
+def why_they_do_not_count(file: FileFacts, index: Index) -> str:
+    """Why no mark of `file` counts, in words; empty where some do, or where it has none."""
+    by_tool = _marks_of_each(file, index)
+    if not by_tool or any(True for _ in content_clues(file, index)):
+        return ""
+    if len(by_tool) >= A_LIST:
+        return f"it holds marks of {len(by_tool)} tools, as a list of tools does"
+    if file.size < SMALLEST_TOOL:
+        return f"it holds marks, and is smaller than any tool ({SMALLEST_TOOL:,} bytes): it mentions them"
+    return "it holds one mark, which in a script is a mention"
+
+
+def _marks_of_each(file: FileFacts, index: Index) -> dict[str, list[Clue]]:
     by_tool: dict[str, list[Clue]] = {}
     for mark in file.marks:
         clue = index.marks.get(mark)
         if clue is not None:
             by_tool.setdefault(clue.tool, []).append(clue)
-    if len(by_tool) >= A_LIST:
-        return
-    for clues in by_tool.values():
-        yield from _that_count(clues, file)
+    return by_tool
 
 
 def is_hollow(file: FileFacts, tool: Tool) -> bool:

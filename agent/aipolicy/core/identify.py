@@ -107,7 +107,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Sight, ...]:
     clues = [
         *_file_clues(file, catalog),
         *_place_clues(seen.path, file, catalog),
-        *_name_clues((_base(seen.path), _base(seen.found_as)), file, catalog),
+        *_name_clues((base_name(seen.path), base_name(seen.found_as)), file, catalog),
     ]
     sight = Sight(
         owner=seen.owner,
@@ -131,7 +131,7 @@ def _process(seen: Process, catalog: Catalog) -> tuple[Sight, ...]:
         clues = [
             *(_file_clues(seen.file, catalog) if seen.file else ()),
             *_place_clues(exe, seen.file, catalog),
-            *_name_clues((_base(exe) or seen.name,), seen.file, catalog),
+            *_name_clues((base_name(exe) or seen.name,), seen.file, catalog),
         ]
         return (_running(seen, exe, seen.file, clues),)
     # An interpreter's own file counts by its contents alone: `node` in a tool's folder is still only node.
@@ -141,7 +141,7 @@ def _process(seen: Process, catalog: Catalog) -> tuple[Sight, ...]:
 
 def _is_interpreter(seen: Process) -> bool:
     by_contents = seen.file is not None and seen.file.interpreter is not None
-    return by_contents or _INTERPRETER.fullmatch(_base(seen.exe)) is not None
+    return by_contents or _INTERPRETER.fullmatch(base_name(seen.exe)) is not None
 
 
 def _hosted(seen: Process, catalog: Catalog) -> Sight:
@@ -149,7 +149,7 @@ def _hosted(seen: Process, catalog: Catalog) -> Sight:
     file = seen.script_file
     if file is None:
         path = seen.script or seen.exe
-        names = (_base(seen.script) if seen.script else (seen.module or "").partition(".")[0],)
+        names = (base_name(seen.script) if seen.script else (seen.module or "").partition(".")[0],)
         clues = [
             *(catalog.index.path(seen.script) if seen.script else ()),
             *_name_clues(names, None, catalog),
@@ -159,7 +159,7 @@ def _hosted(seen: Process, catalog: Catalog) -> Sight:
     clues = [*_file_clues(file, catalog), *_place_clues(file.path, file, catalog)]
     native = file.kind in PROGRAMS  # the dynamic loader was told to run it
     if native:
-        clues += _name_clues((_base(file.path),), file, catalog)
+        clues += _name_clues((base_name(file.path),), file, catalog)
     whole = not native and not _is_lifecycle(file.path)
     return _running(seen, file.path, file, clues, whole=whole)
 
@@ -215,10 +215,11 @@ def _title_clues(seen: Process, catalog: Catalog) -> Iterator[Clue]:
             yield Clue(tool=clue.tool, kind=Kind.TITLE, value=seen.name)
 
 
-def _base(path: str) -> str:
+def base_name(path: str) -> str:
+    """The file's own name, of a deleted one, too."""
     separator = "\\" if path[1:3] == ":\\" else "/"
     return path.removesuffix(_DELETED).rpartition(separator)[2]
 
 
 def _is_lifecycle(path: str) -> bool:
-    return _LIFECYCLE.fullmatch(_base(path).partition(".")[0]) is not None
+    return _LIFECYCLE.fullmatch(base_name(path).partition(".")[0]) is not None
