@@ -63,8 +63,8 @@ MUTATIONS = (
     Mutation(
         what="one alternative of an evidence line is deleted",
         file="agent/aipolicy/tools/cline.yaml",
-        old="{linux,darwin,windows}-{x64,arm64}\"\n  vscode",
-        new="{linux,darwin,windows}-{x64,arm}\"\n  vscode",
+        old='{linux,darwin,windows}-{x64,arm64}"\n  vscode',
+        new='{linux,darwin,windows}-{x64,arm}"\n  vscode',
         tests=("tests/agent/tools",),
     ),
     Mutation(
