@@ -12,6 +12,7 @@
 What was signalled is in `machine.signals` as (pid, "TERM" | "KILL").
 Which OS package owns a file: `machine.packages[path] = "openssh-server"`.
 A contained process that runs a file of ours nevertheless: `machine.same_files.add(pid)`.
+A folder or file that others than root may change: `machine.open_to_all.add("/etc/codex")`.
 Whatever may not be read is named in `machine.denied` (pids) or `machine.far` (path prefix -> reason).
 """
 
@@ -112,6 +113,7 @@ class FakeMachine:
     unsignalled: set[int] = field(default_factory=set)
     same_files: set[int] = field(default_factory=set)
     far: dict[str, str] = field(default_factory=dict)
+    open_to_all: set[str] = field(default_factory=set)
     path: list[str] = field(default_factory=lambda: ["usr/local/bin", "usr/bin"])
 
     def __post_init__(self) -> None:
@@ -287,6 +289,8 @@ class FakeMachine:
     def root_only(self, path: str) -> bool:
         """Below the root everything but homes, /opt/shared and /tmp counts as the administrator's."""
         inside = path.removeprefix(str(self.folder))
+        if any(inside == place or inside.startswith(f"{place}/") for place in self.open_to_all):
+            return False
         return not inside.startswith(("/home/", "/tmp/", "/opt/shared/"))
 
     def hold(self, pid: int) -> FakeHold | Unseen | None:

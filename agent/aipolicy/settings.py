@@ -25,6 +25,8 @@ class Settings:
     keep all events here. enrolment_secret_file: the file that holds the enrolment secret. proxy: the HTTP
     proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a
     folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds from scan to scan.
+    native_controls: whether this agent writes the vendors' managed settings: on, off, or auto, which is on
+    for root with the system's state folder.
     """
 
     policy: str | None = None
@@ -36,6 +38,7 @@ class Settings:
     tools: str | None = None
     tags: tuple[str, ...] = ()
     scan_every_s: int = 900
+    native_controls: str = "auto"
 
     def state_dir(self, *, admin: bool, environ: Map[str, str]) -> str:
         """The state folder: as set, else the system's for root, else the user's own."""
@@ -92,6 +95,8 @@ def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
         raise SettingsError(f"{where}: {key.text} is one text")
     if key.text == "scan_every_s":
         return _seconds(where, node.text)
+    if key.text == "native_controls":
+        return _switch(where, node.text)
     return node.text
 
 
@@ -101,6 +106,12 @@ def _seconds(where: str, text: str) -> int:
     raise SettingsError(f"{where}: scan_every_s is a whole number of seconds from 10 to 86400, not {text!r}")
 
 
+def _switch(where: str, text: str) -> str:
+    if text in ("auto", "on", "off"):
+        return text
+    raise SettingsError(f"{where}: native_controls is auto, on or off, not {text!r}")
+
+
 def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
     """AIPOLICY_SERVER, AIPOLICY_STATE ...: every setting but the lists, for containers and tests."""
     found: dict[str, Any] = {}
@@ -108,6 +119,11 @@ def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
         value = environ.get(f"AIPOLICY_{field.name.upper()}")
         if not value or field.name == "tags":
             continue
-        is_seconds = field.name == "scan_every_s"
-        found[field.name] = _seconds(f"AIPOLICY_{field.name.upper()}", value) if is_seconds else value
+        name = f"AIPOLICY_{field.name.upper()}"
+        if field.name == "scan_every_s":
+            found[field.name] = _seconds(name, value)
+        elif field.name == "native_controls":
+            found[field.name] = _switch(name, value)
+        else:
+            found[field.name] = value
     return found

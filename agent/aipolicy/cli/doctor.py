@@ -8,7 +8,7 @@ import msgspec
 
 from aipolicy.cli import inputs, local
 from aipolicy.core.model import Record, Unseen
-from aipolicy.core.status import Status
+from aipolicy.core.status import ControlStatus, Status
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Machine
 from aipolicy.platforms.sources import install_source, process_source
@@ -53,7 +53,7 @@ def doctor(state: str | None, policy_file: str | None, form: str) -> None:
         _sight(machine),
         _processes(machine),
         _installs(machine, catalog.wanted.install_names),
-        _agent(state),
+        *_agent(state),
     )
     diagnosis = Diagnosis(good=all(check.good for check in checks), checks=checks)
     if form == "json":
@@ -90,10 +90,20 @@ def _way(part: str, way: str, why: Unseen | None, price: str) -> Check:
     return Check(part=part, good=False, says=f"{way}, because of {why.place}: {why.reason}; {price}")
 
 
-def _agent(state: str | None) -> Check:
+def _agent(state: str | None) -> tuple[Check, ...]:
     answered = local.answer(state, "status")
     if answered is None:
-        return Check(part="agent", good=False, says="none runs here: start `aipolicy run`")
+        return (Check(part="agent", good=False, says="none runs here: start `aipolicy run`"),)
     status = msgspec.json.decode(answered, type=Status)
     wrong = "; ".join(f"{p.part} {p.condition}: {p.detail}" for p in status.problems)
-    return Check(part="agent", good=status.healthy, says=wrong or f"healthy, pid {status.pid}")
+    agent = Check(part="agent", good=status.healthy, says=wrong or f"healthy, pid {status.pid}")
+    return (agent, *(_control(one) for one in status.controls if one.condition != "off"))
+
+
+def _control(control: ControlStatus) -> Check:
+    """A control that is in force has its ways around all the same, so they are said with it."""
+    return Check(
+        part=f"control {control.name}",
+        good=control.condition == "in force",
+        says=f"{control.condition}: {control.detail}; known way around: {control.around}",
+    )

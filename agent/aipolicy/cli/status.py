@@ -51,6 +51,7 @@ def _text(now: Status) -> str:
         f"  new processes   {now.process_events}",
         f"  new installs    {now.install_events}",
         *(f"  {layer:<15} {condition}" for layer, condition in now.layers.items()),
+        *(f"    {one.name:<13} {one.condition}: {one.detail}" for one in now.controls if one.detail),
         f"  server          {server.url or 'none: events stay here'}"
         + (f", last answer {_time(server.last_ok) if server.last_ok else 'never'}" if server.url else "")
         + f", {server.pending} events waiting",

@@ -362,7 +362,7 @@ class Gone(Record, frozen=True, kw_only=True, tag="gone", tag_field="what"):
 class Health(Record, frozen=True, kw_only=True, tag="health", tag_field="what"):
     """A change of the agent's own condition.
 
-    part: which part: agent, policy, spool, process-events, install-events, upload.
+    part: which part: agent, policy, spool, process-events, install-events, upload, native controls.
     condition: what it is now: "started", "in force", "rejected", "polling", "overflow" ...
     detail: one sentence: what happened and what to do.
     count: how many records were lost or affected, 0 when none.

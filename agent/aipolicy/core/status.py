@@ -53,11 +53,26 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     last_ok: datetime | None
 
 
+class ControlStatus(Record, frozen=True, kw_only=True):
+    """How one vendor's own control stands.
+
+    name: as `aipolicy control` calls it. condition: off (nothing is banned that it controls), in force,
+    partly, missing or overridden. detail: what it does, file by file, or why it does not. around: the known
+    ways around it.
+    """
+
+    name: str
+    condition: str
+    detail: str
+    around: str
+
+
 class Status(Record, frozen=True, kw_only=True):
     """The agent's health.
 
     running: whether the daemon runs; pid, started: which. healthy: running and no problem.
-    layers: native controls, guard, ending: each in force, partly, missing, away or off.
+    layers: native controls, guard, ending: each in force, partly, missing, overridden, away or off.
+    controls: the native controls one by one.
     process_events: how new processes are seen: kernel or polling. install_events: kernel, watch or scan only.
     """
 
@@ -69,6 +84,7 @@ class Status(Record, frozen=True, kw_only=True):
     agent_version: str
     scope: str
     layers: dict[str, str]
+    controls: tuple[ControlStatus, ...] = ()
     process_events: str
     install_events: str
     policy: PolicyStatus

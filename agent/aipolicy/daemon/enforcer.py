@@ -136,21 +136,24 @@ class Enforcer:
         return self._told.get(key, False)
 
 
-def installed_outcome(verdict: Verdict) -> Outcome:
+def installed_outcome(
+    verdict: Verdict, on_extension: Callable[[Finding], tuple[bool, str]] = lambda _finding: (False, "")
+) -> Outcome:
     """What is done about a tool that lies on the disk: it is reported, and ended when it runs.
 
     An extension runs inside its editor, which is never ended because of it: that is said, not passed over.
+    on_extension: whether its editor refuses to load it by itself, and more to say of that.
     """
     if verdict.action is Action.ALLOW:
         return Outcome(verdict=verdict, done=Done.ALLOWED)
     if verdict.action is not Action.BLOCK:
         return Outcome(verdict=verdict, done=Done.REPORTED)
     if _inside_an_editor(verdict.finding):
-        return Outcome(
-            verdict=verdict,
-            done=Done.NOT_ENFORCEABLE,
-            detail="an extension runs inside its editor, and the editor is not ended because of it",
-        )
+        refused, more = on_extension(verdict.finding)
+        if refused:
+            return Outcome(verdict=verdict, done=Done.DENIED, detail=more)
+        said = "an extension runs inside its editor, and the editor is not ended because of it"
+        return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=f"{said}; {more}" if more else said)
     return Outcome(verdict=verdict, done=Done.REPORTED, detail="it is ended when it runs")
 
 

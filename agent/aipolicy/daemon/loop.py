@@ -22,9 +22,10 @@ from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.daemon.courier import Courier
-from aipolicy.daemon.enforcer import Enforcer
+from aipolicy.daemon.enforcer import Enforcer, installed_outcome
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.local_api import LocalApi, socket_path
+from aipolicy.daemon.native_controls import NativeControls, keeps_them
 from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
@@ -92,6 +93,14 @@ class Daemon:
             tool_packages=catalog.wanted.deb | catalog.wanted.rpm,
             with_windows=frozenset(tool.id for tool in catalog.tools if tool.stop is Stop.DENY_NEW),
         )
+        self._controls = NativeControls(
+            machine=machine,
+            state=self._state,
+            judge=self._judge,
+            conditions=self._reporter.conditions,
+            now=self._now,
+            keeping=keeps_them(settings, self._state, machine),
+        )
         self._process_source, self._why_polling = process_source(machine, time.monotonic)
         self._installs, self._why_folders = install_source(machine, catalog.wanted.install_names, ())
         self._processes = ProcessWatch(
@@ -111,6 +120,7 @@ class Daemon:
             reporter=self._reporter,
             every_s=settings.scan_every_s,
             scanned=self._scanned,
+            installed=lambda verdict: installed_outcome(verdict, self._controls.on_extension),
         )
         if settings.server is not None:
             self._courier = Courier(
@@ -234,10 +244,13 @@ class Daemon:
     def _use_policy(self) -> None:
         self._enforcer.contact = self._keeper.current.contact
         self._enforcer.instead = self._keeper.current.instead
+        self._controls.refresh()
         self._processes.sweep()
 
     def _scanned(self) -> None:
         self._cache.flush()
+        self._controls.seen(self._scanner.findings)
+        self._controls.refresh()
         self._status_due = 0.0
 
     def _enforced(self) -> Enforced:
@@ -281,10 +294,11 @@ class Daemon:
             agent_version=__version__,
             scope="machine" if self._machine.is_admin() else "user",
             layers={
-                "native controls": "off",
+                "native controls": self._controls.layer,
                 "guard": "off",
                 "ending": "in force" if policy.mode is Action.BLOCK else "off",
             },
+            controls=self._controls.states,
             process_events=_way(self._process_source.way, self._why_polling),
             install_events=_way(self._installs.way, self._why_folders),
             policy=PolicyStatus(

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from aipolicy.core.model import Done, Outcome, State
+from aipolicy.core.model import Done, Finding, Outcome, State, Verdict
 from aipolicy.core.status import ScanStatus
 from aipolicy.daemon.enforcer import installed_outcome
 from aipolicy.daemon.judge import Judge
@@ -46,6 +46,7 @@ class Scanner:
         reporter: Reporter,
         every_s: float,
         scanned: Callable[[], None],
+        installed: Callable[[Verdict], Outcome] = installed_outcome,
     ) -> None:
         self._machine = machine
         self._examiner = examiner
@@ -55,6 +56,7 @@ class Scanner:
         self._reporter = reporter
         self._every_s = every_s
         self._scanned = scanned
+        self._installed = installed
         self._closed = False
         self._due = threading.Event()
         self._due.set()
@@ -77,6 +79,11 @@ class Scanner:
         """Another policy: what is known is judged anew at once, without a look at the disk."""
         if self._last is not None:
             self._report(self._last)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the last scan found."""
+        return self._last.findings if self._last is not None else ()
 
     def close(self) -> None:
         self._closed = True
@@ -147,7 +154,7 @@ class Scanner:
         for finding in seen.findings:
             verdict = judge.verdict(finding, now)
             if finding.state is State.INSTALLED:
-                outcomes.append(installed_outcome(verdict))
+                outcomes.append(self._installed(verdict))
             elif (outcome := self._processes.outcome(verdict)) is not None:
                 outcomes.append(outcome)
             else:

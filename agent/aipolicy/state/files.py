@@ -6,21 +6,29 @@ from pathlib import Path
 
 # Absent on Windows, where no link can be put into a folder that only we may write.
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_OURS = 0o600
 
 
-def write_safely(path: Path, content: bytes) -> None:
+def write_safely(
+    path: Path, content: bytes, *, mode: int = _OURS, owner: tuple[int, int] | None = None
+) -> None:
     """Put `content` at `path` so that a reader, a crash or a full disk leaves the old file or the new one.
 
     `open(path, "w")` would empty the file before it finds the disk full. One writer per file: the name of the
-    temporary file is fixed, so that a kill leaves at most one behind. Raises OSError.
+    temporary file is fixed, so that a kill leaves at most one behind. owner: uid and gid, ours if not given.
+    Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _OURS)
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
+            if owner is not None and (give := getattr(os, "fchown", None)) is not None:
+                give(descriptor, *owner)
+            if mode != _OURS:  # whatever the umask, and after a change of owner, which clears bits of it
+                os.chmod(temporary, mode)
             os.fsync(descriptor)
         temporary.replace(path)
     except BaseException:
