@@ -16,7 +16,19 @@ def run(*arguments: str) -> tuple[int, str, str]:
 def test_every_verb_has_a_line_in_the_help_and_a_help_of_its_own() -> None:
     code, out, _ = run("--help")
     assert code == 0
-    for verb in ("scan", "run", "trial", "status", "mine", "doctor", "explain", "policy", "tools", "server"):
+    for verb in (
+        "scan",
+        "run",
+        "trial",
+        "status",
+        "mine",
+        "doctor",
+        "explain",
+        "control",
+        "policy",
+        "tools",
+        "server",
+    ):
         assert f"\n  {verb} " in out
         code, text, _ = run(verb, "--help")
         assert (code, text.startswith("Usage: aipolicy ")) == (0, True)
@@ -24,7 +36,18 @@ def test_every_verb_has_a_line_in_the_help_and_a_help_of_its_own() -> None:
 
 def test_readme_names_every_verb() -> None:
     readme = Path(__file__).parents[3].joinpath("README.md").read_text()
-    for verb in ("scan", "run", "status", "mine", "doctor", "explain", "policy check", "tools", "server"):
+    for verb in (
+        "scan",
+        "run",
+        "status",
+        "mine",
+        "doctor",
+        "explain",
+        "control",
+        "policy check",
+        "tools",
+        "server",
+    ):
         assert f"aipolicy {verb}" in readme
 
 
