@@ -9,6 +9,7 @@ from aipolicy.core.model import Done, Finding, Outcome, State, Verdict
 from aipolicy.core.status import ScanStatus
 from aipolicy.daemon.enforcer import installed_outcome
 from aipolicy.daemon.judge import Judge
+from aipolicy.daemon.pace import Pace
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.survey import Survey, survey
@@ -57,7 +58,7 @@ class Scanner:
         self._every_s = every_s
         self._scanned = scanned
         self._installed = installed
-        self._closed = False
+        self._closed = threading.Event()
         self._due = threading.Event()
         self._due.set()
         self._last: Survey | None = None
@@ -86,18 +87,18 @@ class Scanner:
         return self._last.findings if self._last is not None else ()
 
     def close(self) -> None:
-        self._closed = True
+        self._closed.set()
         self._due.set()
         self._installs.close()
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
         wait_s = self._every_s
-        while not self._closed:
+        while not self._closed.is_set():
             self._due.wait(wait_s)
             self._due.clear()
             wait_s = self._every_s
-            if self._closed:
+            if self._closed.is_set():
                 return
             try:
                 self._scan()
@@ -119,7 +120,10 @@ class Scanner:
     def _scan(self) -> None:
         started = time.monotonic()
         at = self._reporter.now()
-        seen = survey(self._machine, self._judge(), self._examiner, self._progress, self._disguises)
+        pace = Pace(time.thread_time, self._closed.wait)
+        seen = survey(
+            self._machine, self._judge(), self._examiner, lambda *_: self._progress(pace), self._disguises
+        )
         self._last = seen
         self._processes.packages = seen.packages
         outcomes = self._report(seen)
@@ -163,13 +167,14 @@ class Scanner:
         self._processes.sweep()
         return [*outcomes, *pending]
 
-    def _progress(self, _stage: str, _done: int) -> None:
-        if self._closed:
+    def _progress(self, pace: Pace) -> None:
+        pace.step()
+        if self._closed.is_set():
             raise _Closing
 
     def _listen(self) -> None:
         first = 0.0
-        while not self._closed:
+        while not self._closed.is_set():
             try:
                 hints = self._installs.wait(_QUIET_S if first else self._every_s)
             except Exception:  # scans go on at their interval

@@ -26,8 +26,6 @@ from aipolicy.observe.loose import is_image
 NAME: Final = "executables"
 
 MOST_IN_FOLDER: Final = 20_000
-MOST_BYTES: Final = 8 << 30
-"""How much is read of files that no cache knows, in one look, of one home or owner."""
 
 _EXECUTABLE: Final = 0o111
 _LARGEST_SHIM: Final = 64 << 10
@@ -55,7 +53,7 @@ def observe(look: Look) -> Seen:
             if isinstance(found, Unseen):
                 yield found
                 continue
-            if look.examiner.bytes_read - start > MOST_BYTES:
+            if look.examiner.bytes_read - start > look.most_bytes:
                 more = "more programs than one look can read; the rest comes later"
                 yield Unseen(place=printable(found), reason=more)
                 break

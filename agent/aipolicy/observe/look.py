@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from aipolicy.platforms.machine import Machine, User
 Progress = Callable[[str, int], None]
 """(stage, how many things were looked at so far); called often, so it has to be cheap."""
 
+MOST_BYTES: Final = 8 << 30
+
 Seen = Iterator[Observation | Unseen]
 
 
@@ -26,6 +29,7 @@ class Look:
     packages: folders of the wanted packages observed so far, and whether their code is there.
     versions: (uid of the owner, ecosystem, name, version) of those with code.
     programs: programs of packages whose name is no proof: what they are, their contents must show.
+    most_bytes: how much is read of files that no cache knows, of one home or owner.
     """
 
     machine: Machine
@@ -37,6 +41,7 @@ class Look:
     packages: dict[str, bool] = field(default_factory=dict)
     versions: set[tuple[int, str, str, str | None]] = field(default_factory=set)
     programs: list[str] = field(default_factory=list)
+    most_bytes: int = MOST_BYTES
 
     def resolve(self, path: str) -> str:
         """`path` without links; raises CannotLook."""

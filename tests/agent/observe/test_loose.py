@@ -1,17 +1,20 @@
 """A copy of a tool is seen under any name and in any folder, and nobody's large files hide another's."""
 
+import dataclasses
+import itertools
 import os
 from pathlib import Path
 
 import pytest
 
-from aipolicy.core.model import Executable, Unseen
-from aipolicy.observe import executables, look_everywhere
+from aipolicy.core.model import Executable, Observation, Unseen
+from aipolicy.examine import Examiner, MemoryCache
+from aipolicy.observe import look_everywhere, observe_all, walk_everywhere
 from aipolicy.observe.loose import SMALLEST, TURNS, Disguises
 from aipolicy.observe.walk import Bounds, walk_by_owner
 from host import FakeMachine
 from hostile import AS_ROOT, device, fifo, link_to_itself
-from installed import NATIVE_CLAUDE, NATIVE_OTHER, examiner, extension, look, put, wanted
+from installed import MARKS, NATIVE_CLAUDE, NATIVE_OTHER, VERSIONS, examiner, extension, look, put, wanted
 
 CLAUDE = NATIVE_CLAUDE + b"\0" * SMALLEST
 OTHER = NATIVE_OTHER + b"\1" * SMALLEST
@@ -107,21 +110,46 @@ def test_what_is_called_like_a_source_is_asked_in_turns_and_stays_found(tmp_path
     assert paths(machine, disguises) == []
 
 
-def test_who_uses_up_his_bound_hides_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def look_with(machine: FakeMachine, kept: Examiner, most_bytes: int) -> list[Observation | Unseen]:
+    walked, _ = walk_everywhere(machine, wanted(), kept)
+    return list(observe_all(dataclasses.replace(walked, most_bytes=most_bytes)))
+
+
+def test_who_uses_up_his_bound_hides_nobody_elses(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann, bob = machine.add_user("ann"), machine.add_user("bob")
     for number in range(8):
         put(f"{ann.home}/big/{number}", OTHER + bytes([number]))
     path = put(f"{bob.home}/notes", CLAUDE)
-    monkeypatch.setattr(executables, "MOST_BYTES", 3 * SMALLEST)
-    kept = examiner()
-    seen = list(look_everywhere(machine, wanted(), kept))
+    seen = look_with(machine, examiner(), 3 * SMALLEST)
     assert [found.path for found in seen if isinstance(found, Executable)] == [path]
     assert [found.reason for found in seen if isinstance(found, Unseen)] == [
         "more programs than one look can read; the rest comes later"
     ]
-    looks = [list(look_everywhere(machine, wanted(), kept)) for _ in range(3)]
-    assert not [found for found in looks[-1] if isinstance(found, Unseen)], "what was read is not read again"
+
+
+def test_after_new_marks_each_look_reads_a_part_until_all_is_known(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    for number in range(9):
+        put(f"{ann.home}/big/{number}", OTHER + bytes([number]))
+    path = put(f"{ann.home}/big/x", CLAUDE)
+    cache = MemoryCache()
+    most = 4 * SMALLEST
+    for marks in (MARKS[:1], MARKS):
+        kept = Examiner(marks=marks, versions=VERSIONS, cache=cache, now_ns=lambda: 1 << 62)
+        reads = [0]
+        looks = []
+        for _ in range(4):
+            looks.append(look_with(machine, kept, most))
+            reads.append(kept.bytes_read)
+        amounts = [after - before for before, after in itertools.pairwise(reads)]
+        assert all(amount <= most + 2 * SMALLEST for amount in amounts)
+        assert amounts[-1] == 0, "what was read is not read again"
+        assert reads[-1] > 10 * SMALLEST
+        (found,) = looks[-1]
+        assert isinstance(found, Executable)
+        assert found.path == path
 
 
 @AS_ROOT
