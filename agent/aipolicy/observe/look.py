@@ -84,6 +84,8 @@ class Look:
 
     def has_code_around(self, path: str) -> bool | None:
         """Whether the observed package that `path` lies in has its code; None where it lies in none."""
+        if not self.packages:
+            return None
         return next((self.packages[folder] for folder in _above(path) if folder in self.packages), None)
 
 
@@ -106,7 +108,7 @@ def _version_of(found: Package | Extension) -> tuple[int, str, str, str | None]:
 
 
 def _above(path: str) -> Iterator[str]:
-    folder = os.path.dirname(path)
-    while len(folder) > 1:
-        yield folder
-        folder = os.path.dirname(folder)
+    end = path.rfind("/")
+    while end > 0:
+        yield path[:end]
+        end = path.rfind("/", 0, end)

@@ -56,16 +56,19 @@ class FileWatch:
 
     def _run(self) -> None:
         while not self._closed:
-            if self._woken.wait(self._poll_s):
+            woken = self._woken.wait(self._poll_s)
+            if woken:
                 self._await_quiet()
             if self._closed:
                 return
             now = identity(self._path)
-            if now != self._last or self._touched:
+            changed = now != self._last or self._touched
+            if changed:
                 self._last, self._touched = now, False
                 self._tell()
-            self._folders.take()
-            self._folders.watch(folders_of(self._path))
+            if woken or changed:  # its folders may be others now
+                self._folders.take()
+                self._folders.watch(folders_of(self._path))
 
     def _await_quiet(self) -> None:
         for _ in range(_MAX_STEPS):
