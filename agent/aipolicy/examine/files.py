@@ -163,6 +163,14 @@ def open_folder(path: str) -> int:
     return os.open(path, _FOLDER)
 
 
+def is_folder(path: str) -> bool:
+    """Whether a folder lies at `path`; a link is none, as where it leads may hang."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def read_head(path: str, size: int, root_fd: int | None = None) -> bytes:
     """The first `size` bytes, however large the file is."""
     with open_regular(path, root_fd=root_fd) as file:

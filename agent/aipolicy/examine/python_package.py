@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
-from aipolicy.examine.files import CannotLook, read_head, read_text
+from aipolicy.examine.files import CannotLook, is_folder, read_head, read_text
 
 METADATA_HEAD: Final = 64 << 10
 """Name and version stand in the first lines; the whole readme may follow."""
@@ -22,7 +22,7 @@ _ENTRY_POINTS: Final = 256 << 10
 _MOST_FILES: Final = 60
 _CODE: Final = (".py", ".so", ".pyd", ".pyc", ".pth")
 _LONGEST: Final = 256
-_ENTRY: Final = re.compile(r"\s*([^=#;\s][^=]*?)\s*=\s*([\w.]+)\s*:\s*([\w.]+)")
+_ENTRY: Final = re.compile(r"\s*([\w.]+)\s*:\s*([\w.]+)")
 
 
 class Distribution(NamedTuple):
@@ -62,7 +62,7 @@ def read_distribution(folder: str) -> Distribution:
 def metadata_file(folder: str) -> str:
     if folder.endswith(".dist-info"):
         return f"{folder}/METADATA"
-    return f"{folder}/PKG-INFO" if os.path.isdir(folder) else folder
+    return f"{folder}/PKG-INFO" if is_folder(folder) else folder
 
 
 def read_metadata(head: bytes) -> tuple[str | None, str | None]:
@@ -92,8 +92,11 @@ def read_entry_points(text: str) -> tuple[EntryPoint, ...]:
     for line in text.splitlines():
         if line.startswith("["):
             section = line.strip("[] \t")
-        elif section in ("console_scripts", "gui_scripts") and (entry := _ENTRY.match(line)):
-            found.append(EntryPoint(*entry.groups()))
+        elif section in ("console_scripts", "gui_scripts"):
+            name, _, target = line.partition("=")
+            entry = _ENTRY.match(target)
+            if entry and name.strip() and not name.lstrip().startswith(("#", ";")):
+                found.append(EntryPoint(name.strip(), *entry.groups()))
     return tuple(found)
 
 

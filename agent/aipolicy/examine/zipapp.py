@@ -3,6 +3,7 @@
 What is merely bundled says nothing: an application that brings `llm` along as a library starts its own code.
 """
 
+import itertools
 import json
 import os
 import re
@@ -28,12 +29,14 @@ _STATED_IN: Final = ("PEX-INFO", "environment.json")
 """Where pex (docs.pex-tool.org, PEX-INFO) and shiv (shiv.readthedocs.io) say what they start."""
 _MOST_WANTED: Final = 20
 _MOST_WHEELS: Final = 2_000
+_MOST_STARTS: Final = 100
 _LARGEST_TEXT: Final = MIB
 _CALLED: Final = re.compile(
-    r"^\s*(?:sys\.exit\(|raise SystemExit\()?([A-Za-z_][\w.]*)\.(\w+)\(", re.MULTILINE
+    r"^[ \t]*(?:sys\.exit\(|raise SystemExit\()?([A-Za-z_][\w.]*)\.(\w+)\(", re.MULTILINE
 )
-_IMPORTED: Final = re.compile(r"^import ([\w.]+)\s*$", re.MULTILINE)
-_FROM: Final = re.compile(r"^from ([\w.]+) import (\w+)\s*$", re.MULTILINE)
+_IMPORTED: Final = re.compile(r"^import ([\w.]+)[ \t\r]*$", re.MULTILINE)
+_FROM: Final = re.compile(r"^from ([\w.]+) import (\w+)[ \t\r]*$", re.MULTILINE)
+_CALL: Final = re.compile(r"(?<![\w.])(\w+)\(")
 _RUN: Final = re.compile(r"\brunpy\.run_module\(\s*['\"]([\w.]+)['\"]")
 
 
@@ -60,7 +63,10 @@ def package_in_zipapp(file: OpenFile, wanted: frozenset[str]) -> PackageRef | No
     if not found:
         return None
     starts = tuple(
-        start for name, member in texts.items() for start in starts_in(name, _text(directory, member))
+        itertools.islice(
+            (start for name, member in texts.items() for start in starts_in(name, _text(directory, member))),
+            _MOST_STARTS,
+        )
     )
     for files in found.values():
         reference = _reference(directory, files, file.path, starts)
@@ -115,8 +121,9 @@ def _starts_of_main(text: str) -> Iterator[Start]:
     for found in _CALLED.finditer(text):
         if found.group(1) in imported:
             yield Start(found.group(1), found.group(2))
+    called = set(_CALL.findall(text))
     for found in _FROM.finditer(text):
-        if re.search(rf"(?<![\w.]){re.escape(found.group(2))}\(", text):
+        if found.group(2) in called:
             yield Start(found.group(1), found.group(2))
     for found in _RUN.finditer(text):
         yield Start(found.group(1))

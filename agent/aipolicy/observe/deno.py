@@ -12,7 +12,7 @@ from aipolicy.core.model import Package
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.observe import node_modules
-from aipolicy.observe.look import Look, Seen
+from aipolicy.observe.look import Look, Seen, may_be_folder
 
 NAME: Final = "deno"
 
@@ -40,7 +40,7 @@ def _versions(look: Look, place: str) -> Seen:
 def _folders(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            inner = [e.path for e, _ in zip(entries, range(_MOST_VERSIONS), strict=False) if e.is_dir()]
+            inner = [e.path for e, _ in zip(entries, range(_MOST_VERSIONS), strict=False) if may_be_folder(e)]
     except OSError as error:
         raise cannot_look(folder, error) from error
     yield from sorted(inner)

@@ -11,6 +11,7 @@ from aipolicy.core.model import Executable, Extension, Observation, Package, Pac
 from aipolicy.core.tools import Wanted
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook, Examiner, resolve
+from aipolicy.examine.files import is_folder
 from aipolicy.observe import (
     bun,
     deno,
@@ -148,7 +149,14 @@ def install_roots(look: Look) -> tuple[str, ...]:
         roots += [tree.top, *tree.node_modules, *tree.sites, *tree.bins, *tree.pnpm_globals]
         roots += [os.path.dirname(folder) for folder in tree.extensions]
         roots += [f"{folder}/{scope}" for folder in tree.node_modules for scope in scopes]
-    return tuple(dict.fromkeys(root for root in roots if os.path.isdir(root)))
+    return tuple(dict.fromkeys(root for root in roots if _is_folder(look, root)))
+
+
+def _is_folder(look: Look, path: str) -> bool:
+    try:
+        return is_folder(path) or (os.path.islink(path) and is_folder(look.resolve(path)))
+    except CannotLook:
+        return False
 
 
 def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:

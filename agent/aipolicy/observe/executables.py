@@ -30,10 +30,10 @@ MOST_IN_FOLDER: Final = 20_000
 _EXECUTABLE: Final = 0o111
 _LARGEST_SHIM: Final = 64 << 10
 _SHIM_TARGET: Final = re.compile(
-    r"^# cmd-shim-target=(.+)$|\$basedir[\w}]*\"?/\"?'?([^\"'\n]*/node_modules/[^\"'\n]+)", re.MULTILINE
+    r"^# cmd-shim-target=(.+)$|\$basedir[\w}]*\"?/\"?'?([^\"'\n$]*/node_modules/[^\"'\n$]+)", re.MULTILINE
 )
 
-_HANDS_OVER: Final = re.compile(r"^\s*exec \"?[^\s\"]+\"? (?:exec|run|x)\b", re.MULTILINE)
+_HANDS_OVER: Final = re.compile(r"^[ \t]*exec \"?[^\s\"]+\"? (?:exec|run|x)\b", re.MULTILINE)
 """The shims of asdf, nodenv, pyenv and deno, such as `exec ".../nodenv" exec "$program"`: no tools."""
 
 

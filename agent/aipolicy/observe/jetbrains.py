@@ -9,7 +9,7 @@ from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.examine.plugin_jar import Plugin
-from aipolicy.observe.look import Look
+from aipolicy.observe.look import Look, may_be_folder
 from aipolicy.platforms.machine import User
 
 NAME: Final = "jetbrains"
@@ -59,14 +59,20 @@ def _products(look: Look, user: User, place: str) -> Iterator[Extension | Unseen
 
 def _plugin(look: Look, folder: str, product: str) -> Iterator[Extension | Unseen]:
     try:
-        for jar in _jars(look.resolve(f"{folder}/lib"), os.path.basename(folder)):
+        jars = _jars(look.resolve(f"{folder}/lib"), os.path.basename(folder))
+    except CannotLook as reason:
+        if not reason.absent:
+            yield reason.unseen()
+        return
+    for jar in jars:
+        try:
             plugin = look.examiner.plugin(jar)
             if plugin is not None:
                 yield from _extension(look, folder, product, plugin)
                 return
-    except CannotLook as reason:
-        if not reason.absent:
-            yield reason.unseen()
+        except CannotLook as reason:
+            if not reason.absent:
+                yield reason.unseen()
 
 
 def _extension(look: Look, folder: str, product: str, plugin: Plugin) -> Iterator[Extension]:
@@ -90,7 +96,7 @@ def _extension(look: Look, folder: str, product: str, plugin: Plugin) -> Iterato
 def _folders(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e, _ in zip(entries, range(_MOST_FOLDERS), strict=False) if e.is_dir()]
+            names = [e.name for e, _ in zip(entries, range(_MOST_FOLDERS), strict=False) if may_be_folder(e)]
     except OSError as error:
         raise cannot_look(folder, error) from error
     yield from sorted(names)

@@ -89,6 +89,11 @@ class Look:
         return next((self.packages[folder] for folder in _above(path) if folder in self.packages), None)
 
 
+def may_be_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder or a link, which may lead to one: it is not followed here, as that may hang."""
+    return entry.is_dir(follow_symlinks=False) or entry.is_symlink()
+
+
 def users_here(machine: Machine) -> Iterator[User | Unseen]:
     """Those whose home may be walked, its path without links; the root folder itself is nobody's home."""
     for user in machine.users():

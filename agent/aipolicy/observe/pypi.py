@@ -42,7 +42,7 @@ def observe(look: Look) -> Seen:
 def form_of(site: str, prefix: str) -> str:
     """The form of install, by where a site-packages folder lies, and what lies in its prefix."""
     found = next((form for form, shape in _FORMS if shape.search(site)), None)
-    return found or next((form for form, sign in _SIGNS if os.path.exists(f"{prefix}/{sign}")), "pip")
+    return found or next((form for form, sign in _SIGNS if os.path.lexists(f"{prefix}/{sign}")), "pip")
 
 
 def _sites(look: Look) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Final
 from aipolicy.core.model import Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook
-from aipolicy.examine.files import cannot_look
+from aipolicy.examine.files import cannot_look, is_folder
 from aipolicy.examine.python_package import named_in_folder
 from aipolicy.observe.loose import Disguises, is_as_a_program, is_disguised
 
@@ -268,7 +268,7 @@ def _is_a_store(folder: str, name: str, child: str) -> bool:
             "metadata",
         )  # yarn's: of every file by its digest, linked where it is in use
     if child == "pkgs":
-        return os.path.isdir(f"{folder}/conda-meta")
+        return is_folder(f"{folder}/conda-meta")
     return folder.endswith("/install/cache") and not child.startswith(".bunx-")  # bun's
 
 

@@ -263,3 +263,15 @@ def test_a_tool_that_unpacked_itself_is_the_package_it_says(tmp_path: Path) -> N
     put(folder / "index.js", b"")
     found = look(machine, paths=("~/.cache/tool/pkg/*/*/index.js",))
     assert described(found) == {"own copy: @openai/codex 0.169.0 of ann without code"}
+
+
+@pytest.mark.parametrize(
+    "text", [b"\n", b" ", b"$basedir/", b"exec\n a", b"# cmd-shim-target=", b"node_modules/"]
+)
+def test_a_launcher_made_to_be_read_for_ever_is_read_in_a_moment(text: bytes, tmp_path: Path) -> None:
+    """Where this comes back, the test does not end for minutes."""
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    for number in range(50):
+        put(f"{ann.home}/bin{number}/bin/claude", b"#!/bin/sh\n" + text * (60_000 // len(text)))
+    assert len(programs(machine)) == 50

@@ -35,4 +35,4 @@ def test_a_jar_that_is_none(tmp_path: Path) -> None:
     lib = Path(machine.add_user("ann").home, ".local/share/JetBrains/GoLand2026.1/x/lib")
     lib.mkdir(parents=True)
     noise(lib / "x.jar")
-    assert look(machine) == [Unseen(place=f"{lib}/x.jar", reason="not a readable jar")]
+    assert look(machine) == [Unseen(place=f"{lib}/x.jar", reason="not a readable zip")]
