@@ -14,8 +14,8 @@ One id covers every form of a product.
 
 Marks count in a file as large as tools are (1 MB; the smallest tool measured has 9). In a script one mark is a
 mention, and a file with the marks of three tools is a list of them: a scanner, a rule set, this agent itself. A
-place proves less where a file lies that cannot be the tool: it holds none of the marks, and is smaller than any
-build (`smallest` in the tool's file) or a plain interpreter.
+place proves less where a file lies that cannot be the tool: it holds none of the marks, and is a plain interpreter,
+smaller than any build (`smallest` in the tool's file) or, where that is not known, a program below 1 MB.
 
 Names that other programs bear, too (`q`, `pi`, `cn`, `goose`, `zed`, `agy`), are no evidence at all. An interpreter
 is never the tool that it runs: the script's package is. A package without its code, an SDK, a settings folder

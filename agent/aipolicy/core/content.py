@@ -51,11 +51,16 @@ def _marks_of_each(file: FileFacts, index: Index) -> dict[str, list[Clue]]:
 def is_hollow(file: FileFacts, tool: Tool) -> bool:
     """Whether the file holds no mark of `tool` and cannot be one of its programs.
 
-    A program without a mark that is as large as the tool's may be its next version.
+    Without a mark, a program as large as the tool's may be its next version, and a script may start it,
+    unless the tool's file says that all it puts there is larger.
     """
-    if not tool.smallest or any(mark.id in file.marks for mark in tool.marks):
+    if any(mark.id in file.marks for mark in tool.marks):
         return False
-    return file.size < tool.smallest or file.interpreter is not None
+    if file.interpreter is not None:
+        return True
+    if tool.smallest:
+        return file.size < tool.smallest
+    return file.kind in PROGRAMS and file.size < SMALLEST_TOOL
 
 
 def _that_count(clues: list[Clue], file: FileFacts) -> list[Clue]:

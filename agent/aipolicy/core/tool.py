@@ -139,7 +139,7 @@ class Tool(Record, frozen=True, kw_only=True):
 
     aliases: other words a policy may use. stop: how it is stopped. evidence: what gives it away.
     smallest: bytes; a file below that without any of its marks is none of its programs, wherever it lies; 0
-    where nothing is known. versions: where its files say their version.
+    where nothing is known: see `content.is_hollow`. versions: where its files say their version.
     examples, not_: what must and what must not be recognised.
     same_code: tools whose content marks are in this one's files, too; its own package tells it from them.
     sources: where each value is known from. file: the file that says all this. lines: where its keys stand.

@@ -12,6 +12,7 @@ from aipolicy.core.correlate import correlate
 from aipolicy.core.identify import identify
 from aipolicy.core.model import Confidence, Process, Record, State
 from aipolicy.core.tool import Example, Kind, Rule, Tool, VersionMark, version_in
+from aipolicy.core.toolproof import proof_of
 from aipolicy.core.tools import Catalog, catalog_of
 from aipolicy.core.weigh import ORDER
 
@@ -102,7 +103,8 @@ def unproved(tool: Tool, catalog: Catalog) -> Iterator[Fault]:
     for rule in tool.evidence:
         unneeded = [value for value in rule.values if proof.stands(_without(tool, rule, value))]
         if unneeded:
-            yield _unproved(rule.line, f"the {rule.kind} evidence {_shown(unneeded)}")
+            proof_of_it = proof_of(tool, rule.kind, unneeded[0])
+            yield _unproved(rule.line, f"the {rule.kind} evidence {_shown(unneeded)}", proof_of_it)
     for mark in tool.versions:
         left = tuple(other for other in tool.versions if other is not mark)
         if not any(_reads(example, tool.versions) and not _reads(example, left) for example in tool.examples):
@@ -146,8 +148,9 @@ def _reads(example: Example, marks: Iterable[VersionMark]) -> bool:
     return example.version is not None and version_in(example.text, marks) == example.version
 
 
-def _unproved(line: int, what: str) -> Fault:
-    suggestion = "add an example that comes out otherwise without it, or remove it"
+def _unproved(line: int, what: str, proof: str = "") -> Fault:
+    such = f" such as `{proof}`" if proof else ""
+    suggestion = f"add an example that comes out otherwise without it{such}, or remove it"
     return Fault(line=line, code="T053", message=f"no example needs {what}", suggestion=suggestion)
 
 

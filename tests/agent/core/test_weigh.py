@@ -114,10 +114,20 @@ def test_what_could_not_be_read_is_judged_by_its_place() -> None:
     assert [finding.confidence for finding in identify(unread, CATALOG)] == [Confidence.LIKELY]
 
 
-def test_a_tool_without_a_smallest_size_is_judged_by_its_place() -> None:
-    catalog = catalog_from({"acme.yaml": ACME})
-    (finding,) = identify(executable(native(PLACE, size=40_000)), catalog)
-    assert (finding.confidence, finding.because[0].kind) == (Confidence.LIKELY, "path")
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        (native(PLACE, size=999_999), "place"),
+        (native(PLACE, size=1_000_000), "path"),
+        (script(PLACE, size=100), "path"),  # it may start the tool
+        (replace(native(PLACE), interpreter="python"), "place"),
+    ],
+)
+def test_of_a_tool_that_says_no_smallest_size_only_tiny_programs_are_another(
+    file: FileFacts, kind: str
+) -> None:
+    (finding,) = identify(executable(file), catalog_from({"acme.yaml": ACME}))
+    assert [evidence.kind for evidence in finding.because] == [kind]
 
 
 def test_the_evidence_says_that_the_place_alone_speaks() -> None:
