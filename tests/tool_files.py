@@ -22,6 +22,7 @@ evidence:
     - ~/.local/share/acme/versions/{version}
     - /usr/share/acme/acme
   bundle: [com.acme.desktop]
+  electron: [acme-desktop]
   content: [ACME_CODE_FIRST_MARK, ACME_CODE_SECOND_MARK]
   signer: [ACMETEAM01]
   executable: [acme, ac]
@@ -31,8 +32,8 @@ versions:
   - {before: "acme-user-agent/"}
 
 sources: {npm: test, pypi: test, carrier: test, vscode-extension: test, jetbrains-plugin: test, brew: test,
-  snap: test, flatpak: test, deb: test, rpm: test, path: test, bundle: test, content: test, signer: test,
-  executable: test, title: test, versions: test}
+  snap: test, flatpak: test, deb: test, rpm: test, path: test, bundle: test, electron: test, content: test,
+  signer: test, executable: test, title: test, versions: test}
 
 examples:
   - {is: certain, npm: "@acme/code"}

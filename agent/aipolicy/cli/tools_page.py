@@ -27,9 +27,9 @@ a text known to be in other programs; a tool with nothing but names (program, ti
 without a source; a value that could be deleted without one example's noticing, alternatives written out; an
 example that comes out otherwise, or in which a second tool is certain, too.
 
-Editors on Linux (Cursor, Windsurf, Kiro, Antigravity, Trae, the Qoder editor, Zed) are known by their place: with
-the vendor's deb or rpm `certain`, as an AppImage or an unpacked archive `likely`. They are not ended while they
-run (`deny-new`).
+Editors on Linux (Cursor, Windsurf, Kiro, Antigravity, Trae, the Qoder editor) are known by the bundle id in their
+product.json, in any folder and inside an AppImage, and by their place: with the vendor's deb or rpm `certain`, else
+`likely`. They are not ended while they run (`deny-new`).
 
 """  # noqa: E501  (a page of text)
 

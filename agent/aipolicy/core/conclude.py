@@ -19,9 +19,12 @@ _IN_YARNS_STORE: Final = re.compile(
     r"\.store/(@?[\w.-]+?)-(?:npm-\d[\w.+-]*|virtual)-[0-9a-f]{10}/package(?:/|$)", re.ASCII
 )
 """Where yarn's `nodeLinker: pnpm` puts the packages that node_modules links to."""
+APPLICATIONS: Final = frozenset({"app", "electron"})
+"""The ecosystems of what an Electron program says that it runs."""
 
 NATIVE: Final = "native"
 SCRIPT: Final = "script"
+APPLICATION: Final = "application"
 PROCESS: Final = "process"
 CONTAINED: Final = "process in another namespace"
 """In a container, say: its path is one of that container."""
@@ -134,7 +137,7 @@ def _version(tool: Tool, kinds: set[Kind], sight: Sight, catalog: Catalog) -> st
     file = sight.file
     if file is not None and file.version is not None and Kind.CONTENT in kinds:
         return file.version
-    if kinds & (OWN_PACKAGE | SYSTEM_PACKAGE | STORE | {Kind.BUNDLE}):
+    if kinds & (OWN_PACKAGE | SYSTEM_PACKAGE | STORE | {Kind.BUNDLE, Kind.PRODUCT, Kind.ELECTRON}):
         stated = file.package.version if file is not None and file.package is not None else sight.version
         if stated is not None:
             return stated
@@ -150,4 +153,8 @@ def _at_home(finding: Finding, kinds: set[Kind], sight: Sight) -> Finding:
         return msgspec.structs.replace(finding, path=package.path, form=f"{package.ecosystem} package")
     if package.ecosystem in ("deb", "rpm", "brew", "snap", "flatpak"):
         return msgspec.structs.replace(finding, form=f"{package.ecosystem} package")
+    if package.ecosystem in APPLICATIONS:
+        return msgspec.structs.replace(
+            finding, form="AppImage" if package.path == sight.path else APPLICATION
+        )
     return msgspec.structs.replace(finding, form=f"embedded in {package.name}")

@@ -33,6 +33,7 @@ _WORDS: Final = {
     Kind.RPM: "the rpm package owns it",
     Kind.PATH: "it lies where the tool's own installer puts it",
     Kind.BUNDLE: "its application states the bundle id",
+    Kind.ELECTRON: "the package.json of its application states the name",
     Kind.SIGNER: "it is signed by",
     Kind.EXECUTABLE: "it bears the name",
     Kind.TITLE: "it gives its process the title",

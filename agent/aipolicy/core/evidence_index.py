@@ -17,6 +17,8 @@ PACKAGE_KINDS: Final = {
     "flatpak": (Kind.FLATPAK,),
     "vscode-extension": (Kind.EXTENSION,),
     "jetbrains-plugin": (Kind.PLUGIN,),
+    "app": (Kind.PRODUCT,),
+    "electron": (Kind.ELECTRON,),
 }
 """The kinds of evidence that are packages, by the ecosystem that PackageRef names."""
 
@@ -76,6 +78,9 @@ def index_of(tools: Iterable[Tool]) -> Index:
             for value in rule.values:
                 key = (rule.kind, same_name(rule.kind, value))
                 values[key] = (*values.get(key, ()), tool.id)
+                if rule.kind is Kind.BUNDLE:
+                    product = (Kind.PRODUCT, value)
+                    values[product] = (*values.get(product, ()), tool.id)
                 if rule.kind is Kind.PATH:
                     shapes.append((tool.id, shape_of(value)))
         for mark in tool.marks:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from aipolicy.core.conclude import (
+    APPLICATION,
+    APPLICATIONS,
     CONTAINED,
     NATIVE,
     PROCESS,
@@ -96,7 +98,7 @@ def _app(seen: App, catalog: Catalog) -> tuple[Sight, ...]:
     if seen.bundle_id is not None:
         clues += catalog.index.clues(Kind.BUNDLE, seen.bundle_id)
     sight = Sight(
-        owner=seen.owner, path=seen.path, form="application", clues=tuple(clues), version=seen.version
+        owner=seen.owner, path=seen.path, form=APPLICATION, clues=tuple(clues), version=seen.version
     )
     return (sight,)
 
@@ -200,7 +202,7 @@ def _place_clues(path: str, file: FileFacts | None, catalog: Catalog) -> Iterato
 
 def _name_clues(names: Iterable[str], file: FileFacts | None, catalog: Catalog) -> Iterator[Clue]:
     """A file that belongs to another package is not the tool whose name it bears."""
-    package = file.package if file is not None else None
+    package = file.package if file is not None and not _is_application(file) else None
     own = None if package is None else {clue.tool for clue in catalog.index.package(package)}
     for name in dict.fromkeys(names):
         for clue in catalog.index.clues(Kind.EXECUTABLE, name):
@@ -219,6 +221,11 @@ def base_name(path: str) -> str:
     """The file's own name, of a deleted one, too."""
     separator = "\\" if path[1:3] == ":\\" else "/"
     return path.removesuffix(_DELETED).rpartition(separator)[2]
+
+
+def _is_application(file: FileFacts) -> bool:
+    """Whether it is the program of an Electron application, and not one of many that a package brings."""
+    return file.package is not None and file.package.ecosystem in APPLICATIONS
 
 
 def _is_lifecycle(path: str) -> bool:

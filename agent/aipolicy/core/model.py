@@ -93,7 +93,8 @@ class Owner(Record, frozen=True, kw_only=True):
 class PackageRef(Record, frozen=True, kw_only=True):
     """The package a file belongs to, as the ecosystem names it.
 
-    ecosystem: purl type of the package: npm, pypi, deb, rpm, brew, snap, flatpak, vscode-extension ...
+    ecosystem: purl type of the package: npm, pypi, deb, rpm, brew, snap, flatpak, vscode-extension ...;
+    app and electron: an Electron application by its bundle id, or by the name in its package.json.
     name: the package's name, scope included ("@anthropic-ai/claude-code"; "anthropic.claude-code").
     version: the package's version, null when it states none.
     path: the folder (npm, extension) or metadata folder (pypi) that says so.

@@ -34,16 +34,20 @@ class Kind(StrEnum):
     FLATPAK = "flatpak"
     DEB = "deb"
     RPM = "rpm"
+    PRODUCT = "product"
     PATH = "path"
     BUNDLE = "bundle"
+    ELECTRON = "electron"
     SIGNER = "signer"
     PLACE = "place"
     EXECUTABLE = "executable"
     TITLE = "title"
 
 
-STATED: Final = tuple(kind for kind in Kind if kind is not Kind.PLACE)
-"""What a tool file may state. A `place` is a path at which a file lies that cannot be the tool."""
+STATED: Final = tuple(kind for kind in Kind if kind not in (Kind.PLACE, Kind.PRODUCT))
+"""What a tool file may state. A `place` is a path at which a file lies that cannot be the tool, a `product` a
+bundle id in the product.json of an Electron program.
+"""
 
 
 class Stop(StrEnum):

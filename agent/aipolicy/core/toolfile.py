@@ -211,6 +211,7 @@ _FAULTS: Final[Mapping[Kind, Callable[[str], str]]] = {
     Kind.RPM: _SYSTEM,
     Kind.PATH: _path_fault,
     Kind.BUNDLE: _shaped(r"[A-Za-z0-9._-]+", "it is no bundle id"),
+    Kind.ELECTRON: _shaped(r"(@[\w.-]+/)?[\w.-]+", "write the name in the application's package.json"),
     Kind.SIGNER: _ANY,
     Kind.EXECUTABLE: _shaped(r"[^/\\\s]+", "write the file's name only"),
     Kind.TITLE: _ANY,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from aipolicy.core.conflicts import conflicts
 from aipolicy.core.evidence_index import Index, index_of
-from aipolicy.core.model import Record
+from aipolicy.core.model import PackageRef, Record
 from aipolicy.core.selector import KnownTools
 from aipolicy.core.shapes import glob_of, normal_pypi
 from aipolicy.core.tool import Kind, Mark, Tool, ToolFile, VersionMark
@@ -31,6 +31,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     paths: globs of installed files, `~/` being each home and `*` never matching a slash. marks, versions:
     what to search program files for.
     install_names: names of files and folders whose appearance hints at an install.
+    apps: bundle ids and package names of Electron applications.
     """
 
     npm: frozenset[str]
@@ -40,6 +41,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     brew: frozenset[str]
     snap: frozenset[str] = frozenset()
     flatpak: frozenset[str] = frozenset()
+    apps: frozenset[str] = frozenset()
     extensions: frozenset[str]
     plugins: frozenset[str]
     executables: frozenset[str]
@@ -48,6 +50,17 @@ class Wanted(Record, frozen=True, kw_only=True):
     marks: tuple[Mark, ...]
     versions: tuple[VersionMark, ...]
     install_names: frozenset[str]
+
+    def is_of(self, package: PackageRef | None) -> bool:
+        """Whether a file of this package is of interest for that alone."""
+        match package:
+            case PackageRef(ecosystem="pypi"):
+                return normal_pypi(package.name) in self.pypi
+            case PackageRef(ecosystem="npm"):
+                return package.name in self.npm
+            case PackageRef(ecosystem="app" | "electron"):
+                return package.name in self.apps
+        return False
 
 
 class Catalog(Record, frozen=True, kw_only=True):
@@ -171,6 +184,7 @@ def _wanted(tools: Iterable[Tool]) -> Wanted:
         brew=values(Kind.BREW),
         snap=snap,
         flatpak=flatpak,
+        apps=values(Kind.BUNDLE, Kind.ELECTRON),
         extensions=extensions,
         plugins=values(Kind.PLUGIN),
         executables=executables,

@@ -82,6 +82,12 @@ GROUNDS: Final = (
         holds=lambda met: Kind.PATH in met.kinds and bool(met.kinds & SYSTEM_PACKAGE),
     ),
     Ground(
+        name="product",
+        sure=Confidence.CERTAIN,
+        words="the bundle id in the product.json of an Electron program, beside its code",
+        holds=lambda met: Kind.PRODUCT in met.kinds,
+    ),
+    Ground(
         name="package under another name",
         sure=Confidence.LIKELY,
         words="a package.json of the tool's name in a folder of another name, where anybody may have put it",
@@ -104,6 +110,12 @@ GROUNDS: Final = (
         sure=Confidence.LIKELY,
         words="the bundle id, which an application states of itself",
         holds=lambda met: Kind.BUNDLE in met.kinds,
+    ),
+    Ground(
+        name="electron name",
+        sure=Confidence.LIKELY,
+        words="the name in the package.json of an Electron application, which anybody may give",
+        holds=lambda met: Kind.ELECTRON in met.kinds,
     ),
     Ground(
         name="store or carrier",

@@ -6,7 +6,7 @@ By pread and not by mmap: a file cut short while it is mapped would kill us with
 
 import os
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from aipolicy.examine.files import OpenFile
 
@@ -16,6 +16,26 @@ MOST_EXTENTS: Final = 65_536
 
 _SEEK_DATA: Final = getattr(os, "SEEK_DATA", None)
 _SEEK_HOLE: Final = getattr(os, "SEEK_HOLE", None)
+
+
+class Sized(Protocol):
+    """What is known of a file before it is read."""
+
+    @property
+    def st_size(self) -> int: ...
+
+
+class Readable(Protocol):
+    """An open file, or one inside another that is unpacked as it is read."""
+
+    path: str
+
+    @property
+    def status(self) -> Sized: ...
+
+    def read_into(self, buffer: memoryview, offset: int) -> int: ...
+
+    def read(self, size: int, offset: int = 0) -> bytes: ...
 
 
 class Extent(NamedTuple):
@@ -39,7 +59,7 @@ class Reading:
     whole: whether nothing but holes was left out; known at the end.
     """
 
-    def __init__(self, file: OpenFile, most_bytes: int, most_extents: int = MOST_EXTENTS) -> None:
+    def __init__(self, file: Readable, most_bytes: int, most_extents: int = MOST_EXTENTS) -> None:
         self._file = file
         self._most_bytes = most_bytes
         self._most_extents = most_extents
@@ -61,12 +81,12 @@ class Reading:
 
     def _extents(self) -> Iterator[Extent]:
         """At most the allowed amount."""
-        size = self._file.status.st_size
-        if not self._is_sparse():
+        file, size = self._file, self._file.status.st_size
+        if not isinstance(file, OpenFile) or not _is_sparse(file):
             yield from self._clipped([Extent(0, size)])
             return
         found: list[Extent] = []
-        for extent in _between_holes(self._file.fileno(), size):
+        for extent in _between_holes(file.fileno(), size):
             if len(found) == self._most_extents:
                 self.whole = False
                 break
@@ -87,9 +107,10 @@ class Reading:
             passed += end - start
         return kept
 
-    def _is_sparse(self) -> bool:
-        blocks: int | None = getattr(self._file.status, "st_blocks", None)
-        return blocks is not None and blocks * 512 < self._file.status.st_size and _SEEK_DATA is not None
+
+def _is_sparse(file: OpenFile) -> bool:
+    blocks: int | None = getattr(file.status, "st_blocks", None)
+    return blocks is not None and blocks * 512 < file.status.st_size and _SEEK_DATA is not None
 
 
 def _between_holes(fd: int, size: int) -> Iterator[Extent]:

@@ -16,6 +16,7 @@ import msgspec
 from aipolicy.core.model import EXECUTABLE_KINDS, FileFacts, FileKind, PackageRef, Unseen
 from aipolicy.core.tool import Mark, VersionMark
 from aipolicy.core.wire import printable
+from aipolicy.examine.appimage import look_inside
 from aipolicy.examine.cache import FactsCache, MemoryCache
 from aipolicy.examine.files import (
     MIB,
@@ -115,8 +116,8 @@ class Examiner:
                 in_place = _lies_at(shown_path, file.status)
         except CannotLook as reason:
             return reason.unseen()
-        package = self._package(shown_path, facts.kind) if in_place else None
-        return msgspec.structs.replace(facts, path=printable(shown_path), package=package)
+        package = self._package(shown_path, facts) if in_place else None
+        return _at(shown_path, facts, package)
 
     def takes_long(self, path_to_open: str) -> bool:
         """Whether a look at this program would take long: it is large, and was not read since it changed."""
@@ -155,7 +156,7 @@ class Examiner:
             return reason.unseen()
         except (OSError, ValueError) as error:
             return cannot_look(path, error).unseen()
-        return msgspec.structs.replace(facts, path=printable(path), package=self._package(path, facts.kind))
+        return _at(path, facts, self._package(path, facts))
 
     def _in_container(self, root: str, path: str, *, as_script: bool) -> FileFacts:
         """The script of a process that sees other files than we: its names are looked up below its root."""
@@ -163,17 +164,17 @@ class Examiner:
         try:
             with open_regular(path, root_fd=root_fd) as file:
                 facts = self._facts(file, as_script=as_script)
-            package = self._packages.of(path, facts.kind, ScriptHead, root_fd)
+            package = self._packages.of(path, facts.kind, facts.size, ScriptHead, root_fd)
         finally:
             os.close(root_fd)
-        return msgspec.structs.replace(facts, path=printable(path), package=package)
+        return _at(path, facts, package)
 
-    def _package(self, path: str, kind: FileKind) -> PackageRef | None:
+    def _package(self, path: str, facts: FileFacts) -> PackageRef | None:
         def read() -> ScriptHead:
             return read_script_head(read_head(path, HEAD_BYTES))
 
         try:
-            return self._packages.of(path, kind, lambda: self._heads.get(path, read))
+            return self._packages.of(path, facts.kind, facts.size, lambda: self._heads.get(path, read))
         except CannotLook:  # swapped or closed to us since it was examined
             return None
 
@@ -200,10 +201,18 @@ class Examiner:
         found = Found()
         if kind in EXECUTABLE_KINDS:
             found = self._search.search(file, LARGEST_SCRIPT if kind is FileKind.SCRIPT else LARGEST_PROGRAM)
+        package, reason = None, None
+        if kind is FileKind.ELF:
+            try:
+                if inside := look_inside(file, self._search):  # what shines through is of any file in it
+                    found, package = inside.found, inside.package
+            except CannotLook as broken:
+                reason = broken.reason
         device, inode, size, mtime_ns, ctime_ns = identity = identity_of(status)
         settled = identity == identity_of(os.fstat(file.fileno())) and not self._is_fresh(status)
         if not found.whole and not found.marks:
             reason = "too large: only its beginning and its end were searched"
+        if reason is not None:
             if settled and len(self._partly) < _MOST_PARTLY:
                 self._partly[identity] = reason
             raise CannotLook(file.path, reason)
@@ -215,6 +224,7 @@ class Examiner:
             mtime_ns=mtime_ns,
             ctime_ns=ctime_ns,
             kind=kind,
+            package=package,
             marks=found.marks,
             version=found.version,
             interpreter=found.interpreter if kind is FileKind.ELF else None,
@@ -227,6 +237,13 @@ class Examiner:
     def _is_fresh(self, status: os.stat_result) -> bool:
         changed = max(status.st_mtime_ns, status.st_ctime_ns)
         return 0 <= self._now_ns() - changed < _FRESH_NS
+
+
+def _at(path: str, facts: FileFacts, package: PackageRef | None) -> FileFacts:
+    """The facts of the file at `path`, which lies in `package`; an image is the one that it holds."""
+    if package is None and facts.package is not None:
+        package = msgspec.structs.replace(facts.package, path=printable(path))
+    return msgspec.structs.replace(facts, path=printable(path), package=package)
 
 
 def _zip_names(file: OpenFile, head: bytes) -> bytes:

@@ -12,8 +12,7 @@ from typing import Any, Final, NamedTuple
 import hyperscan
 
 from aipolicy.core.tool import VERSION_WINDOW, Mark, VersionMark, read_version
-from aipolicy.examine.data import Reading
-from aipolicy.examine.files import OpenFile
+from aipolicy.examine.data import Readable, Reading
 from aipolicy.examine.interpreters import COUNTED, INTERPRETER_MARKS, interpreter_in
 from aipolicy.examine.lists_of_marks import marks_by_block, may_hold_a_list, outside_lists
 
@@ -76,7 +75,7 @@ class MarkSearch:
         self._own = threading.local()
         self.digest = _digest((*marks, *INTERPRETER_MARKS), versions)
 
-    def search(self, file: OpenFile, most_bytes: int) -> Found:
+    def search(self, file: Readable, most_bytes: int) -> Found:
         """One pass, and one more where a list may stand or the file is made to keep us busy. CannotLook."""
         reading = Reading(file, most_bytes)
         hits: set[_Hit] = set()
@@ -121,7 +120,7 @@ class MarkSearch:
         return databases[name]
 
 
-def _version(file: OpenFile, places: Iterable[tuple[_Sought, int]], marks: tuple[str, ...]) -> str | None:
+def _version(file: Readable, places: Iterable[tuple[_Sought, int]], marks: tuple[str, ...]) -> str | None:
     """The first that stands behind a prefix of the tool with most marks."""
     leading = _leading(marks)
     for sought, end in sorted(places, key=lambda place: place[1]):
@@ -188,7 +187,7 @@ def _leading(marks: Iterable[str]) -> frozenset[str]:
 
 
 def _digest(marks: tuple[Mark, ...], versions: tuple[VersionMark, ...]) -> str:
-    digest = hashlib.sha256(b"3")  # the method of this module
+    digest = hashlib.sha256(b"4")  # the method of this module, and what of a file is searched
     for part in (
         *(f"{m.id}\0{m.literal}" for m in marks),
         *(f"{v.tool}\0{v.before}\0{v.pattern}" for v in versions),

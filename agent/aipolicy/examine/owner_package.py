@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from aipolicy.core.model import FileKind, PackageRef
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
+from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application
 from aipolicy.examine.files import MIB, CannotLook, open_regular
 from aipolicy.examine.node_package import Manifest, program_files, read_manifest, runs_at_install
 from aipolicy.examine.python_package import (
@@ -83,16 +84,19 @@ class OwnerPackages:
         self._manifests: Remembered[Manifest | None] = Remembered()
         self._distributions: Remembered[tuple[Distribution, ...]] = Remembered()
         self._sites: Remembered[tuple[str, ...]] = Remembered()
+        self._applications: Remembered[PackageRef | None] = Remembered()
         self._zipapps: Remembered[PackageRef | None] = Remembered()
 
     def of(
-        self, path: str, kind: FileKind, head: Callable[[], ScriptHead], root_fd: int | None = None
+        self, path: str, kind: FileKind, size: int, head: Callable[[], ScriptHead], root_fd: int | None = None
     ) -> PackageRef | None:
         """The package that the file at `path` (links resolved) belongs to; `head` is asked where needed."""
         if _MODULES in path:
             return self._in_node_modules(path, root_fd)
         if kind is FileKind.ZIPAPP:
             return self._in_zipapp(path, root_fd)
+        if kind is FileKind.ELF and size >= SMALLEST_ELECTRON and root_fd is None:
+            return self._electron(os.path.dirname(path))
         if kind is not FileKind.SCRIPT or root_fd is not None:
             return None
         if path.endswith(".py") and (inside := _IN_SITE.match(path)):
@@ -153,6 +157,16 @@ class OwnerPackages:
             return self.manifest(folder, root_fd)
         except CannotLook:
             return None
+
+    def _electron(self, folder: str) -> PackageRef | None:
+        def read(name: str, size: int, offset: int) -> bytes:
+            with open_regular(f"{folder}/resources/{name}") as file:
+                return file.read(size, offset)
+
+        for name in (PRODUCT, ARCHIVE, MANIFEST):
+            if os.path.lexists(place := f"{folder}/resources/{name}"):
+                return self._applications.get(place, lambda: application(read, folder))
+        return None
 
     def _in_zipapp(self, path: str, root_fd: int | None) -> PackageRef | None:
         def read() -> PackageRef | None:

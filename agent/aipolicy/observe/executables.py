@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.model import Executable, FileFacts, FileKind, Package, PackageRef, Unseen
-from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look, read_text
@@ -184,7 +183,7 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         facts = msgspec.structs.replace(facts, package=_package_behind_shim(look, real, text))
     if with_code is False and not facts.marks:
         return  # what is left of a package: a launcher without the program that it would start
-    if wanted_name or facts.marks or _is_wanted(look, facts.package):
+    if wanted_name or facts.marks or look.wanted.is_of(facts.package):
         yield _observed(look, path, real, facts, status)
 
 
@@ -192,14 +191,6 @@ def _observed(look: Look, path: str, real: str, facts: FileFacts, status: os.sta
     return Executable(
         path=printable(real), found_as=printable(path), owner=look.owner(real, status.st_uid), file=facts
     )
-
-
-def _is_wanted(look: Look, package: PackageRef | None) -> bool:
-    if package is None:
-        return False
-    if package.ecosystem == "pypi":
-        return normal_pypi(package.name) in look.wanted.pypi
-    return package.name in look.wanted.npm
 
 
 def _text_of_shim(path: str, facts: FileFacts) -> str:

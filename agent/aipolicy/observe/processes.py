@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.model import FileFacts, Process, Unseen
-from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine import Examiner
 from aipolicy.examine.files import NO_SUCH_FILE
@@ -94,14 +93,9 @@ def is_wanted(look: Look, process: Process) -> bool:
     for facts in (process.file, process.script_file):
         if facts is None:
             continue
-        package = facts.package
-        if facts.marks or (package is not None and _named(look, package.ecosystem, package.name)):
+        if facts.marks or look.wanted.is_of(facts.package):
             return True
     return False
-
-
-def _named(look: Look, ecosystem: str, name: str) -> bool:
-    return (normal_pypi(name) in look.wanted.pypi) if ecosystem == "pypi" else (name in look.wanted.npm)
 
 
 def _base(path: str) -> str:

@@ -66,6 +66,8 @@ _EVIDENCE: Final = {
     "executable": "file name",
     "title": "process title",
     "bundle": "application bundle",
+    "product": "product of the editor",
+    "electron": "Electron application",
     "signer": "signed by",
     "version": "version inside the file",
 }

@@ -111,9 +111,9 @@ def test_check_refuses_a_mark_that_is_in_other_programs(own: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "said", "todo"),
     [
-        ("[acme, ac]", "[acme, claude]", 24, "claimed by 'claude-code'", "remove it from one of the two"),
-        ("ACME_CODE_FIRST_MARK", "SHORT", 22, "shorter than 12 characters", "choose a longer text"),
-        ("ACME_CODE_FIRST_MARK", "CODEX_SANDBOX", 22, "known to be in other programs", "choose a text that"),
+        ("[acme, ac]", "[acme, claude]", 25, "claimed by 'claude-code'", "remove it from one of the two"),
+        ("ACME_CODE_FIRST_MARK", "SHORT", 23, "shorter than 12 characters", "choose a longer text"),
+        ("ACME_CODE_FIRST_MARK", "CODEX_SANDBOX", 23, "known to be in other programs", "choose a text that"),
         ("deb: test, ", "", 16, "no source says where the deb evidence", "what you ran or read"),
     ],
 )

@@ -42,6 +42,8 @@ def kinds(how: Derivation) -> list[tuple[str, ...]]:
         (executable(native("/x/notes", marks=ONE, signer="ACMETEAM01")), "backed mark"),
         (package("npm", "@acme/code"), "own package"),
         (package("deb", "acme", path="/usr/share/acme/acme"), "system package in place"),
+        (executable(native("/x/notes", package=reference("app", "com.acme.desktop"))), "product"),
+        (executable(native("/x/notes", package=reference("electron", "acme-desktop"))), "electron name"),
         (package("npm", "@acme/code", path="/p/node_modules/memo"), "package under another name"),
         (executable(native("/x/notes", marks=ONE)), "one mark"),
         (executable(native("/usr/share/acme/acme")), "place"),

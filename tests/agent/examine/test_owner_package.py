@@ -17,7 +17,7 @@ def owner(path: str | Path, kind: FileKind = FileKind.SCRIPT) -> PackageRef | No
     path = str(path)
     with open(path, "rb") as file:
         head = file.read(4096)
-    return OwnerPackages(PYPI).of(path, kind, lambda: read_script_head(head))
+    return OwnerPackages(PYPI).of(path, kind, 0, lambda: read_script_head(head))
 
 
 def name(path: str | Path, kind: FileKind = FileKind.SCRIPT) -> str | None:
@@ -158,6 +158,6 @@ def test_a_new_distribution_counts_at_once(tmp_path: Path) -> None:
     (tmp_path / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
     script = put(tmp_path / "bin" / "aider", (RECORDINGS / "pypi" / "script-pip").read_bytes())
     head = read_script_head(Path(script).read_bytes())
-    assert packages.of(script, FileKind.SCRIPT, lambda: head) is None
+    assert packages.of(script, FileKind.SCRIPT, 0, lambda: head) is None
     aider(tmp_path)
-    assert packages.of(script, FileKind.SCRIPT, lambda: head) is not None
+    assert packages.of(script, FileKind.SCRIPT, 0, lambda: head) is not None
