@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from corpus.cases import lookalikes, positives
+from corpus.cases import installs, lookalikes, positives
 from corpus.scoring import Answer, answers, score
 from machine.real_packages import CACHE
 from machine_needs import Started
@@ -22,7 +22,7 @@ LEAST_RECALL = 0.99
 def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="corpus-") as folder, Started() as started:
-        given = answers([*positives(), *lookalikes()], Path(folder), started)
+        given = answers([*positives(), *installs(), *lookalikes()], Path(folder), started)
     print(table(given))
     result = score(given)
     changed = [answer for answer in given if answer.not_built is None and answer.changed]

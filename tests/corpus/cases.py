@@ -8,8 +8,11 @@ from typing import Any
 
 import yaml
 
-from corpus.forms import FORMS, Place, Source
+from corpus.forms import FORMS, by_client
+from corpus.layouts import LAYOUTS
 from corpus.lookalikes import MAKERS
+from corpus.places import Place, Source
+from machine.manager_forms import MANAGERS
 
 _HERE = Path(__file__).parent
 
@@ -22,6 +25,7 @@ class Case:
     tool, version: what is to be found for certain; None of a look-alike, of which nothing is.
     named: a look-alike that carries a real tool along: this tool, and only said to be embedded.
     runs: it is to be found running. in_suite: the test suite builds it, too.
+    shown: the form that the one finding is to say, where it is told only once.
     missed: why our own look gives the wrong answer; strict, a test fails once the answer is right.
     """
 
@@ -32,6 +36,7 @@ class Case:
     tool: str | None = None
     version: str | None = None
     named: str | None = None
+    shown: str | None = None
     runs: bool = False
     in_suite: bool = True
     missed: str | None = None
@@ -59,6 +64,52 @@ def positives() -> Iterator[Case]:
                 in_suite=form in suite,
                 missed=missed.get(form),
             )
+
+
+def installs() -> Iterator[Case]:
+    """Every way to install a tool, once."""
+    sources = _sources()
+    for stated in _read("installs.yaml")["installs"]:
+        assert stated["tested"] in TESTED, stated
+        form, source = stated["form"], sources[stated["source"]]
+        yield Case(
+            title=f"install: {form}",
+            source=source.name,
+            form=form,
+            build=partial(_INSTALLS[form], source),
+            tool=source.tool,
+            version=source.version,
+            shown=stated["shown"],
+            in_suite=stated.get("suite") == "yes",
+        )
+
+
+def installs_table() -> str:
+    """In Markdown, as docs/forms.md has it."""
+    lines = ["| install | found as | tested |", "| --- | --- | --- |"]
+    for stated in _read("installs.yaml")["installs"]:
+        how = f"{TESTED[stated['tested']]}: {stated['by']}"
+        lines.append(f"| {stated['form']} | {stated['shown']} | {how} |")
+    return "\n".join(lines)
+
+
+TESTED = {
+    "installed": "really installed",
+    "recorded": "recorded from a real install",
+    "documented": "by documentation only",
+}
+
+
+def _sources() -> dict[str, Source]:
+    stated = _read("positives.yaml")["sources"] | _read("installs.yaml")["sources"]
+    fields = set(Source.__dataclass_fields__)
+    return {
+        name: Source(name=name, **{key: value for key, value in source.items() if key in fields})
+        for name, source in stated.items()
+    }
+
+
+_INSTALLS = FORMS | LAYOUTS | {name: by_client(install) for name, install in MANAGERS.items()}
 
 
 def lookalikes() -> Iterator[Case]:

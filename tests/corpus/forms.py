@@ -8,87 +8,13 @@ is seen as the kernel shows it, and next to none of its code has run.
 import json
 import os
 import shutil
-import signal
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from machine.install_forms import NPM_FORMS, PYPI_FORMS, environ, python_clients
-from machine.real_packages import CACHE, fetched, npm_prefix, wheel
-from machine_needs import Started
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A real package; see positives.yaml."""
-
-    name: str
-    tool: str
-    version: str
-    npm: str = ""
-    pypi: str = ""
-    program: str = ""
-    script: str = ""
-    command: str = ""
-    module: str = ""
-    entry: str = ""
-
-    @property
-    def prefix(self) -> Path:
-        """The npm prefix it was installed into."""
-        return npm_prefix(self.npm)
-
-    def inside(self, home: Path, pattern: str) -> Path:
-        """The one file that `pattern` names below `home`."""
-        found = sorted(home.glob(pattern))
-        if not found:
-            pytest.skip(f"{self.name}: {pattern} is not in the package for this processor")
-        return found[0]
-
-    @property
-    def program_file(self) -> Path:
-        return self.inside(self.prefix, self.program)
-
-    @property
-    def script_file(self) -> Path:
-        return self.inside(self.prefix, self.script)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a form is put: a home, and who keeps what runs there."""
-
-    home: Path
-    started: Started
-
-    def run(self, *command: str | Path) -> int:
-        """Starts a program and stops it before it does anything; returns its pid."""
-        child = self.started.run(
-            [str(word) for word in command],
-            cwd=self.home,
-            env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
-        )
-        os.kill(child.pid, signal.SIGSTOP)
-        return child.pid
-
-
-Form = Callable[[Source, Place], int | None]
-"""Puts `source` into the place; the pid where it runs."""
-
-
-def tree_of_links(source: Path, target: Path) -> None:
-    """A copy of a folder whose files are hard links, or copies where they cannot be."""
-    shutil.copytree(source, target, symlinks=True, copy_function=_link, dirs_exist_ok=True)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
-
+from corpus.places import Form, Place, Source, link, put, tree_of_links
+from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, python_clients
+from machine.real_packages import CACHE, fetched, wheel
 
 # --- installed -------------------------------------------------------------------------------------------
 
@@ -100,8 +26,8 @@ def _prefix_at(place_in_home: str) -> Form:
     return form
 
 
-def _by_client(name: str) -> Form:
-    install = (NPM_FORMS | PYPI_FORMS)[name]
+def by_client(install: Install) -> Form:
+    """The form that a client makes of the package itself."""
 
     def form(source: Source, place: Place) -> None:
         install(place.home, source.npm or str(wheel(source.pypi)))
@@ -111,7 +37,7 @@ def _by_client(name: str) -> Form:
 
 def _copied(target: str, what: str, more: bytes = b"") -> Form:
     def form(source: Source, place: Place) -> None:
-        _put(_file_of(source, what), place.home / _named(target, source), more)
+        put(_file_of(source, what), place.home / _named(target, source), more)
 
     return form
 
@@ -124,24 +50,15 @@ def _named(target: str, source: Source) -> str:
     return target.format(name=Path(source.program).name, suffix=Path(source.script).suffix)
 
 
-def _put(source: Path, target: Path, more: bytes = b"") -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    with target.open("ab") as file:
-        file.write(more)
-    target.chmod(0o755)
-    return target
-
-
 def _hard_link(source: Source, place: Place) -> None:
     target = place.home / "bin" / "notes"
     target.parent.mkdir()
-    _link(str(source.program_file), str(target))
+    link(str(source.program_file), str(target))
 
 
 def _version_folder(source: Source, place: Place) -> None:
     """As Claude Code's own installer does it."""
-    file = _put(source.program_file, place.home / ".local/share/claude/versions" / source.version)
+    file = put(source.program_file, place.home / ".local/share/claude/versions" / source.version)
     link = place.home / ".local/bin/claude"
     link.parent.mkdir(parents=True)
     link.symlink_to(os.path.relpath(file, link.parent))
@@ -150,7 +67,7 @@ def _version_folder(source: Source, place: Place) -> None:
 def _package_of_another_name(source: Source, place: Place) -> None:
     """The tool's code under a package.json of one's own."""
     package = place.home / ".npm-global/lib/node_modules/my-notes"
-    _put(source.script_file, package / "notes.js")
+    put(source.script_file, package / "notes.js")
     (package / "package.json").write_text(
         json.dumps({"name": "my-notes", "version": "1.0.0", "bin": "notes.js"})
     )
@@ -175,7 +92,7 @@ def _code_folder_linked(source: Source, place: Place) -> None:
 
 def _entry_script_copied(source: Source, place: Place) -> None:
     PYPI_FORMS["venv"](place.home, str(wheel(source.pypi)))
-    _put(place.home / "work/site/.venv/bin" / source.command, place.home / "bin/notes")
+    put(place.home / "work/site/.venv/bin" / source.command, place.home / "bin/notes")
 
 
 def _zipapp_lies(source: Source, place: Place) -> None:
@@ -213,7 +130,7 @@ def _one_file(*packer: str) -> Form:
 
 def _native_runs(name: str) -> Form:
     def form(source: Source, place: Place) -> int:
-        return place.run(_put(source.program_file, place.home / "work" / name))
+        return place.run(put(source.program_file, place.home / "work" / name))
 
     return form
 
@@ -222,7 +139,7 @@ def _through_the_loader(source: Source, place: Place) -> int:
     loader = next(Path("/lib64").glob("ld-linux*.so.*"), None)
     if loader is None:
         pytest.skip("needs glibc's loader in /lib64")
-    return place.run(loader, _put(source.program_file, place.home / "work/notes"))
+    return place.run(loader, put(source.program_file, place.home / "work/notes"))
 
 
 def _packages_script_runs(source: Source, place: Place) -> int:
@@ -232,7 +149,7 @@ def _packages_script_runs(source: Source, place: Place) -> int:
 
 
 def _copied_script_runs(source: Source, place: Place) -> int:
-    script = _put(source.script_file, place.home / "work" / _named("notes{suffix}", source))
+    script = put(source.script_file, place.home / "work" / _named("notes{suffix}", source))
     return place.run(_node(), script)
 
 
@@ -268,7 +185,7 @@ FORMS: dict[str, Form] = {
     "npm global, fnm": _prefix_at(".local/share/fnm/node-versions/v20.20.2/installation"),
     "npm global, volta": _prefix_at(".volta/tools/image/packages/tool"),
     **{
-        name: _by_client(name)
+        name: by_client((NPM_FORMS | PYPI_FORMS)[name])
         for name in ("npm project", "pnpm global", "yarn global", "bun global", "npx cache", *PYPI_FORMS)
     },
     "native, own name": _copied("bin/{name}", "program"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aipolicy.tools import load
-from corpus.forms import Place, tree_of_links
+from corpus.places import Place, tree_of_links
 from machine.install_forms import environ, node_clients, python_clients
 from machine.real_packages import CACHE, fetched, locked, npm_prefix, wheel
 

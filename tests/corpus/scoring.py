@@ -1,5 +1,6 @@
 """Builds cases into one fake machine, a home each, looks as `aipolicy scan` does, and scores the answers."""
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,22 +13,26 @@ from aipolicy.core import policy as policies
 from aipolicy.core.model import Confidence, Finding, Owner, Process, State
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.survey import survey
-from aipolicy.examine import examiner_for
+from aipolicy.examine import Examiner, examiner_for
 from aipolicy.platforms import this_machine
 from aipolicy.tools import load
 from corpus.cases import Case
-from corpus.forms import Place
+from corpus.places import Place
 from host import FakeMachine, Running
 from machine_needs import Started
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the look said of one case. not_built: why the case could not be had here."""
+    """What the look said of one case. not_built: why the case could not be had here.
+
+    left: what another look still said when the home had been emptied.
+    """
 
     case: Case
     home: str = ""
     findings: tuple[Finding, ...] = ()
+    left: tuple[Finding, ...] = ()
     not_built: str | None = None
 
     @property
@@ -46,6 +51,12 @@ class Answer:
     @property
     def version_right(self) -> bool:
         return self.meant is not None and self.meant.version == self.case.version
+
+    @property
+    def shown_right(self) -> bool:
+        """It is told once, under the right name of its form, and no longer when it is gone."""
+        shown = [finding.form for finding in self.findings if finding.tool == self.case.tool]
+        return self.case.shown is None or (shown == [self.case.shown] and not self.left)
 
     @property
     def wrong(self) -> tuple[Finding, ...]:
@@ -74,7 +85,7 @@ class Answer:
             return False
         if self.case.named is not None:
             return any(self._embedded(finding) for finding in self.findings)
-        return self.case.tool is None or self.found
+        return self.case.tool is None or (self.found and self.shown_right)
 
 
 _SURE = {Confidence.POSSIBLE: 0, Confidence.LIKELY: 1, Confidence.CERTAIN: 2}
@@ -114,14 +125,24 @@ def _share(part: int, whole: int) -> float:
 
 
 def answers(cases: Iterable[Case], folder: Path, started: Started) -> tuple[Answer, ...]:
-    """Builds every case below `folder` and looks at all of them at once."""
+    """Builds every case below `folder`, looks at all at once, and again when the installs are gone."""
     machine = FakeMachine(folder)
     built = build(cases, machine, started)
-    found = look(machine)
+    examiner = examiner_for(load())
+    found = look(machine, examiner)
+    for answer in built:
+        if answer.home and answer.case.shown is not None:
+            shutil.rmtree(answer.home)
+            Path(answer.home).mkdir()
+    left = look(machine, examiner)
     return tuple(
-        replace(answer, findings=tuple(f for f in found if f.owner.name == f"home{number}"))
+        replace(answer, findings=_of(found, number), left=_of(left, number))
         for number, answer in enumerate(built)
     )
+
+
+def _of(findings: Iterable[Finding], number: int) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.owner.name == f"home{number}")
 
 
 def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list[Answer]:
@@ -148,7 +169,7 @@ def _run(machine: FakeMachine, pid: int, owner: Owner) -> None:
     machine.running[pid] = Running(process=msgspec.structs.replace(seen, owner=owner))
 
 
-def look(machine: FakeMachine) -> tuple[Finding, ...]:
+def look(machine: FakeMachine, examiner: Examiner | None = None) -> tuple[Finding, ...]:
     """The look of `aipolicy scan`."""
     catalog = load()
     judge = Judge(
@@ -156,4 +177,4 @@ def look(machine: FakeMachine) -> tuple[Finding, ...]:
         policy=policies.parse(NO_POLICY, "(no policy)", catalog.known),
         surroundings=Surroundings(device="corpus", hostname="corpus", os=machine.os),
     )
-    return survey(machine, judge, examiner_for(catalog)).findings
+    return survey(machine, judge, examiner or examiner_for(catalog)).findings

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from corpus.cases import Case, lookalikes, positives
+from corpus.cases import Case, installs, installs_table, lookalikes, positives
 from corpus.scoring import Answer, answers
 from machine.real_packages import CACHE
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT, pytest.mark.xdist_group("machine")]
 
-ALL = [*positives(), *lookalikes()]
+ALL = [*positives(), *installs(), *lookalikes()]
 IN_SUITE = [case for case in ALL if case.in_suite]
 
 
@@ -49,3 +49,8 @@ def test_the_answer_is_right_or_a_known_fault(case: Case, given: dict[str, Answe
     assert answer.as_meant, said
     if case.tool is not None:
         assert answer.version_right, said
+
+
+def test_the_page_of_forms_has_the_list_of_installs() -> None:
+    page = Path(__file__).parents[2] / "docs/forms.md"
+    assert installs_table() in page.read_text(), f"docs/forms.md lacks:\n{installs_table()}"

@@ -192,7 +192,7 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
 
 def _name_is_proof(package: PackageRef) -> bool:
     """Whether its programs need no look of their own to know what it is."""
-    return package.ecosystem not in ("snap", "flatpak") and lies_under_its_name(package)
+    return package.ecosystem not in ("brew", "snap", "flatpak") and lies_under_its_name(package)
 
 
 def _has_room(found: Observation, counts: "Counter[tuple[object, ...]]") -> bool:

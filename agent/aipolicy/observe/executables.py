@@ -175,7 +175,10 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         if wanted_name or look.concerns(status):
             yield facts
         return
-    wanted_name = wanted_name or real.rpartition("/")[2] in look.wanted.executables
+    if real.rpartition("/")[2] in look.wanted.executables:
+        wanted_name = True
+    elif wanted_name and path != real and facts.package is None and _is_one_of_many(path):
+        path, wanted_name = real, False
     if wanted_name and facts.kind is FileKind.SCRIPT and facts.package is None:
         text = _text_of_shim(real, facts)
         if not facts.marks and _HANDS_OVER.search(text):
@@ -191,6 +194,18 @@ def _observed(look: Look, path: str, real: str, facts: FileFacts, status: os.sta
     return Executable(
         path=printable(real), found_as=printable(path), owner=look.owner(real, status.st_uid), file=facts
     )
+
+
+def _is_one_of_many(link: str) -> bool:
+    """Whether links of other names beside it lead to the same file: volta and mise have one for all commands."""
+    folder, _, name = link.rpartition("/")
+    try:
+        target = os.readlink(link)
+        with os.scandir(folder) as entries:
+            found = (e for e, _ in zip(entries, range(MOST_IN_FOLDER), strict=False) if e.is_symlink())
+            return any(entry.name != name and os.readlink(entry.path) == target for entry in found)
+    except OSError:  # removed meanwhile
+        return False
 
 
 def _text_of_shim(path: str, facts: FileFacts) -> str:

@@ -1,0 +1,92 @@
+"""Where the corpus puts a real tool, and what it takes it from."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from machine.real_packages import npm_prefix
+from machine_needs import Started
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A real package; see positives.yaml."""
+
+    name: str
+    tool: str
+    version: str
+    npm: str = ""
+    pypi: str = ""
+    program: str = ""
+    script: str = ""
+    command: str = ""
+    module: str = ""
+    entry: str = ""
+
+    @property
+    def prefix(self) -> Path:
+        """The npm prefix it was installed into."""
+        return npm_prefix(self.npm)
+
+    def inside(self, home: Path, pattern: str) -> Path:
+        """The one file that `pattern` names below `home`."""
+        found = sorted(home.glob(pattern))
+        if not found:
+            pytest.skip(f"{self.name}: {pattern} is not in the package for this processor")
+        return found[0]
+
+    @property
+    def program_file(self) -> Path:
+        return self.inside(self.prefix, self.program)
+
+    @property
+    def script_file(self) -> Path:
+        return self.inside(self.prefix, self.script)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a form is put: a home, and who keeps what runs there."""
+
+    home: Path
+    started: Started
+
+    def run(self, *command: str | Path) -> int:
+        """Starts a program and stops it before it does anything; returns its pid."""
+        child = self.started.run(
+            [str(word) for word in command],
+            cwd=self.home,
+            env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
+        )
+        os.kill(child.pid, signal.SIGSTOP)
+        return child.pid
+
+
+Form = Callable[[Source, Place], int | None]
+"""Puts `source` into the place; the pid where it runs."""
+
+
+def tree_of_links(source: Path, target: Path) -> None:
+    """A copy of a folder whose files are hard links, or copies where they cannot be."""
+    shutil.copytree(source, target, symlinks=True, copy_function=link, dirs_exist_ok=True)
+
+
+def link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def put(source: Path, target: Path, more: bytes = b"") -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    with target.open("ab") as file:
+        file.write(more)
+    target.chmod(0o755)
+    return target
