@@ -197,7 +197,7 @@ def _observed(look: Look, path: str, real: str, facts: FileFacts, status: os.sta
 
 
 def _is_one_of_many(link: str) -> bool:
-    """Whether links of other names beside it lead to the same file: volta and mise have one for all commands."""
+    """Whether links of other names beside it lead to the same file: volta and mise have one program."""
     folder, _, name = link.rpartition("/")
     try:
         target = os.readlink(link)
