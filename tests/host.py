@@ -24,7 +24,7 @@ from pathlib import Path
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
-from aipolicy.platforms.machine import Image, Terminal, User
+from aipolicy.platforms.machine import Image, Root, Terminal, User
 
 ROOT = User(name="root", uid=0, gid=0, home="")
 
@@ -239,6 +239,9 @@ class FakeMachine:
             return Unseen(place=f"/proc/{pid}/exe", reason="permission denied")
         running = self.running.get(pid)
         return running.process if running else None
+
+    def other_roots(self) -> Iterator[Root | Unseen]:
+        return iter(())
 
     def image(self, pid: int) -> Image | None:
         running = self.running.get(pid)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from aipolicy.core.conclude import by_strength
 from aipolicy.core.model import Confidence, Evidence, Finding, Observation, Package, State
+from aipolicy.core.place import container_of
 from aipolicy.core.same_thing import clues_in, in_order, kinds_of, merged, one_per_install, one_per_program
 from aipolicy.core.tool import Kind
 from aipolicy.core.tools import Catalog
@@ -45,7 +46,9 @@ def _hosted_packages(observations: Iterable[Observation], catalog: Catalog) -> H
     """By tool and owner, the packages with code that an interpreter runs."""
     hosted: Hosted = {}
     for seen in observations:
-        if isinstance(seen, Package) and seen.has_code and seen.package.ecosystem in ("npm", "pypi"):
+        if not isinstance(seen, Package) or seen.container is not None:
+            continue  # which of the processes run in that container is not known
+        if seen.has_code and seen.package.ecosystem in ("npm", "pypi"):
             for clue in catalog.index.package(seen.package):
                 hosted.setdefault((clue.tool, seen.owner.uid), []).append(seen)
     return hosted
@@ -73,7 +76,10 @@ def _backed_programs(findings: Iterable[Finding]) -> list[Finding]:
     """A system package and a program where that package puts it belong together; neither alone is proof."""
     found = list(findings)
     for package in [f for f in found if kinds_of(f) & _SYSTEM_PACKAGE and not _is_program(f)]:
-        programs = [f for f in found if f.tool == package.tool and _is_program(f)]
+        where = container_of(package.path)
+        programs = [
+            f for f in found if f.tool == package.tool and _is_program(f) and container_of(f.path) == where
+        ]
         if any(p.state is State.INSTALLED and p.owner == package.owner for p in programs):
             found.remove(package)  # it is the same install
         for program in programs:
@@ -82,5 +88,7 @@ def _backed_programs(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _is_program(finding: Finding) -> bool:
-    in_place = finding.path.startswith(_SYSTEM_FOLDERS)
+    where = container_of(finding.path)
+    path = finding.path if where is None else finding.path.removeprefix(f"{where}:")
+    in_place = path.startswith(_SYSTEM_FOLDERS)
     return in_place and bool(kinds_of(finding) & {Kind.PATH, Kind.CONTENT})

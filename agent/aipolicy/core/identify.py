@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from aipolicy.core.conclude import (
     APPLICATION,
     APPLICATIONS,
@@ -33,6 +35,7 @@ from aipolicy.core.model import (
     Package,
     Process,
 )
+from aipolicy.core.place import IN_CONTAINER, place_in
 from aipolicy.core.tool import Kind
 from aipolicy.core.tools import Catalog
 
@@ -44,7 +47,13 @@ _DELETED: Final = " (deleted)"
 
 def identify(observation: Observation, catalog: Catalog) -> tuple[Finding, ...]:
     """The tools that one observation shows, surest first; mostly none."""
-    return surest(finding for sight in sights(observation, catalog) for finding in conclude(sight, catalog))
+    found = surest(one for sight in sights(observation, catalog) for one in conclude(sight, catalog))
+    container = None if isinstance(observation, App | Process) else observation.container
+    if container is None:
+        return found
+    return tuple(
+        replace(one, path=place_in(container, one.path), form=one.form + IN_CONTAINER) for one in found
+    )
 
 
 def sights(observation: Observation, catalog: Catalog) -> tuple[Sight, ...]:

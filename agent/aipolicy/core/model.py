@@ -171,12 +171,15 @@ class Executable(Record, frozen=True, kw_only=True, tag="executable", tag_field=
     found_as: the name under which it was found (the link in a PATH folder), equal to path without a link.
     owner: whose it is: the user whose home it lies in, else the file's owner.
     file: what the file is.
+    container: the container it lies in, null on the machine itself: the first 12 digits of the id that the
+    engine gave it, else the number of its namespace, or the folder that is its root.
     """
 
     path: str
     found_as: str
     owner: Owner
     file: FileFacts
+    container: str | None = None
 
 
 class Package(Record, frozen=True, kw_only=True, tag="package", tag_field="seen"):
@@ -186,12 +189,14 @@ class Package(Record, frozen=True, kw_only=True, tag="package", tag_field="seen"
     owner: whose it is: the user whose home it lies in, else the folder's owner.
     form: how it was installed: "npm global", "npx cache", "npm project", "pipx", "uv tool", "dpkg" ...
     has_code: true when the package's program file is there, and not only its metadata.
+    container: the container it lies in, null on the machine itself.
     """
 
     package: PackageRef
     owner: Owner
     form: str
     has_code: bool
+    container: str | None = None
 
 
 class Extension(Record, frozen=True, kw_only=True, tag="extension", tag_field="seen"):
@@ -201,12 +206,14 @@ class Extension(Record, frozen=True, kw_only=True, tag="extension", tag_field="s
     editor: the editor it is installed in ("vscode", "cursor" ...).
     owner: whose it is.
     has_code: true when the extension's code is there, and not only its manifest.
+    container: the container it lies in, null on the machine itself.
     """
 
     package: PackageRef
     editor: str
     owner: Owner
     has_code: bool
+    container: str | None = None
 
 
 class App(Record, frozen=True, kw_only=True, tag="app", tag_field="seen"):
@@ -266,9 +273,9 @@ class Finding(Record, frozen=True, kw_only=True):
     confidence: certain, likely or possible.
     because: the evidence, strongest first.
     owner: whose it is.
-    path: where it lies, or the program that runs.
+    path: where it lies, or the program that runs; of an install in a container "CONTAINER:/path".
     form: how it is there: "npm global", "native", "pipx", "extension in cursor", "process", "process
-    in another namespace" ...
+    in another namespace", "npm global in a container" ...
     pid: the process id of a running tool, null otherwise.
     """
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from aipolicy.core.conclude import NATIVE, SCRIPT, by_strength, in_folder_of_its_name
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import Evidence, Finding
+from aipolicy.core.place import IN_CONTAINER
 from aipolicy.core.tool import Kind
 from aipolicy.core.weigh import surer, weigh
 from aipolicy.core.wire import finding_key
@@ -132,4 +133,5 @@ def _same_version(one: str | None, other: str | None) -> bool:
 
 def _is_plain(form: str) -> bool:
     """Whether the form says only what the file is; how it was installed says more."""
+    form = form.removesuffix(IN_CONTAINER)
     return form in (NATIVE, SCRIPT) or form.endswith(" package")

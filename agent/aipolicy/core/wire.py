@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.model import Event, Finding, Outcome, Record, Verdict
+from aipolicy.core.place import without_home
 
 ENROL_PATH: Final = "/v1/enrol"
 EVENTS_PATH: Final = "/v1/events"
@@ -136,7 +137,7 @@ def home_relative(text: str, homes: Iterable[str]) -> str:
     for home in sorted((h.rstrip("/\\") for h in homes), key=len, reverse=True):
         if home:
             text = re.sub(rf"(?<![\w.-]){re.escape(home)}(?=$|[/\\:])", "~", text)
-    return text
+    return without_home(text)
 
 
 def verdict_for_wire(verdict: Verdict, homes: Iterable[str]) -> Verdict:

@@ -67,7 +67,7 @@ class Examiner:
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._search = MarkSearch(marks, versions)
-        self._cache: FactsCache = MemoryCache() if cache is None else cache
+        self.cache: FactsCache = MemoryCache() if cache is None else cache
         self._packages = OwnerPackages(pypi)
         self._heads: Remembered[ScriptHead] = Remembered()
         self._archives: Remembered[Archive | None] = Remembered()
@@ -189,7 +189,7 @@ class Examiner:
         identity = identity_of(status)
         if reason := self._partly.get(identity):
             raise CannotLook(path, reason)
-        return self._cache.get(*identity, self._digest(as_script=as_script))
+        return self.cache.get(*identity, self._digest(as_script=as_script))
 
     def _digest(self, *, as_script: bool) -> str:
         return self._search.digest + ("s" if as_script else "")
@@ -231,7 +231,7 @@ class Examiner:
         )
         if settled:
             # without its path: what is kept must not become a list of what is installed
-            self._cache.put(msgspec.structs.replace(facts, path=""), self._digest(as_script=as_script))
+            self.cache.put(msgspec.structs.replace(facts, path=""), self._digest(as_script=as_script))
         return facts
 
     def _is_fresh(self, status: os.stat_result) -> bool:

@@ -1,19 +1,21 @@
 """The whole look: the walks through homes and system folders first, then every observer."""
 
+import dataclasses
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from aipolicy.core.conclude import lies_under_its_name
-from aipolicy.core.model import Executable, Extension, Observation, Package, PackageRef, Process, Unseen
+from aipolicy.core.model import Executable, Extension, Observation, Package, Process, Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook, Examiner, resolve
 from aipolicy.examine.files import is_folder
 from aipolicy.observe import (
     bun,
+    containers,
     deno,
     dpkg,
     executables,
@@ -33,7 +35,7 @@ from aipolicy.observe import (
 from aipolicy.observe.look import Look, Progress, Seen, users_here
 from aipolicy.observe.loose import Disguises
 from aipolicy.observe.walk import Bounds, Tree, walk, walk_by_owner
-from aipolicy.platforms.machine import Machine, User
+from aipolicy.platforms.machine import Files, Machine, User
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,9 @@ SYSTEM_TREES: Final = ("/opt", "/usr/local", "/srv")
 """Where administrators put what no package brought; walked like a home."""
 SHARED_TREES: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  looked at, not written to
 """Where everybody may write; walked for each owner by himself."""
+
+_OF_OBSERVERS: Final = ("/snap", "/var/lib/snapd", "/var/lib/flatpak")
+"""Where observers look beside the walks."""
 
 _MOST_UNSEEN: Final = 300
 """Per observer; a home full of closed doors must not drown the report."""
@@ -74,6 +79,7 @@ OBSERVERS: Final[tuple[Observer, ...]] = (
     flatpak,
     executables,
     processes,
+    containers,
 )
 """Caches come after the installs that are made from them, and executables after the packages: their programs
 are not looked at twice."""
@@ -103,22 +109,39 @@ def walk_everywhere(
     disguises: Disguises | None = None,
 ) -> tuple[Look, list[Unseen]]:
     """The first half of a look, the walks: what observers are handed, and where the walks could not go."""
-    progress = progress or _silent
-    disguises = disguises or Disguises()
+    look = Look(
+        machine=machine, wanted=wanted, examiner=examiner, progress=progress or _silent, running=machine
+    )
+    return _walked(look, disguises or Disguises(), SYSTEM_TREES)
+
+
+def look_inside(
+    files: Files, wanted: Wanted, examiner: Examiner, own_folders: Iterable[str]
+) -> Iterator[Observation | Unseen]:
+    """Everything wanted below another root, for a process that has entered it; never raises.
+
+    own_folders: walked beside those that every system has.
+    """
+    look = Look(machine=files, wanted=wanted, examiner=examiner, progress=_silent)
+    look, unseen = _walked(look, Disguises(), (*SYSTEM_TREES, *own_folders))
+    yield from unseen
+    yield from observe_all(look)
+
+
+def _walked(look: Look, disguises: Disguises, system: tuple[str, ...]) -> tuple[Look, list[Unseen]]:
     disguises.next_look()
-    look = Look(machine=machine, wanted=wanted, examiner=examiner, progress=progress)
+    files, wanted, progress = look.machine, look.wanted, look.progress
     unseen: list[Unseen] = []
     try:
-        users = list(users_here(machine))
+        users = list(users_here(files))
         unseen += (user for user in users if isinstance(user, Unseen))
         known = tuple(user for user in users if isinstance(user, User))
         trees = (
-            *_trees(machine, wanted, known, progress, disguises),
-            *_shared_trees(machine, wanted, known, progress, disguises),
+            *_trees(files, wanted, known, progress, disguises, system),
+            *_shared_trees(files, wanted, known, progress, disguises),
         )
-        look = Look(
-            machine=machine, wanted=wanted, examiner=examiner, progress=progress, users=known, trees=trees
-        )
+        tops = (*(tree.top for tree in trees), *files.search_path(), *map(look.system, _OF_OBSERVERS))
+        look = dataclasses.replace(look, users=known, trees=trees, looked_at=tops)
     except Exception as error:  # a fault of ours in one place must not end the look at all others
         logger.exception("the walk through the homes failed")
         unseen.append(Unseen(place="homes", reason=f"the walk failed: {type(error).__name__}"))
@@ -170,7 +193,7 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
                 if unseen > _MOST_UNSEEN:
                     continue
             else:
-                if isinstance(found, Package | Extension) and _name_is_proof(found.package):
+                if isinstance(found, Package | Extension) and _is_proof(found):
                     look.note(found)
                 if not _has_room(found, counts):
                     left_out[found.owner.name] += 1
@@ -190,8 +213,11 @@ def _bounded(observer: Observer, look: Look) -> Iterator[Observation | Unseen]:
         )
 
 
-def _name_is_proof(package: PackageRef) -> bool:
-    """Whether its programs need no look of their own to know what it is."""
+def _is_proof(found: Package | Extension) -> bool:
+    """Whether the programs here that belong to it need no look of their own to know what they are."""
+    package = found.package
+    if found.container is not None:
+        return False
     return package.ecosystem not in ("brew", "snap", "flatpak") and lies_under_its_name(package)
 
 
@@ -208,9 +234,9 @@ def _has_room(found: Observation, counts: "Counter[tuple[object, ...]]") -> bool
 def _key(found: Observation | Unseen) -> tuple[object, ...]:
     match found:
         case Package() | Extension():
-            return (found.package.ecosystem, found.package.name, found.package.path)
+            return (found.package.ecosystem, found.package.name, found.package.path, found.container)
         case Executable():
-            return ("executable", found.path)
+            return ("executable", found.path, found.container)
         case Process():
             return ("process", found.pid)
         case Unseen():
@@ -222,14 +248,15 @@ def _key(found: Observation | Unseen) -> tuple[object, ...]:
 
 
 def _trees(
-    machine: Machine,
+    machine: Files,
     wanted: Wanted,
     users: tuple[User, ...],
     progress: Progress,
     disguises: Disguises,
+    system: tuple[str, ...],
 ) -> Iterator[Tree]:
     tops = dict.fromkeys(user.home for user in users)
-    for found in _tops(machine, SYSTEM_TREES):
+    for found in _tops(machine, system):
         if isinstance(found, Tree):
             yield found
         else:
@@ -240,7 +267,7 @@ def _trees(
 
 
 def _shared_trees(
-    machine: Machine, wanted: Wanted, users: tuple[User, ...], progress: Progress, disguises: Disguises
+    machine: Files, wanted: Wanted, users: tuple[User, ...], progress: Progress, disguises: Disguises
 ) -> Iterator[Tree]:
     homes = frozenset(user.home for user in users)
     bounds = Bounds(out_of_reach=machine.out_of_reach, skip=homes, disguises=disguises)
@@ -253,7 +280,7 @@ def _shared_trees(
             yield from walk_by_owner(found, wanted, bounds, progress)
 
 
-def _tops(machine: Machine, folders: tuple[str, ...]) -> Iterator[str | Tree]:
+def _tops(machine: Files, folders: tuple[str, ...]) -> Iterator[str | Tree]:
     """The system's folders that are there, without links; a tree with the reason where one is closed."""
     for folder in folders:
         try:

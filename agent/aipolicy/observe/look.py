@@ -11,7 +11,7 @@ from aipolicy.core.model import Extension, Observation, Owner, Package, Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook, Examiner, places
 from aipolicy.observe.walk import Tree
-from aipolicy.platforms.machine import Machine, User
+from aipolicy.platforms.machine import Files, Machine, User
 
 Progress = Callable[[str, int], None]
 """(stage, how many things were looked at so far); called often, so it has to be cheap."""
@@ -25,19 +25,24 @@ Seen = Iterator[Observation | Unseen]
 class Look:
     """One look at a machine.
 
+    machine: whose files are looked at. running: whose processes are, and whose other roots; None inside such
+    a root, for our own look sees all processes.
     users: whose homes are looked into. trees: what the walks through homes and system folders found.
+    looked_at: folders of which this look sees all that matters.
     packages: folders of the wanted packages observed so far, and whether their code is there.
     versions: (uid of the owner, ecosystem, name, version) of those with code.
     programs: programs of packages whose name is no proof: what they are, their contents must show.
     most_bytes: how much is read of files that no cache knows, of one home or owner.
     """
 
-    machine: Machine
+    machine: Files
     wanted: Wanted
     examiner: Examiner
     progress: Progress
+    running: Machine | None = None
     users: tuple[User, ...] = ()
     trees: tuple[Tree, ...] = ()
+    looked_at: tuple[str, ...] = ()
     packages: dict[str, bool] = field(default_factory=dict)
     versions: set[tuple[int, str, str, str | None]] = field(default_factory=set)
     programs: list[str] = field(default_factory=list)
@@ -94,7 +99,7 @@ def may_be_folder(entry: "os.DirEntry[str]") -> bool:
     return entry.is_dir(follow_symlinks=False) or entry.is_symlink()
 
 
-def users_here(machine: Machine) -> Iterator[User | Unseen]:
+def users_here(machine: Files) -> Iterator[User | Unseen]:
     """Those whose home may be walked, its path without links; the root folder itself is nobody's home."""
     for user in machine.users():
         try:

@@ -25,12 +25,14 @@ _DELETED: Final = " (deleted)"
 
 
 def observe(look: Look) -> Seen:
-    for done, process in enumerate(look.machine.processes()):
+    if look.running is None:
+        return
+    for done, process in enumerate(look.running.processes()):
         look.progress("processes", done)
         if isinstance(process, Unseen):
             yield process
             continue
-        for seen in with_facts(process, look.machine, look.examiner):
+        for seen in with_facts(process, look.running, look.examiner):
             if isinstance(seen, Unseen) or is_wanted(look, seen):
                 yield seen
 

@@ -12,6 +12,8 @@ NAME: Final = "rpm"
 
 
 def observe(look: Look) -> Seen:
+    if look.running is None:
+        return  # that would mean to run a container's own rpm
     found = installed_rpms(look.machine.root, look.wanted.rpm)
     if isinstance(found, Unseen):
         yield found

@@ -29,9 +29,10 @@ _SITES: Final = frozenset({"site-packages", "dist-packages"})
 _BINS: Final = frozenset({"bin", "sbin", "shims", "Scripts"})
 _LINKED: Final = _BINS | {"node_modules"}
 _PRUNED: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".Trash", ".pnpm-store", "lost+found"})
+IMAGES_IN_HOME: Final = ".local/share/containers"
 _IN_HOME_PRUNED: Final = (
     ".local/share/Trash",
-    ".local/share/containers",
+    IMAGES_IN_HOME,
     ".local/share/Steam",
     ".local/share/flatpak/repo",
     ".local/share/flatpak/runtime",

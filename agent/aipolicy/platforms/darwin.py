@@ -12,7 +12,7 @@ from aipolicy.core.wire import HostInfo
 from aipolicy.platforms import posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_packages import root_only
-from aipolicy.platforms.machine import Hold, Image, Terminal, User
+from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
 from aipolicy.platforms.psutil_processes import ProcessTable
 
 _FOLDERS = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
@@ -66,6 +66,9 @@ class DarwinMachine:
 
     def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
         return self._table.one(pid, family)
+
+    def other_roots(self) -> Iterator[Root | Unseen]:
+        return iter(())
 
     def image(self, pid: int) -> Image | None:
         return self._table.image(pid)

@@ -9,11 +9,11 @@ from typing import Final
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
-from aipolicy.platforms import linux_hold, linux_packages, linux_search_path, posix_users
+from aipolicy.platforms import linux_hold, linux_packages, linux_roots, linux_search_path, posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_process import ProcessTable
-from aipolicy.platforms.machine import Hold, Image, Terminal, User
+from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
 
 
 class LinuxMachine:
@@ -26,6 +26,7 @@ class LinuxMachine:
         self._version = linux_packages.os_release(self.root)
         self._home = environ.get("HOME")
         self._path = environ.get("PATH", "")
+        self._proc = proc
         self._mounts = MountTable(f"{proc}/self/mountinfo")
         self._table = ProcessTable(proc, self.owner, self.out_of_reach)
         self._names: dict[int, Owner] = {}
@@ -89,6 +90,10 @@ class LinuxMachine:
 
     def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
         return self._table.one(pid, family)
+
+    def other_roots(self) -> Iterator[Root | Unseen]:
+        if self.is_admin():
+            yield from linux_roots.other_roots(self._proc, self._mounts.mounts())
 
     def image(self, pid: int) -> Image | None:
         return self._table.image(pid)

@@ -27,11 +27,12 @@ KERNEL_VIEWS: Final = _words(
 
 
 class Mount(NamedTuple):
-    """One line of /proc/PID/mountinfo."""
+    """One line of /proc/PID/mountinfo. root: the folder of the filesystem that is mounted."""
 
     point: str
     device: str
     kind: str
+    root: str = "/"
 
 
 def parse_mountinfo(data: bytes) -> tuple[Mount, ...]:
@@ -42,7 +43,14 @@ def parse_mountinfo(data: bytes) -> tuple[Mount, ...]:
         fields, behind = before.split(b" "), after.split(b" ")
         if not separator or len(fields) < 6 or not behind[0]:
             continue
-        found.append(Mount(point=_unescaped(fields[4]), device=fields[2].decode(), kind=behind[0].decode()))
+        found.append(
+            Mount(
+                point=_unescaped(fields[4]),
+                device=fields[2].decode(),
+                kind=behind[0].decode(),
+                root=_unescaped(fields[3]),
+            )
+        )
     return tuple(found)
 
 

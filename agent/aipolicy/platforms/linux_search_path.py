@@ -1,7 +1,10 @@
 """The folders where a Linux machine keeps programs for everybody."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator
+
+from aipolicy.platforms.linux_calls import open_flags
 
 _STANDARD = (
     "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
@@ -32,11 +35,14 @@ def folders(root: str, path_variable: str, out_of_reach: Callable[[str], str | N
 def _from_files(root: str) -> Iterator[str]:
     for name in _CONFIGURED:
         try:
-            with open(os.path.join(root, name.lstrip("/")), "rb") as file:
-                text = file.read(_MAX_BYTES).decode("utf-8", "replace")
+            fd = os.open(
+                os.path.join(root, name.lstrip("/")), os.O_RDONLY | open_flags("O_NONBLOCK", "O_NOCTTY")
+            )
         except OSError:
             continue
-        yield from paths_in(text)
+        with open(fd, "rb") as file:  # in a container anybody's, perhaps a FIFO
+            text = file.read(_MAX_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        yield from paths_in(text.decode("utf-8", "replace"))
 
 
 def paths_in(text: str) -> Iterator[str]:

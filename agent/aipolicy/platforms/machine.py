@@ -70,8 +70,22 @@ class Hold(Protocol):
     def close(self) -> None: ...
 
 
-class Machine(Protocol):
-    """The machine. None as an answer about a pid means that the process is gone."""
+class Root(Record, frozen=True, kw_only=True):
+    """The root folder that some processes see instead of ours: a container's, or a chroot.
+
+    pids: processes that see it, the oldest first. container: what it is called; see core.model.Executable.
+    device, inode: its identity. shared: folders of it that lie in our own view as well: (there, here).
+    """
+
+    pids: tuple[int, ...]
+    container: str
+    device: int
+    inode: int
+    shared: tuple[tuple[str, str], ...] = ()
+
+
+class Files(Protocol):
+    """Files as everybody here sees them: the machine's, or a container's."""
 
     @property
     def os(self) -> str:
@@ -81,12 +95,8 @@ class Machine(Protocol):
     def root(self) -> str:
         """The folder that system paths start in: "/" on a real machine, a folder on a fake one."""
 
-    def host(self, agent_version: str) -> HostInfo: ...
-
     def is_admin(self) -> bool:
         """Whether we may look at everybody's processes and files."""
-
-    def my_pid(self) -> int: ...
 
     def users(self) -> tuple[User, ...]:
         """Everybody with a home when admin, else oneself."""
@@ -98,6 +108,17 @@ class Machine(Protocol):
 
     def out_of_reach(self, path: str) -> str | None:
         """Why a path is not to be touched: network, FUSE and automounts may hang."""
+
+
+class Machine(Files, Protocol):
+    """The machine. None as an answer about a pid means that the process is gone."""
+
+    def host(self, agent_version: str) -> HostInfo: ...
+
+    def my_pid(self) -> int: ...
+
+    def other_roots(self) -> Iterator[Root | Unseen]:
+        """The oldest first; none without the right to look into them."""
 
     def processes(self) -> Iterator[Process | Unseen]:
         """Everybody's when admin, else one's own; no file facts yet; what may not be read as one Unseen."""

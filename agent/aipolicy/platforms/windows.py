@@ -14,7 +14,7 @@ import psutil
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
-from aipolicy.platforms.machine import Hold, Image, Terminal, User
+from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
 from aipolicy.platforms.psutil_processes import ProcessTable
 
 
@@ -68,6 +68,9 @@ class WindowsMachine:
 
     def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
         return self._table.one(pid, family)
+
+    def other_roots(self) -> Iterator[Root | Unseen]:
+        return iter(())
 
     def image(self, pid: int) -> Image | None:
         return self._table.image(pid)
