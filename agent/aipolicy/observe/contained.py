@@ -13,12 +13,12 @@ from typing import Final
 from aipolicy.core.model import Owner
 from aipolicy.examine import CannotLook, read_text
 from aipolicy.platforms import linux_search_path
-from aipolicy.platforms.linux_mounts import Mount, may_hang, mount_of
+from aipolicy.platforms.linux_mounts import KERNEL_VIEWS, Mount, may_hang, mount_of
 from aipolicy.platforms.machine import User
 from aipolicy.platforms.posix_users import Account, folder_at, homes_of
 
-OURS: Final = "looked at on the machine itself"
-"""Why a folder is passed over that the container shares with the machine; it is no reason to report."""
+PASSED_OVER: Final = "the machine's own, or the kernel's"
+"""Why a folder is not looked at that is looked at outside, or holds no programs: no reason to report."""
 
 _SYSTEM: Final = frozenset(
     {
@@ -39,14 +39,14 @@ class Contained:
     def __init__(self, mounts: tuple[Mount, ...], ours: frozenset[str]) -> None:
         self._mounts = mounts
         self._ours = ours
-        self._hangs = any(map(may_hang, mounts))
 
     def is_admin(self) -> bool:
         return True
 
     def users(self) -> tuple[User, ...]:
         """With the uids of their homes as this machine sees them: a user namespace has others."""
-        accounts = [*self._accounts(), *_accounts_of("/home")]
+        root = Account(name="root", uid=0, gid=0, home="/root", shell="")
+        accounts = [root, *self._accounts(), *_accounts_of("/home")]
         homes = homes_of(accounts, os_name=self.os, folder_at=folder_at, out_of_reach=self.out_of_reach)
         return tuple(self._as_seen_here(user) for user in homes)
 
@@ -60,10 +60,10 @@ class Contained:
         return linux_search_path.folders(self.root, "", self.out_of_reach)
 
     def out_of_reach(self, path: str) -> str | None:
-        if not self._hangs and not self._ours:
-            return None
         mount = mount_of(os.path.normpath(path), self._mounts)
-        return OURS if mount is not None and mount.point in self._ours else may_hang(mount)
+        if mount is not None and (mount.point in self._ours or mount.kind in KERNEL_VIEWS):
+            return PASSED_OVER
+        return may_hang(mount)
 
     def own_folders(self) -> Iterator[str]:
         """Folders at the top that no system has: an image keeps what it runs in /app, /workspace ..."""

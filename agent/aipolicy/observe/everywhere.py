@@ -284,7 +284,9 @@ def _tops(machine: Files, folders: tuple[str, ...]) -> Iterator[str | Tree]:
     """The system's folders that are there, without links; a tree with the reason where one is closed."""
     for folder in folders:
         try:
-            yield resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)
+            top = resolve(machine.root.rstrip("/") + folder, machine.out_of_reach)
+            if top != (machine.root.rstrip("/") or "/"):  # what a link to it would show is looked at anyway
+                yield top
         except CannotLook as reason:
             if not reason.absent:
                 tree = Tree(folder)

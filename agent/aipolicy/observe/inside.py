@@ -14,7 +14,7 @@ import msgspec
 
 from aipolicy.core.model import Executable, Extension, FileFacts, Observation, Package, PackageRef, Unseen
 from aipolicy.examine import Examiner
-from aipolicy.observe.contained import OURS, Contained
+from aipolicy.observe.contained import PASSED_OVER, Contained
 from aipolicy.observe.containers import HAS_ENDED, Answer, Asked, Said, Task
 from aipolicy.observe.everywhere import look_inside
 from aipolicy.platforms.linux_confine import end_with_parent, enter
@@ -58,7 +58,7 @@ def _sayings(found: Iterator[Observation | Unseen], files: Contained) -> Iterato
     for one in found:
         match one:
             case Unseen():
-                if one.reason != OURS:
+                if one.reason != PASSED_OVER:
                     yield Said(unseen=one)
             case (
                 Executable(path=path)

@@ -23,14 +23,13 @@ LARGEST_MOUNTINFO: Final = 1 << 20
 
 _MOST_PIDS: Final = 3
 _ID: Final = re.compile(rb"[0-9a-f]{64}")
-_NAMESPACE: Final = re.compile(r"mnt:\[(\d+)\]")
 _DELETED: Final = " (deleted)"
 
 
 class _View(NamedTuple):
     """What the kernel says of a root without touching it: its mount namespace, and its path there."""
 
-    namespace: str
+    namespace: int
     path: str
 
 
@@ -46,13 +45,13 @@ class _Behind(NamedTuple):
 
 
 def other_roots(proc: str, mounts: tuple[Mount, ...]) -> Iterator[Root | Unseen]:
-    """Of the oldest process first. mounts: our own. Two readlink(2) per process, and no more without any."""
+    """Of the oldest process first. mounts: our own. A stat and a readlink per process, no more without any."""
     own = _view(f"{proc}/self")
     views = _views(proc, own) if own else []
     by_device = _by_device(mounts) if views else {}
     seen = {_identity(f"{proc}/self/root")}
     named: Counter[str] = Counter()
-    with_root: set[str] = set()
+    with_root: set[int] = set()
     for view, pids in views[:MOST]:
         if own is not None and view.namespace == own.namespace:
             on = mount_of(view.path, mounts)
@@ -91,15 +90,15 @@ def container_of(folder: str) -> str:
     ids = _ID.findall(read(f"{folder}/cgroup", 1 << 16) or b"")
     if ids:  # of one in another the inner one
         return str(ids[-1][:12].decode())
-    number = _NAMESPACE.fullmatch(link(f"{folder}/ns/mnt") or "")
-    return f"ns-{number.group(1)}" if number else "ns-0"
+    namespace = _identity(f"{folder}/ns/mnt")
+    return f"ns-{namespace[1] if namespace else 0}"
 
 
 def _view(folder: str) -> _View | None:
-    namespace, path = link(f"{folder}/ns/mnt"), link(f"{folder}/root")
+    namespace, path = _identity(f"{folder}/ns/mnt"), link(f"{folder}/root")
     if namespace is None or path is None or not path.startswith("/") or path.endswith(_DELETED):
         return None
-    return _View(namespace, path)
+    return _View(namespace[1], path)
 
 
 def _views(proc: str, own: _View) -> list[tuple[_View, tuple[int, ...]]]:
