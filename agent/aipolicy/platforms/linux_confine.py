@@ -23,8 +23,9 @@ def enter(root: Root, proc: str = "/proc") -> tuple[Mount, ...]:
     nothing else, has loaded all its modules and has no descriptor of a folder: the files there are anybody's.
     """
     fd, mounts = _opened(root, proc)
-    os.fchdir(fd)
-    os.chroot(".")
+    posix: Any = os  # typeshed hides these on Windows
+    posix.fchdir(fd)
+    posix.chroot(".")
     os.close(fd)
     _keep_the_right_to_read()
     return mounts

@@ -45,7 +45,7 @@ class _Behind(NamedTuple):
 
 
 def other_roots(proc: str, mounts: tuple[Mount, ...]) -> Iterator[Root | Unseen]:
-    """Of the oldest process first. mounts: our own. A stat and a readlink per process, no more without any."""
+    """Of the oldest process first. mounts: our own. A stat and a readlink per process, mostly no more."""
     own = _view(f"{proc}/self")
     views = _views(proc, own) if own else []
     by_device = _by_device(mounts) if views else {}
