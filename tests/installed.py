@@ -77,8 +77,13 @@ def wanted(**fields: Any) -> Wanted:
 
 def examiner(**how: Any) -> Examiner:
     """An examiner for `wanted()`; its clock stands far behind any change, so that all facts are kept."""
-    how = {"now_ns": lambda: 1 << 62} | how
-    return Examiner(marks=MARKS, versions=VERSIONS, pypi=frozenset({"aider-chat", "llm"}), **how)
+    how = {
+        "now_ns": lambda: 1 << 62,
+        "marks": MARKS,
+        "versions": VERSIONS,
+        "pypi": frozenset({"aider-chat", "llm"}),
+    } | how
+    return Examiner(**how)
 
 
 def look(machine: Machine, **fields: Any) -> list[Observation | Unseen]:

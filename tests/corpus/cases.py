@@ -22,7 +22,8 @@ class Case:
     """One form of one tool, or one look-alike: put into a home of its own and looked at there.
 
     build: puts it into the place and returns the pid where it runs.
-    tool, version: what is to be found for certain; None of a look-alike, of which nothing is.
+    tool, version: what is to be found for certain; None of a look-alike, of which nothing is, and a version
+    None where the form states none.
     named: a look-alike that carries a real tool along: this tool, and only said to be embedded.
     runs: it is to be found running. in_suite: the test suite builds it, too.
     shown: the form that the one finding is to say, where it is told only once.
@@ -47,10 +48,11 @@ def positives() -> Iterator[Case]:
     for name, stated in _read("positives.yaml")["sources"].items():
         missed = stated.pop("missed", {})
         suite = stated.pop("suite", ())
+        unversioned = stated.pop("unversioned", ())
         forms = stated.pop("forms")
         source = Source(name=name, **stated)
         assert set(forms) <= set(FORMS), f"positives.yaml: {name}: unknown forms {set(forms) - set(FORMS)}"
-        stray = {*missed, *suite} - set(forms)
+        stray = {*missed, *suite, *unversioned} - set(forms)
         assert not stray, f"positives.yaml: {name}: not among the forms: {stray}"
         for form in forms:
             yield Case(
@@ -59,7 +61,7 @@ def positives() -> Iterator[Case]:
                 form=form,
                 build=partial(FORMS[form], source),
                 tool=source.tool,
-                version=source.version,
+                version=None if form in unversioned else source.version,
                 runs=form.startswith("running"),
                 in_suite=form in suite,
                 missed=missed.get(form),

@@ -70,6 +70,11 @@ ENDED = {
     "a descriptor of a deleted file": Way(
         "sh -c 'cp notes.mjs gone; exec 0< gone; rm gone; exec node --input-type=module'", CLAUDE
     ),
+    # the code lies in files that the script loads
+    "a script that imports it": Way("node imports.mjs", CLAUDE),
+    "a script that imports a script that imports it": Way("node requires.cjs", CLAUDE),
+    "a script that imports it, renamed node": Way("{mynode} ./imports.mjs", CLAUDE),
+    "node --import, of a script that imports it": Way("node --import ./imports.mjs app.js", CLAUDE),
     # an interpreter under another name
     "renamed node": Way("{mynode} {cli}", CLAUDE),
     "renamed node, an option": Way("{mynode} --no-warnings {cli}", CLAUDE),
@@ -91,6 +96,7 @@ ENDED = {
 INNOCENT = {
     "a hook": Way("node -r ./hook.cjs app.js"),
     "a tool's own hook in another program": Way("node -r @google/gemini-cli/hook.js app.js"),
+    "an application that depends on it": Way("node shop/main.mjs"),
     "a renamed node": Way("{mynode} app.js"),
     "a renamed python": Way("{mypython} ./app.py"),
     "a renamed deno": Way("{mydeno} run -A app.js"),
@@ -106,6 +112,7 @@ INNOCENT = {
 }
 
 ESCAPES = {
+    "a name made at run time": Way("node made.cjs"),
     "NODE_OPTIONS": Way("env NODE_OPTIONS=--import={cli} node app.js"),
     "a pipe": Way("sh -c 'cat {bundle} | node'"),
     "code that hides the name": Way("node -e \"import(''+'{cli}')\""),

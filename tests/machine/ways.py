@@ -72,6 +72,13 @@ def furnished(here: Path) -> Path:
         (site / "aider" / name).write_text(WAITS_PY + code)
     (here / "app.py").write_text(WAITS_PY)
     (here / "other.mjs").write_text("await import(process.argv[2])")
+    (here / "code").mkdir()
+    shutil.copy(here / "notes.mjs", here / "code/chunk-1.mjs")
+    (here / "imports.mjs").write_text('import { sep as e } from "node:path";\nimport"./code/chunk-1.mjs";\n')
+    (here / "requires.cjs").write_text('import(require("path").join(__dirname, "imports.mjs"));\n')
+    (here / "made.cjs").write_text('const name = "imports"; import("./" + name + ".mjs");\n')
+    (here / "shop").mkdir()
+    (here / "shop/main.mjs").write_text(f'import "@google/gemini-cli/hook.js";\n{WAITS_JS}')
     return here
 
 

@@ -16,6 +16,7 @@ from aipolicy.core.explain_report import ExplainedVerdict, Explanation
 from aipolicy.core.model import (
     Confidence,
     Evidence,
+    FileFacts,
     Finding,
     Observation,
     Owner,
@@ -136,10 +137,14 @@ def _in_words(observed: object) -> str:
     words = [type(observed).__name__.lower()]
     if file is not None:
         words.append(f"{file.path}: {file.kind}, {file.size:,} bytes")
-        words.append("content marks: " + (", ".join(file.marks) if file.marks else "none"))
+        words += [f"content marks: {_marks(file)}", *(f"loads {f.path}: {_marks(f)}" for f in file.imported)]
     if package is not None:
         words.append(f"package {package.ecosystem}:{package.name} {package.version or '?'} in {package.path}")
     return "; ".join(words)
+
+
+def _marks(file: FileFacts) -> str:
+    return ", ".join(file.marks) or "none"
 
 
 def _explained(

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from aipolicy.core.content import embedded_version
 from aipolicy.core.evidence_index import Clue
 from aipolicy.core.model import Confidence, Evidence, FileFacts, Finding, Owner, PackageRef, Record, State
 from aipolicy.core.tool import Kind, Tool
@@ -135,8 +136,10 @@ def _version(tool: Tool, kinds: set[Kind], sight: Sight, catalog: Catalog) -> st
     The version of a package that carries the tool along, or that copied it, is not the tool's.
     """
     file = sight.file
-    if file is not None and file.version is not None and Kind.CONTENT in kinds:
-        return file.version
+    if file is not None and Kind.CONTENT in kinds:
+        embedded = embedded_version(file, tool.id)
+        if embedded is not None:
+            return embedded
     if kinds & (OWN_PACKAGE | SYSTEM_PACKAGE | STORE | {Kind.BUNDLE, Kind.PRODUCT, Kind.ELECTRON}):
         stated = file.package.version if file is not None and file.package is not None else sight.version
         if stated is not None:

@@ -119,6 +119,7 @@ class FileFacts(Record, frozen=True, kw_only=True):
     signer: who signed it (Mach-O, PE), null on Linux.
     interpreter: which interpreter the program is by its contents, whatever its name (node, bun, python,
     loader), null for every other file.
+    imported: of a script, the facts of those files that it loads itself in which content marks were found.
     """
 
     path: str
@@ -133,6 +134,7 @@ class FileFacts(Record, frozen=True, kw_only=True):
     version: str | None = None
     signer: str | None = None
     interpreter: str | None = None
+    imported: tuple["FileFacts", ...] = ()
 
 
 class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"):

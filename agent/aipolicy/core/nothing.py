@@ -61,7 +61,7 @@ def _of_file(file: FileFacts, catalog: Catalog) -> Iterator[str]:
         yield f"{file.path} is {file.interpreter}, which is never the tool that it runs"
     if file.kind not in EXECUTABLE_KINDS:
         yield f"{file.path} is no program and no script ({file.kind}): what stands in it is a mention"
-    elif not file.marks:
+    elif not (file.marks or file.imported):
         marked = sum(bool(tool.marks) for tool in catalog.tools)
         yield f"{file.path} holds none of the {len(catalog.wanted.marks)} content marks of {marked} tools"
     elif why := why_they_do_not_count(file, catalog.index):

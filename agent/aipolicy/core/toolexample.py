@@ -29,7 +29,9 @@ from aipolicy.core.yamlfile import Node, Scalar
 
 _PACKAGE_KEYS: Final = ("version", "code", "form", "path")
 _EXTENSION_KEYS: Final = ("version", "code", "editor", "path")
-_FILE_KEYS: Final = ("kind", "marks", "marks-of", "of", "text", "signer", "size")
+_A_MODULE: Final = 10_000
+"""Bytes. `imports` names marks of files that the script loads, each in a small file of its own."""
+_FILE_KEYS: Final = ("kind", "marks", "imports", "marks-of", "of", "text", "signer", "size")
 SORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "npm": _PACKAGE_KEYS,
     "pypi": _PACKAGE_KEYS,
@@ -151,6 +153,7 @@ class _Said:
         others = self._values.get("marks-of")
         for tool, literals in others.items if isinstance(others, YamlMapping) else ():
             marks += [f"{tool.text}:{literal}" for literal in self._reader.texts(literals)]
+        imports = self._reader.texts(self._values.get("imports"))
         return plain_file(
             path,
             FileKind(word) if word else kind,
@@ -159,6 +162,10 @@ class _Said:
             version=version_in(self.text("text"), self._versions),
             signer=self.maybe("signer"),
             size=self.size,
+            imported=tuple(
+                plain_file("", FileKind.SCRIPT, marks=(f"{self._tool_id}:{mark}",), size=_A_MODULE)
+                for mark in imports
+            ),
         )
 
 
@@ -171,11 +178,12 @@ def plain_file(
     version: str | None = None,
     signer: str | None = None,
     size: int = 100_000_000,
+    imported: tuple[FileFacts, ...] = (),
 ) -> FileFacts:
     """A file of which only this much matters."""
     return FileFacts(
         path=path, device=1, inode=1, size=size, mtime_ns=0, ctime_ns=0,
-        kind=kind, package=package, marks=marks, version=version, signer=signer,
+        kind=kind, package=package, marks=marks, version=version, signer=signer, imported=imported,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from aipolicy.examine.cache import FactsCache, MemoryCache
 from aipolicy.examine.files import (
     MIB,
     CannotLook,
+    Neighbour,
     OpenFile,
     cannot_look,
     open_folder,
@@ -28,6 +29,7 @@ from aipolicy.examine.files import (
     open_regular,
     read_head,
 )
+from aipolicy.examine.imported import Imported
 from aipolicy.examine.kind import HEAD_BYTES, is_text, kind_of, may_be_zip
 from aipolicy.examine.marks import Found, MarkSearch
 from aipolicy.examine.node_archive import Archive, read_archive
@@ -73,6 +75,7 @@ class Examiner:
         self._archives: Remembered[Archive | None] = Remembered()
         self._plugins: Remembered[Plugin | None] = Remembered()
         self._partly: dict[tuple[int, ...], str] = {}
+        self._imported = Imported(self._of_neighbour, self._is_fresh)
         self._now_ns = now_ns
         self.bytes_read = 0
         """Size of all files that had to be read: a budget for whoever looks at many."""
@@ -152,6 +155,7 @@ class Examiner:
             if facts is None:
                 with open_regular(path) as file:
                     facts = self._facts(file, as_script=as_script)
+            facts = self._with_imported(facts, path)
         except CannotLook as reason:
             return reason.unseen()
         except (OSError, ValueError) as error:
@@ -164,10 +168,29 @@ class Examiner:
         try:
             with open_regular(path, root_fd=root_fd) as file:
                 facts = self._facts(file, as_script=as_script)
+            facts = self._with_imported(facts, path, root_fd)
             package = self._packages.of(path, facts.kind, facts.size, ScriptHead, root_fd)
         finally:
             os.close(root_fd)
         return _at(path, facts, package)
+
+    def _with_imported(self, facts: FileFacts, path: str, root_fd: int | None = None) -> FileFacts:
+        """Found anew each time, by a stat of each: when one changes, the script is another."""
+        if facts.kind is not FileKind.SCRIPT:
+            return facts
+        folder = open_folder(os.path.dirname(path), root_fd)
+        try:
+            imported = self._imported.of(facts, path, folder)
+        finally:
+            os.close(folder)
+        return msgspec.structs.replace(facts, imported=imported) if imported else facts
+
+    def _of_neighbour(self, near: Neighbour) -> FileFacts:
+        known = self._known(near.path, near.status, as_script=True)
+        if known is not None:
+            return known
+        with near.open() as file:
+            return self._read(file, as_script=True)
 
     def _package(self, path: str, facts: FileFacts) -> PackageRef | None:
         def read() -> ScriptHead:

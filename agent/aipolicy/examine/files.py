@@ -13,7 +13,7 @@ from typing import Final
 
 from aipolicy.core.model import Unseen
 from aipolicy.core.wire import printable
-from aipolicy.examine.openat2 import IN_ROOT, NO_SYMLINKS, openat2
+from aipolicy.examine.openat2 import IN_ROOT, NO_SYMLINKS, ON_THIS_MOUNT, openat2
 
 MIB: Final = 1 << 20
 NO_SUCH_FILE: Final = "no such file"
@@ -116,6 +116,49 @@ class OpenFile:
         return bytes(view[:done])
 
 
+class Neighbour:
+    """A regular file that was found from a folder, not yet open for reading. path: relative to the folder."""
+
+    def __init__(self, fd: int, path: str, status: os.stat_result) -> None:
+        self.path = path
+        self.status = status
+        self._fd = fd
+
+    def __enter__(self) -> "Neighbour":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+    def open(self) -> OpenFile:
+        """The same file, whatever lies at its path by now."""
+        return open_linked(f"/proc/self/fd/{self._fd}", self.path)
+
+
+def neighbour(folder: int, path: str) -> Neighbour:
+    """The regular file at `path`, relative to the descriptor `folder`, or CannotLook.
+
+    No link is followed and no mount entered, so that a name that somebody wrote into a file leads neither
+    onto a device nor into a network folder that hangs. Linux 5.6 and later only.
+    """
+    call = openat2()
+    if call is None:
+        raise CannotLook(path, "this system has no openat2")
+    try:
+        fd = call(path, _PATH_ONLY, ON_THIS_MOUNT, folder)
+    except (OSError, ValueError) as error:
+        raise cannot_look(path, error) from error
+    try:
+        status = os.fstat(fd)
+        _refuse_special(path, status)
+        return Neighbour(fd, path, status)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
 def open_regular(path: str, *, limit: int | None = None, root_fd: int | None = None) -> OpenFile:
     """Open the regular file at the absolute `path`, or raise CannotLook.
 
@@ -158,9 +201,15 @@ def open_linked(link: str, shown_path: str) -> OpenFile:
         raise
 
 
-def open_folder(path: str) -> int:
-    """A descriptor of the folder at `path`, good for nothing but opening what lies in it. Raises OSError."""
-    return os.open(path, _FOLDER)
+def open_folder(path: str, root_fd: int | None = None) -> int:
+    """A descriptor of the folder at `path`, good for nothing but opening what lies in it. Raises OSError.
+
+    root_fd: as for `open_regular`.
+    """
+    call = openat2()
+    if root_fd is None or call is None:
+        return os.open(path, _FOLDER)
+    return call(path, _FOLDER, IN_ROOT, root_fd)
 
 
 def is_folder(path: str) -> bool:

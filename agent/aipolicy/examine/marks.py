@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-import hyperscan
-
 from aipolicy.core.tool import VERSION_WINDOW, Mark, VersionMark, read_version
 from aipolicy.examine.data import Readable, Reading
 from aipolicy.examine.interpreters import COUNTED, INTERPRETER_MARKS, interpreter_in
 from aipolicy.examine.lists_of_marks import marks_by_block, may_hold_a_list, outside_lists
+from aipolicy.examine.patterns import compiled, literal, scan
 
 MOST_PLACES: Final = 5_000
 """How many places of versions' prefixes are looked at: a hostile file could consist of nothing else, and each
@@ -97,7 +96,7 @@ class MarkSearch:
         database = self._database(_BLOCKS, of_tools)
         longest = max(len(sought.literal) for sought in of_tools)
 
-        def scan(block: memoryview) -> set[str]:
+        def marks_in(block: memoryview) -> set[str]:
             found: set[str] = set()
 
             def matched(number: int, _from: int, _to: int, _flags: int, _context: object) -> None:
@@ -107,7 +106,7 @@ class MarkSearch:
             return found
 
         blocks: dict[int, frozenset[str]] = {}
-        for number, marks in marks_by_block(reading, longest, scan):
+        for number, marks in marks_by_block(reading, longest, marks_in):
             blocks[number] = blocks.get(number, frozenset()) | marks
         return outside_lists(blocks)
 
@@ -115,8 +114,8 @@ class MarkSearch:
         """This thread's own: hyperscan's scratch space must not be shared."""
         databases: dict[str, Any] = self._own.__dict__.setdefault("databases", {})
         if name not in databases:
-            mode = hyperscan.HS_MODE_BLOCK if name == _BLOCKS else hyperscan.HS_MODE_STREAM
-            databases[name] = _compiled(sought, mode, every=name == _ALL)
+            once = [name != _ALL or not one.every for one in sought]
+            databases[name] = compiled([literal(one.literal) for one in sought], once, block=name == _BLOCKS)
         return databases[name]
 
 
@@ -142,41 +141,15 @@ def _sought(of: Mark | VersionMark, text: str, width: int, *, every: bool = Fals
     return _Sought(of, literal[: len(literal) - skip], width, skip, every)
 
 
-def _compiled(sought: Sequence[_Sought], mode: int, *, every: bool) -> Any:
-    """As expressions of escaped bytes: the binding's literal mode ends each literal at its first NUL."""
-    database = hyperscan.Database(mode=mode)
-    database.compile(
-        expressions=["".join(f"\\x{byte:02x}" for byte in one.literal).encode() for one in sought],
-        ids=list(range(len(sought))),
-        elements=len(sought),
-        flags=[0 if every and one.every else hyperscan.HS_FLAG_SINGLEMATCH for one in sought],
-    )
-    return database
-
-
 def _scan(database: Any, reading: Reading, hits: set[_Hit]) -> bool:
     """Add what is found to `hits`; False where there were too many and the search was given up."""
-    shift = 0  # from a place in the stream to its place in the file
-    fed = 0
     most = len(hits) + MOST_PLACES
 
-    def matched(number: int, _from: int, to: int, _flags: int, _context: object) -> bool:
-        hits.add(_Hit(number, to + shift))
+    def note(number: int, end: int) -> bool:
+        hits.add(_Hit(number, end))
         return len(hits) > most
 
-    try:
-        # the binding keeps no reference of its own to the handler: it has to have a name here
-        with database.stream(match_event_handler=matched) as stream:
-            for piece in reading.pieces():
-                if not piece.follows and fed:
-                    stream.scan(b"\0")  # a hole: what stands before and behind it is not one text
-                    fed += 1
-                shift = piece.offset - fed
-                stream.scan(piece.data)
-                fed += len(piece.data)
-    except hyperscan.ScanTerminated:
-        return False
-    return True
+    return scan(database, reading, note)
 
 
 def _leading(marks: Iterable[str]) -> frozenset[str]:

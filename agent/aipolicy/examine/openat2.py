@@ -13,6 +13,9 @@ NO_SYMLINKS: Final = 0x04
 IN_ROOT: Final = 0x02 | 0x10
 """RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT: links are followed, as if the given folder were the root."""
 
+ON_THIS_MOUNT: Final = 0x01 | NO_SYMLINKS
+"""RESOLVE_NO_XDEV too: nothing that is mounted is entered, for it may hang."""
+
 _SYSCALL: Final = 437  # the same on every architecture
 _AT_FDCWD: Final = -100
 

@@ -184,9 +184,10 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         if not facts.marks and _HANDS_OVER.search(text):
             return
         facts = msgspec.structs.replace(facts, package=_package_behind_shim(look, real, text))
-    if with_code is False and not facts.marks:
+    marked = facts.marks or facts.imported
+    if with_code is False and not marked:
         return  # what is left of a package: a launcher without the program that it would start
-    if wanted_name or facts.marks or look.wanted.is_of(facts.package):
+    if wanted_name or marked or look.wanted.is_of(facts.package):
         yield _observed(look, path, real, facts, status)
 
 

@@ -95,7 +95,7 @@ def is_wanted(look: Look, process: Process) -> bool:
     for facts in (process.file, process.script_file):
         if facts is None:
             continue
-        if facts.marks or look.wanted.is_of(facts.package):
+        if facts.marks or facts.imported or look.wanted.is_of(facts.package):
             return True
     return False
 
