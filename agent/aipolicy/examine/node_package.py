@@ -12,6 +12,7 @@ from aipolicy.examine.places import OutOfReach, is_within, resolve
 
 _LONGEST: Final = 256
 _MOST_NAMES: Final = 200
+_MOST_FOLDERS: Final = 20
 _NAME: Final = re.compile(r"(@[^/\s@]+/)?[^@/\s][^/\s]*")
 _PLATFORM: Final = re.compile(r"^(.+?)-(linux|linuxmusl|darwin|win32|windows|freebsd|android)\b")
 _COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
@@ -89,6 +90,26 @@ def has_code_of_sizes(sizes: list[int], manifest: Manifest) -> bool:
 
 def _natives(manifest: Manifest) -> Iterator[str]:
     return (name for name in manifest.optional if _is_native_part(name, manifest.name or ""))
+
+
+def large_programs(folder: str, deepest: int = 2) -> Iterator[str]:
+    """Executable files as large as a tool in a package and its folders; not in what it depends on."""
+    inner = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry, _ in zip(entries, range(_MOST_NAMES), strict=False):
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.path)
+                elif entry.is_file(follow_symlinks=False) and _is_native_size(
+                    entry.stat(follow_symlinks=False)
+                ):
+                    yield entry.path
+    except OSError:  # closed, or gone
+        return
+    if deepest:
+        for path in inner[:_MOST_FOLDERS]:
+            if not path.endswith("/node_modules"):
+                yield from large_programs(path, deepest - 1)
 
 
 def _unstated(folder: str) -> Iterator[str]:

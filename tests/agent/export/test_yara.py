@@ -145,9 +145,9 @@ def test_the_head_says_what_is_not_carried_over() -> None:
     catalog = load()
     head = write(catalog, catalog.tools).partition("\n\n")[0]
     assert all(line.startswith("//") and len(line) <= 111 for line in head.splitlines())
-    for word in ("packages", "signers", catalog.version, "gemini-cli"):
+    for word in ("packages", "signers", catalog.version, "openhands"):
         assert word in head
-    alone = write(catalog, [catalog.by_id["gemini-cli"]])
+    alone = write(catalog, [catalog.by_id["openhands"]])
     assert all(line.startswith("//") for line in alone.splitlines())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aipolicy.core.correlate import correlate
 from aipolicy.core.identify import identify
-from aipolicy.core.model import Confidence, Package, PackageRef, Unseen
+from aipolicy.core.model import Confidence, Finding, Package, PackageRef, Unseen
 from aipolicy.examine import examiner_for
 from aipolicy.observe import look_everywhere
 from aipolicy.observe.node_modules import form_of
@@ -185,12 +185,15 @@ def test_an_unknown_place_counts_as_a_project() -> None:
 
 
 def confidences(machine: FakeMachine) -> list[tuple[str, Confidence, str]]:
+    return [(found.tool, found.confidence, found.path) for found in findings(machine)]
+
+
+def findings(machine: FakeMachine) -> tuple[Finding, ...]:
     catalog = load()
     seen = look_everywhere(machine, catalog.wanted, examiner_for(catalog))
     observations = [found for found in seen if not isinstance(found, Unseen)]
-    findings = [found for one in observations for found in identify(one, catalog)]
-    together = correlate(observations, findings, catalog)
-    return [(found.tool, found.confidence, found.path) for found in together]
+    single = [found for one in observations for found in identify(one, catalog)]
+    return correlate(observations, single, catalog)
 
 
 @pytest.mark.parametrize("where", ["np/lib/node_modules", "project/node_modules"])
@@ -238,3 +241,36 @@ def test_a_hostile_neighbour_hides_no_alias(make: Callable[[Path], None], tmp_pa
     make(modules / "x" / "package.json")
     package = npm_package(modules, "claude-code-2.1.197", REAL_CLAUDE, "memo")
     assert ("claude-code", Confidence.CERTAIN, str(package)) in confidences(machine)
+
+
+SCRIPT_CLAUDE = b"#!/usr/bin/env node\ntengu_startup_telemetry tengu_tool_use_success\n//" + b"x" * (2 << 20)
+
+
+@pytest.mark.parametrize("place", ["cli.js", "vendor/cli.js", "dist/node/claude"])
+def test_a_tool_inside_another_package_of_its_vendor_is_embedded_in_that(place: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    sdk = Path(ann.home, "work/shop/node_modules/@anthropic-ai/claude-agent-sdk")
+    put(sdk / "package.json", b'{"name": "@anthropic-ai/claude-agent-sdk", "version": "0.2.1"}')
+    Path(put(sdk / place, SCRIPT_CLAUDE)).chmod(0o755)
+    Path(put(sdk / "node_modules/other/cli.js", SCRIPT_CLAUDE)).chmod(0o755)
+    [finding] = findings(machine)
+    assert (finding.tool, finding.confidence, finding.path) == (
+        "claude-code",
+        Confidence.CERTAIN,
+        f"{sdk}/{place}",
+    )
+    assert finding.form == "embedded in @anthropic-ai/claude-agent-sdk"
+
+
+def test_an_sdk_with_other_programs_is_nothing(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    sdk = Path(ann.home, "work/shop/node_modules/@anthropic-ai/sdk")
+    put(sdk / "package.json", b'{"name": "@anthropic-ai/sdk", "version": "1.0.0"}')
+    Path(put(sdk / "rg", b"\x7fELF" + b"\1" * (2 << 20))).chmod(0o755)
+    Path(put(sdk / "sdk.js", b"#!/usr/bin/env node\ntengu_startup_telemetry\n//" + b"x" * (2 << 20))).chmod(
+        0o755
+    )
+    (sdk.parent / "nowhere").symlink_to("/nowhere")
+    assert findings(machine) == ()
