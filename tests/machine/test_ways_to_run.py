@@ -17,6 +17,7 @@ from machine.ways import (
     GEMINI,
     Way,
     await_up,
+    begin,
     filled,
     findings,
     found,
@@ -161,6 +162,31 @@ def test_a_program_is_judged_by_the_bytes_that_run(place: Path, started: Started
     await_up(child)
     shutil.copy("/bin/true", place / "other")
     (place / "other").replace(place / "replaced")
+    assert found(child.pid, examiner) == CLAUDE
+
+
+def test_an_update_during_a_run_changes_nothing(place: Path, started: Started, examiner: Examiner) -> None:
+    """npm puts a new folder in place of the package's; what runs is the older version of the same tool."""
+    package = place / "updated/node_modules/@anthropic-ai/claude-code"
+    shutil.copytree(place / "node_modules/@anthropic-ai/claude-code", package)
+    child = begin(Way(f"node {package}/cli.js"), place, started)
+    shutil.copytree(package, place / "newer")
+    with (place / "newer/cli.js").open("a") as script:
+        script.write("// newer\n")
+    shutil.rmtree(package)
+    (place / "newer").rename(package)
+    assert found(child.pid, examiner) == CLAUDE
+
+
+def test_a_script_overwritten_after_its_start_is_taken_for_what_it_became(
+    place: Path, started: Started, examiner: Examiner
+) -> None:
+    """docs/limitations.md says why: to doubt each file that is newer would be a way out for any tool."""
+    script = place / "became.mjs"
+    shutil.copy(place / "app.js", script)
+    child = begin(Way("node became.mjs"), place, started)
+    assert found(child.pid, examiner) == ()
+    shutil.copy(place / "notes.mjs", script)
     assert found(child.pid, examiner) == CLAUDE
 
 
