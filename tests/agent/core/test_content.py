@@ -2,8 +2,15 @@
 
 import pytest
 
-from aipolicy.core.content import SMALLEST_TOOL, SPREAD, embedded_version, is_proof
+from aipolicy.core.content import (
+    SMALLEST_TOOL,
+    SPREAD,
+    embedded_version,
+    is_proof,
+    why_they_do_not_count,
+)
 from aipolicy.core.model import FileFacts, FileKind
+from aipolicy.tools import load
 from sights import native, script
 
 LARGE, SMALL = SMALLEST_TOOL, SMALLEST_TOOL - 1
@@ -60,3 +67,14 @@ def test_the_version_is_that_of_the_file_with_most_marks() -> None:
     assert embedded_version(entry(module("x:1", version="9")), "acme") is None
     assert embedded_version(module(A, version="3"), "acme") == "3"
     assert module().kind is FileKind.SCRIPT
+
+
+def test_why_marks_do_not_count_is_said_in_words() -> None:
+    catalog = load()
+    pi = [mark.id for mark in catalog.by_id["pi"].marks]
+    loads = entry(*(module(mark) for mark in pi[:3]))
+    assert "no 4 of one tool" in why_they_do_not_count(loads, catalog.index)
+    assert "smaller than any tool" in why_they_do_not_count(module(*pi), catalog.index)
+    assert "a mention" in why_they_do_not_count(module(pi[0], size=LARGE), catalog.index)
+    assert why_they_do_not_count(entry(*(module(mark) for mark in pi)), catalog.index) == ""
+    assert why_they_do_not_count(module(), catalog.index) == ""
