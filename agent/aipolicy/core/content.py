@@ -56,7 +56,7 @@ def is_hollow(file: FileFacts, tool: Tool) -> bool:
     Without a mark, a program as large as the tool's may be its next version, and a script may start it,
     unless the tool's file says that all it puts there is larger.
     """
-    if any(mark.id in file.marks for mark in tool.marks):
+    if any(_of_tool(part, tool.id) for part in (file, *file.imported)):
         return False
     if file.interpreter is not None:
         return True
