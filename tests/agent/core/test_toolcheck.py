@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable
 
-from aipolicy.core.toolcheck import faults, unproved
+from aipolicy.core.toolcheck import faults
 from aipolicy.core.tools import catalog_from
+from aipolicy.core.unproved import unproved
 from tool_files import ACME, OTHER
 
 
