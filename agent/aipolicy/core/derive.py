@@ -33,6 +33,7 @@ _WORDS: Final = {
     Kind.RPM: "the rpm package owns it",
     Kind.PATH: "it lies where the tool's own installer puts it",
     Kind.BUNDLE: "its application states the bundle id",
+    Kind.PRODUCT: "the product.json of its application states the bundle id",
     Kind.ELECTRON: "the package.json of its application states the name",
     Kind.SIGNER: "it is signed by",
     Kind.EXECUTABLE: "it bears the name",
@@ -175,8 +176,8 @@ def _pairs(what: Met, tool: Tool) -> Iterator[Lack]:
 
 def _additions(what: Met, tool: Tool) -> Iterator[_Addition]:
     yield from _marks(what, tool)
-    for kind in STATED:
-        values = _lines(tool, kind)
+    for kind in (*STATED, Kind.PRODUCT):
+        values = _lines(tool, Kind.BUNDLE if kind is Kind.PRODUCT else kind)
         if values and kind not in what.kinds and kind is not Kind.CONTENT:
             after = replace(what, kinds=what.kinds | {kind}, whole=what.whole or kind in _PACKAGES)
             yield Lack(kinds=(kind,), words=_WORDS[kind], values=values), after

@@ -34,6 +34,10 @@ def _content(value: str, tool: Tool) -> tuple[str, str]:
     return "certain" if other else "likely", f"program: /home/u/bin/notes, marks: [{marks}]"
 
 
+def _electron(value: str, _tool: Tool) -> tuple[str, str]:
+    return "likely", f"program: /home/u/apps/x/program, of: {_text('electron:' + value)}"
+
+
 def _signer(value: str, tool: Tool) -> tuple[str, str]:
     name = next(tool.values(Kind.EXECUTABLE), "")
     marks = "" if name else f", marks: [{', '.join(_text(mark.literal) for mark in tool.marks[:1])}]"
@@ -55,6 +59,7 @@ _PROOFS: Final[Mapping[Kind, Callable[[str, Tool], tuple[str, str]]]] = {
     Kind.RPM: _package("rpm", "possible"),
     Kind.PATH: _path,
     Kind.BUNDLE: lambda value, tool: ("likely", f"app: {_text(tool.name or 'X')}, bundle: {_text(value)}"),
+    Kind.ELECTRON: _electron,
     Kind.SIGNER: _signer,
     Kind.EXECUTABLE: lambda value, _tool: ("possible", f"program: {_text('/home/u/bin/' + value)}"),
     Kind.TITLE: lambda value, _tool: ("possible", f"process: {_text(value)}, exe: /usr/bin/node"),

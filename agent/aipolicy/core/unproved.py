@@ -18,7 +18,11 @@ from aipolicy.core.toolproof import proof_of
 from aipolicy.core.tools import Catalog, catalog_of
 
 _MOST_SHOWN: Final = 5
-_MET_AS: Final = {Kind.PLACE: (Kind.PATH,), Kind.TITLE: (Kind.TITLE, Kind.EXECUTABLE)}
+_MET_AS: Final = {
+    Kind.PLACE: (Kind.PATH,),
+    Kind.PRODUCT: (Kind.BUNDLE,),
+    Kind.TITLE: (Kind.TITLE, Kind.EXECUTABLE),
+}
 """Clues of a kind that comes of values of another one."""
 
 _Value = tuple[int, str]

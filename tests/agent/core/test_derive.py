@@ -66,6 +66,7 @@ def test_a_name_lacks_two_marks_or_a_package() -> None:
     _finding, how = derived(executable(native("/x/acme")))
     assert kinds(how) == [
         (Kind.CONTENT, Kind.CONTENT), (Kind.NPM,), (Kind.PYPI,), (Kind.EXTENSION,), (Kind.PLUGIN,),
+        (Kind.PRODUCT,),
     ]  # fmt: skip
     assert how.certain_if[1].values == ("@acme/code", "@acme/code-{linux,darwin}-x64")
 
@@ -105,7 +106,7 @@ def test_what_no_single_clue_can_do_two_may() -> None:
 
 
 def test_what_nothing_known_can_make_certain() -> None:
-    tool = other_with("bundle: [com.other]\n  brew: [other]")
+    tool = other_with("electron: [other]\n  brew: [other]")
     assert lacks(Met(kinds=frozenset({Kind.BREW}), whole=True), tool) == ()
 
 
