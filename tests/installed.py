@@ -76,9 +76,12 @@ def wanted(**fields: Any) -> Wanted:
 
 
 def examiner(**how: Any) -> Examiner:
-    """An examiner for `wanted()`; its clock stands far behind any change, so that all facts are kept."""
+    """An examiner for `wanted()` that keeps all facts: its clock stands far behind any change, and what lies
+    in memory counts as lying on a disk.
+    """
     how = {
         "now_ns": lambda: 1 << 62,
+        "in_memory": lambda _fd: False,
         "marks": MARKS,
         "versions": VERSIONS,
         "pypi": frozenset({"aider-chat", "llm"}),

@@ -29,6 +29,7 @@ from aipolicy.examine.files import (
     open_regular,
     read_head,
 )
+from aipolicy.examine.filesystem import is_in_memory
 from aipolicy.examine.imported import Imported
 from aipolicy.examine.kind import HEAD_BYTES, is_text, kind_of, may_be_zip
 from aipolicy.examine.marks import Found, MarkSearch
@@ -46,6 +47,11 @@ LONG_BYTES: Final = 32 * MIB
 """A program with more data than this takes so long to read (20 ms) that others should not wait for it."""
 _FRESH_NS: Final = 2_000_000_000
 """A file changed so short ago can change again without its times showing it; its facts are not kept."""
+_WRITTEN_BACK_NS: Final = 40_000_000_000
+"""The same of a change through a shared mapping: the kernel notes the first store to a page and no other
+until it wrote the page to the disk, 35 s later by its defaults (vm.dirty_expire_centisecs). Held to what is
+as large as a tool, as a small program may run a hundred times a second right after it was built.
+"""
 _MOST_PARTLY: Final = 10_000
 _IN_CONTAINER: Final = re.compile(r"(/proc/\d+/root)(/.+)", re.DOTALL)
 _DESCRIPTOR: Final = re.compile(r"/proc/\d+/fd/\d+")
@@ -67,6 +73,7 @@ class Examiner:
         cache: FactsCache | None = None,
         pypi: frozenset[str] = frozenset(),
         now_ns: Callable[[], int] = time.time_ns,
+        in_memory: Callable[[int], bool] = is_in_memory,
     ) -> None:
         self._search = MarkSearch(marks, versions)
         self.cache: FactsCache = MemoryCache() if cache is None else cache
@@ -77,6 +84,7 @@ class Examiner:
         self._partly: dict[tuple[int, ...], str] = {}
         self._imported = Imported(self._of_neighbour, self._is_fresh)
         self._now_ns = now_ns
+        self._in_memory = in_memory
         self.bytes_read = 0
         """Size of all files that had to be read: a budget for whoever looks at many."""
 
@@ -232,7 +240,11 @@ class Examiner:
             except CannotLook as broken:
                 reason = broken.reason
         device, inode, size, mtime_ns, ctime_ns = identity = identity_of(status)
-        settled = identity == identity_of(os.fstat(file.fileno())) and not self._is_fresh(status)
+        settled = (
+            identity == identity_of(os.fstat(file.fileno()))
+            and not self._is_fresh(status)
+            and not self._in_memory(file.fileno())
+        )
         if not found.whole and not found.marks:
             reason = "too large: only its beginning and its end were searched"
         if reason is not None:
@@ -258,8 +270,10 @@ class Examiner:
         return facts
 
     def _is_fresh(self, status: os.stat_result) -> bool:
-        changed = max(status.st_mtime_ns, status.st_ctime_ns)
-        return 0 <= self._now_ns() - changed < _FRESH_NS
+        """By each of its times, as anybody may set the one of its contents, to a future day say."""
+        bound = _WRITTEN_BACK_NS if status.st_size > LONG_BYTES else _FRESH_NS
+        now = self._now_ns()
+        return any(0 <= now - changed < bound for changed in (status.st_mtime_ns, status.st_ctime_ns))
 
 
 def _at(path: str, facts: FileFacts, package: PackageRef | None) -> FileFacts:

@@ -1,6 +1,8 @@
 """Facts about a file come from the file itself, once, as long as it does not change."""
 
+import mmap
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from aipolicy.core.model import FileFacts, FileKind, Unseen
 from aipolicy.examine import Examiner, MemoryCache
 from aipolicy.examine.examiner import LARGEST_SCRIPT, LONG_BYTES
+from aipolicy.examine.filesystem import is_in_memory
 from hostile import UNREADABLE, terabyte
 from installed import MARKS, NATIVE_CLAUDE, NATIVE_OTHER, VERSIONS, examiner, npm_package, put
 
@@ -94,7 +97,8 @@ def test_the_cache_is_no_list_of_what_is_installed(tmp_path: Path) -> None:
 def test_new_marks_make_it_look_again(tmp_path: Path) -> None:
     cache = MemoryCache()
     path = put(tmp_path / "notes", NATIVE_CLAUDE)
-    assert facts(Examiner(marks=MARKS[2:], cache=cache, now_ns=lambda: 1 << 62).file(path)).marks == ()
+    other = Examiner(marks=MARKS[2:], cache=cache, now_ns=lambda: 1 << 62, in_memory=lambda _fd: False)
+    assert facts(other.file(path)).marks == ()
     assert facts(examiner(cache=cache).file(path)).marks == CLAUDE
 
 
@@ -125,6 +129,48 @@ def test_facts_of_a_file_changed_this_moment_are_not_kept(tmp_path: Path) -> Non
     looking.file(path)
     looking.file(path)
     assert looking.bytes_read == 3 * read
+
+
+@pytest.mark.parametrize("mtime_ns", [4_000_000_000_000_000_000, 0, -1_000_000_000_000])
+def test_a_time_set_by_hand_does_not_make_a_new_file_an_old_one(mtime_ns: int, tmp_path: Path) -> None:
+    path = put(tmp_path / "file", NATIVE_OTHER)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+    now = os.stat(path).st_ctime_ns + 1_000_000
+    looking = examiner(now_ns=lambda: now)
+    for _ in range(2):
+        looking.file(path)
+    assert looking.bytes_read == 2 * os.stat(path).st_blocks * 512
+
+
+def test_what_changes_through_a_mapping_is_read_again_where_no_time_tells_of_it(tmp_path: Path) -> None:
+    """A program on a filesystem in memory was run, overwritten through a mapping, and not read again."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="aipolicy-test-") as file:
+        if not is_in_memory(file.fileno()):
+            pytest.skip("/dev/shm is no filesystem in memory here")
+        innocent = NATIVE_OTHER.ljust(len(NATIVE_CLAUDE), b"\1")
+        file.write(innocent)
+        file.flush()
+        looking = Examiner(marks=MARKS, now_ns=lambda: 1 << 62)
+        with mmap.mmap(file.fileno(), len(NATIVE_CLAUDE)) as mapping:
+            mapping[:] = innocent
+            assert facts(looking.file(file.name)).marks == ()
+            before = os.stat(file.name)
+            mapping[:] = NATIVE_CLAUDE
+            assert os.stat(file.name).st_ctime_ns == before.st_ctime_ns
+            assert facts(looking.file(file.name)).marks == CLAUDE
+
+
+def test_facts_of_a_large_program_are_kept_once_a_store_would_show(tmp_path: Path) -> None:
+    path = put(tmp_path / "file", NATIVE_OTHER)
+    os.truncate(path, LONG_BYTES + 1)
+    now = [os.stat(path).st_ctime_ns + 30_000_000_000]
+    looking = examiner(now_ns=lambda: now[0])
+    for _ in range(2):
+        looking.file(path)
+    now[0] += 15_000_000_000
+    for _ in range(2):
+        looking.file(path)
+    assert looking.bytes_read == 3 * os.stat(path).st_blocks * 512
 
 
 # --- large -----------------------------------------------------------------------------------------------

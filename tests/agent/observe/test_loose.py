@@ -137,7 +137,9 @@ def test_after_new_marks_each_look_reads_a_part_until_all_is_known(tmp_path: Pat
     cache = MemoryCache()
     most = 4 * SMALLEST
     for marks in (MARKS[:1], MARKS):
-        kept = Examiner(marks=marks, versions=VERSIONS, cache=cache, now_ns=lambda: 1 << 62)
+        kept = Examiner(
+            marks=marks, versions=VERSIONS, cache=cache, now_ns=lambda: 1 << 62, in_memory=lambda _fd: False
+        )
         reads = [0]
         looks = []
         for _ in range(4):
