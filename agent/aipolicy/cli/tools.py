@@ -56,7 +56,7 @@ class ShownTool(Record, frozen=True, kw_only=True):
     file: which says so.
     """
 
-    schema: str = "aipolicy.tool/1"
+    schema: str = "aipolicy.tool/2"
     catalog: str
     tool: ListedTool
     evidence: Mapping[str, tuple[str, ...]]

@@ -44,7 +44,7 @@ class ExportedCatalog(Record, frozen=True, kw_only=True):
     left_out: what the tool files say beside this.
     """
 
-    schema: str = "aipolicy.catalog/1"
+    schema: str = "aipolicy.catalog/2"
     catalog: str
     left_out: str = "examples: what must and what must not be recognised"
     tools: tuple[ExportedTool, ...]

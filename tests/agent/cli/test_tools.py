@@ -51,7 +51,7 @@ def test_show_says_what_gives_a_tool_away_and_where_that_is_known_from(word: str
 
 def test_show_for_programs() -> None:
     shown = json.loads(run("show", "qoder-cli", "--format", "json").output)
-    assert (shown["schema"], shown["tool"]["id"], shown["file"]) == ("aipolicy.tool/1", "qoder", "qoder.yaml")
+    assert (shown["schema"], shown["tool"]["id"], shown["file"]) == ("aipolicy.tool/2", "qoder", "qoder.yaml")
     assert shown["evidence"]["npm"] == ["@qoder-ai/qodercli"]
     sourced = [(source["kind"], value) for source in shown["sources"] for value in source["values"]]
     values = [(kind, value) for kind, values in shown["evidence"].items() for value in values]

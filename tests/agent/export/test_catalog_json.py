@@ -17,7 +17,7 @@ def test_it_is_as_its_schema_says_and_holds_the_whole_catalog() -> None:
     catalog = load()
     found = json.loads(write(catalog, catalog.tools))
     jsonschema.validate(found, SCHEMA)
-    assert (found["schema"], found["catalog"]) == ("aipolicy.catalog/1", catalog.version)
+    assert (found["schema"], found["catalog"]) == ("aipolicy.catalog/2", catalog.version)
     for shown, tool in zip(found["tools"], catalog.tools, strict=True):
         assert (shown["id"], shown["stop"], tuple(shown["aliases"])) == (tool.id, tool.stop, tool.aliases)
         evidence = {kind: list(tool.values(kind)) for kind in Kind if list(tool.values(kind))}
