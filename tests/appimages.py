@@ -14,6 +14,8 @@ NEEDS_MKSQUASHFS = pytest.mark.skipif(shutil.which("mksquashfs") is None, reason
 RUNTIME = b"\x7fELF\x02\x01\x01\0AI\x02" + b"\0" * 5_000
 """What the first bytes of type 2 look like (AppImageSpec, draft); it mounts nothing."""
 
+QUICKLY = ("-comp", "zstd", "-Xcompression-level", "1")
+
 ELECTRON = b"\x7fELF" + b"\0" * (33 << 20)
 """As large as Electron."""
 
@@ -53,6 +55,8 @@ def fill(folder: Path, files: Mapping[str, bytes | str]) -> Path:
 
 def squashed(folder: Path, *how: str) -> bytes:
     """The folder as an image."""
+    if shutil.which("mksquashfs") is None:
+        pytest.skip("needs squashfs-tools")
     image = folder.with_name(f"{folder.name}.squashfs")
     command = [
         "mksquashfs",

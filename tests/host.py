@@ -12,6 +12,7 @@
 What was signalled is in `machine.signals` as (pid, "TERM" | "KILL").
 Which OS package owns a file: `machine.packages[path] = "openssh-server"`.
 A contained process that runs a file of ours nevertheless: `machine.same_files.add(pid)`.
+What serves the FUSE filesystem that a program lies on: `machine.served[pid] = (other_pid,)`.
 A folder or file that others than root may change: `machine.open_to_all.add("/etc/codex")`.
 Whatever may not be read is named in `machine.denied` (pids) or `machine.far` (path prefix -> reason).
 """
@@ -112,6 +113,7 @@ class FakeMachine:
     denied: set[int] = field(default_factory=set)
     unsignalled: set[int] = field(default_factory=set)
     same_files: set[int] = field(default_factory=set)
+    served: dict[int, tuple[int, ...]] = field(default_factory=dict)
     far: dict[str, str] = field(default_factory=dict)
     open_to_all: set[str] = field(default_factory=set)
     path: list[str] = field(default_factory=lambda: ["usr/local/bin", "usr/bin"])
@@ -258,6 +260,9 @@ class FakeMachine:
 
     def script_place(self, process: Process) -> str | None:
         return process.script
+
+    def serving(self, pid: int) -> tuple[int, ...]:
+        return self.served.get(pid, ())
 
     def lies_here(self, process: Process) -> bool:
         return not process.contained or process.pid in self.same_files

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appimages import QUICKLY, RUNTIME, squashed
 from corpus.places import Form, Place, Source, link, put, tree_of_links
 from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, python_clients
 from machine.real_packages import CACHE, fetched, wheel
@@ -93,6 +94,18 @@ def _code_folder_linked(source: Source, place: Place) -> None:
 def _entry_script_copied(source: Source, place: Place) -> None:
     PYPI_FORMS["venv"](place.home, str(wheel(source.pypi)))
     put(place.home / "work/site/.venv/bin" / source.command, place.home / "bin/notes")
+
+
+def _appimage(source: Source, place: Place) -> None:
+    """As appimagetool leaves it, but for the program that mounts it."""
+    target = place.home / "Applications/Notes.AppImage"
+    target.parent.mkdir()
+    folder = place.home / "Notes.AppDir"
+    put(source.program_file, folder / "usr/bin/notes")
+    (folder / "AppRun").symlink_to("usr/bin/notes")
+    target.write_bytes(RUNTIME + squashed(folder, *QUICKLY))
+    target.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 def _zipapp_lies(source: Source, place: Place) -> None:
@@ -191,6 +204,7 @@ FORMS: dict[str, Form] = {
     "native, own name": _copied("bin/{name}", "program"),
     "native, renamed": _copied("bin/notes", "program"),
     "native, bytes appended": _copied("bin/notes", "program", b"\0appended\0" * 500),
+    "native, AppImage": _appimage,
     "native, hard link": _hard_link,
     "native, version folder": _version_folder,
     "script, copied": _copied("bin/notes", "script"),

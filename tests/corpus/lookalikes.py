@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aipolicy.tools import load
+from appimages import appimage
 from corpus.places import Place, tree_of_links
 from machine.install_forms import environ, node_clients, python_clients
 from machine.real_packages import CACHE, fetched, locked, npm_prefix, wheel
@@ -171,6 +172,15 @@ def _electron_app(what: What, place: Place) -> None:
     (folder / "resources" / "app.asar").write_bytes(sizes + padded + content)
 
 
+def _appimage(what: What, place: Place) -> None:
+    """A program of one's own as an AppImage, which carries another one along."""
+    target = place.home / "Applications/Notes.AppImage"
+    target.parent.mkdir()
+    program = Path(_SLEEP).read_bytes() + b"\0" * (2 << 20)
+    carried = program + _filled(what["appimage"]).encode()
+    appimage(target, {"AppRun": "usr/bin/notes", "usr/bin/notes": program, "usr/lib/claude": carried})
+
+
 def _zipapp(what: What, place: Place) -> None:
     """A Python program as one archive, with our marks in it."""
     source = place.home / "source"
@@ -222,6 +232,7 @@ MAKERS: dict[str, Maker] = {
     "bun hello": _bun_hello,
     "node hello": _node_hello,
     "electron": _electron_app,
+    "appimage": _appimage,
     "zipapp": _zipapp,
     "zipapp around": _zipapp_around,
     "without its code": _left_after_removal,

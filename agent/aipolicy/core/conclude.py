@@ -25,6 +25,7 @@ APPLICATIONS: Final = frozenset({"app", "electron"})
 
 NATIVE: Final = "native"
 SCRIPT: Final = "script"
+APPIMAGE: Final = "AppImage"
 APPLICATION: Final = "application"
 PROCESS: Final = "process"
 CONTAINED: Final = "process in another namespace"
@@ -157,7 +158,5 @@ def _at_home(finding: Finding, kinds: set[Kind], sight: Sight) -> Finding:
     if package.ecosystem in ("deb", "rpm", "brew", "snap", "flatpak"):
         return msgspec.structs.replace(finding, form=f"{package.ecosystem} package")
     if package.ecosystem in APPLICATIONS:
-        return msgspec.structs.replace(
-            finding, form="AppImage" if package.path == sight.path else APPLICATION
-        )
+        return msgspec.structs.replace(finding, form=sight.form if sight.form == APPIMAGE else APPLICATION)
     return msgspec.structs.replace(finding, form=f"embedded in {package.name}")

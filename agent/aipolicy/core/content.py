@@ -18,7 +18,7 @@ from aipolicy.core.evidence_index import Clue, Index
 from aipolicy.core.model import FileFacts, FileKind
 from aipolicy.core.tool import Tool
 
-PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.MACH_O, FileKind.PE})
+PROGRAMS: Final = frozenset({FileKind.ELF, FileKind.APPIMAGE, FileKind.MACH_O, FileKind.PE})
 
 SMALLEST_TOOL: Final = 1_000_000
 """Bytes. Of the tools measured the smallest bundle has 9 MB and the smallest program 100 MB."""

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from aipolicy.core.conclude import (
+    APPIMAGE,
     APPLICATION,
     APPLICATIONS,
     CONTAINED,
@@ -30,6 +31,7 @@ from aipolicy.core.model import (
     Executable,
     Extension,
     FileFacts,
+    FileKind,
     Finding,
     Observation,
     Package,
@@ -123,7 +125,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Sight, ...]:
     sight = Sight(
         owner=seen.owner,
         path=seen.path,
-        form=NATIVE if native else SCRIPT,
+        form=_form(file.kind),
         clues=tuple(clues),
         whole=not native and not _is_lifecycle(seen.path),
         under_its_name=lies_under_its_name(file.package),
@@ -230,6 +232,12 @@ def base_name(path: str) -> str:
     """The file's own name, of a deleted one, too."""
     separator = "\\" if path[1:3] == ":\\" else "/"
     return path.removesuffix(_DELETED).rpartition(separator)[2]
+
+
+def _form(kind: FileKind) -> str:
+    if kind is FileKind.APPIMAGE:
+        return APPIMAGE
+    return NATIVE if kind in PROGRAMS else SCRIPT
 
 
 def _is_application(file: FileFacts) -> bool:

@@ -66,6 +66,7 @@ class FileKind(StrEnum):
     """What a file is, by its first bytes."""
 
     ELF = "elf"
+    APPIMAGE = "appimage"
     SCRIPT = "script"
     ZIPAPP = "zipapp"
     MACH_O = "mach-o"
@@ -73,7 +74,7 @@ class FileKind(StrEnum):
     OTHER = "other"
 
 
-EXECUTABLE_KINDS = frozenset({FileKind.ELF, FileKind.SCRIPT, FileKind.ZIPAPP, FileKind.MACH_O, FileKind.PE})
+EXECUTABLE_KINDS = frozenset(kind for kind in FileKind if kind is not FileKind.OTHER)
 
 
 # --- observe ---------------------------------------------------------------------------------------------
@@ -144,7 +145,8 @@ class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"
     started: the kernel's start time of the process, ticks since boot: with pid it tells two processes apart.
     owner: the effective user.
     name: the kernel's short name of the process (comm).
-    exe: the program file, as the kernel names it; empty when it may not be read.
+    exe: the program file, as the kernel names it; empty when it may not be read. Of a program in a mounted
+    AppImage, the AppImage.
     script: the one script that an interpreter runs, null for a native program; no other argument is kept.
     loads: further script files that it was told to run (node's --require and --import, an import typed in).
     module: the Python module that `python -m` runs, null otherwise.

@@ -236,7 +236,7 @@ class Examiner:
         if kind is FileKind.ELF:
             try:
                 if inside := look_inside(file, self._search):  # what shines through is of any file in it
-                    found, package = inside.found, inside.package
+                    kind, found, package = FileKind.APPIMAGE, inside.found, inside.package
             except CannotLook as broken:
                 reason = broken.reason
         device, inode, size, mtime_ns, ctime_ns = identity = identity_of(status)

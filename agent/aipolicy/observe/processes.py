@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from aipolicy.core.model import FileFacts, Process, Unseen
+from aipolicy.core.model import FileFacts, FileKind, Process, Unseen
 from aipolicy.core.wire import printable
 from aipolicy.examine import Examiner
 from aipolicy.examine.files import NO_SUCH_FILE
@@ -44,7 +44,12 @@ def with_facts(process: Process, machine: Machine, examiner: Examiner) -> Iterat
     """
     pid = process.pid
     file = script_file = None
-    if process.exe:
+    if (image := _image(process, machine, examiner)) is not None:
+        file = image
+        process = msgspec.structs.replace(process, exe=image.path)
+        if (script := machine.script_place(process)) is not None and machine.out_of_reach(script):
+            process = msgspec.structs.replace(process, script=None, module=None)  # it lies in there, too
+    elif process.exe:
         file = yield from _read(
             machine, process.exe, lambda: examiner.program(machine.program(pid), process.exe)
         )
@@ -58,6 +63,19 @@ def with_facts(process: Process, machine: Machine, examiner: Examiner) -> Iterat
         if (hook := machine.script_place(alone)) is not None:
             script_file = yield from _read(machine, hook, functools.partial(examiner.loaded, hook))
             yield msgspec.structs.replace(alone, script_file=script_file)
+
+
+def _image(process: Process, machine: Machine, examiner: Examiner) -> FileFacts | None:
+    """The AppImage that it runs from, which mounts itself where only its user may read."""
+    if not process.exe or not (process.contained or machine.out_of_reach(process.exe)):
+        return None
+    for pid in machine.serving(process.pid):
+        server = machine.process(pid)
+        if isinstance(server, Process) and server.exe and not machine.out_of_reach(server.exe):
+            facts = examiner.program(machine.program(pid), server.exe)
+            if isinstance(facts, FileFacts) and facts.kind is FileKind.APPIMAGE:
+                return facts
+    return None
 
 
 def _as_interpreter(process: Process, family: str, machine: Machine) -> Process:

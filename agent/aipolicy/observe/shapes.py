@@ -10,6 +10,7 @@ from aipolicy.core.shapes import Shape, shape_of
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.observe.look import Look
+from aipolicy.observe.walk import is_mounted_image
 
 _MOST_MATCHES: Final = 1_000
 
@@ -37,7 +38,7 @@ def _expand(look: Look, start: str, shape: str) -> Iterator[str | CannotLook]:
             try:
                 inner += _in_folder(look, folder, part)
             except CannotLook as reason:
-                if not reason.absent:
+                if not reason.absent and not is_mounted_image(reason.place):
                     yield reason
         if len(inner) > _MOST_MATCHES:
             yield CannotLook(start, f"more than {_MOST_MATCHES:,} files have the shape {shape}")

@@ -142,7 +142,8 @@ class _Walk:
         while self._waiting:
             folder, depth = self._waiting.pop()
             if reason := self._bounds.out_of_reach(folder):
-                self.tree.cannot(CannotLook(folder, reason))
+                if not is_mounted_image(folder):
+                    self.tree.cannot(CannotLook(folder, reason))
                 continue
             try:
                 with os.scandir(folder) as entries:
@@ -271,6 +272,13 @@ def _is_a_store(folder: str, name: str, child: str) -> bool:
     if child == "pkgs":
         return is_folder(f"{folder}/conda-meta")
     return folder.endswith("/install/cache") and not child.startswith(".bunx-")  # bun's
+
+
+def is_mounted_image(path: str) -> bool:
+    """Whether it lies where AppImages mount themselves (AppImageKit's runtime): what is in there is seen as
+    their file, and when it runs.
+    """
+    return "/.mount_" in path
 
 
 def walk(top: str, wanted: Wanted, bounds: Bounds, progress: Callable[[str, int], None]) -> Tree:

@@ -79,6 +79,9 @@ class DarwinMachine:
     def script_place(self, process: Process) -> str | None:
         return process.script
 
+    def serving(self, pid: int) -> tuple[int, ...]:
+        return ()
+
     def lies_here(self, process: Process) -> bool:
         return True
 

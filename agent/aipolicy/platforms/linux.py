@@ -104,6 +104,9 @@ class LinuxMachine:
     def script_place(self, process: Process) -> str | None:
         return self._table.script_place(process)
 
+    def serving(self, pid: int) -> tuple[int, ...]:
+        return self._table.serving(pid)
+
     def lies_here(self, process: Process) -> bool:
         return self._table.lies_here(process)
 

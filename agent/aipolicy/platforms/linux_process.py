@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import printable
+from aipolicy.platforms.linux_fuse import serving
 from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read, same_file
 from aipolicy.platforms.linux_script import Given, script_of
 from aipolicy.platforms.linux_terminal import terminal_of
@@ -92,6 +93,9 @@ class ProcessTable:
         if isinstance(seen, _Seen) and process.script in seen.places:
             return seen.places[process.script]
         return process.script  # its arguments are gone by now; the name is as good as ever
+
+    def serving(self, pid: int) -> tuple[int, ...]:
+        return serving(self._proc, pid, self.pids())
 
     def lies_here(self, process: Process) -> bool:
         """A service with a private mount namespace mostly runs the files that everybody sees."""

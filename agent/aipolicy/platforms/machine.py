@@ -134,6 +134,9 @@ class Machine(Files, Protocol):
     def script_place(self, process: Process) -> str | None:
         """The path that opens its script: it may lie in a container, or its name not be printable."""
 
+    def serving(self, pid: int) -> tuple[int, ...]:
+        """The pids of who serves the FUSE filesystem that its program lies on; none where it lies on none."""
+
     def lies_here(self, process: Process) -> bool:
         """Whether what it runs is the file of that name here, and not one of a container's own."""
 

@@ -81,6 +81,9 @@ class WindowsMachine:
     def script_place(self, process: Process) -> str | None:
         return process.script
 
+    def serving(self, pid: int) -> tuple[int, ...]:
+        return ()
+
     def lies_here(self, process: Process) -> bool:
         return True
 
