@@ -160,6 +160,7 @@ class FakeMachine:
         script: str | None = None,
         module: str | None = None,
         contained: bool = False,
+        container: str | None = None,
         parent: int = 1,
         **how: object,
     ) -> Process:
@@ -173,6 +174,7 @@ class FakeMachine:
             script=script,
             module=module,
             contained=contained,
+            container=container,
         )
         running = Running(process=process, parent=parent)
         self.running[process.pid] = replace(running, **how)  # type: ignore[arg-type]  # named by the test
@@ -257,6 +259,9 @@ class FakeMachine:
     def program(self, pid: int) -> str:
         running = self.running.get(pid)
         return running.process.exe if running else f"/proc/{pid}/exe"
+
+    def program_out_of_reach(self, process: Process) -> str | None:
+        return self.out_of_reach(process.exe)
 
     def script_place(self, process: Process) -> str | None:
         return process.script

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.core.model import Unseen
+from aipolicy.core.model import Process, Unseen
 from aipolicy.examine import MemoryCache
 from aipolicy.observe.containers import MOST
 from aipolicy.platforms import this_machine
@@ -260,3 +260,27 @@ def test_more_containers_than_a_look_enters_are_told(started: Started, base: Pat
     assert len({box.name for box in boxes}) == MOST + 2
     unseen = [one for one in look_inside(CATALOG) if isinstance(one, Unseen)]
     assert [one.reason for one in unseen if one.place == "containers"]
+
+
+# --- what runs there -------------------------------------------------------------------------------------
+
+
+def test_what_runs_in_a_container_names_it(started: Started, base: Path, tmp_path: Path) -> None:
+    boxes = [container(started, base, tmp_path / name) for name in "ab"]
+    machine = this_machine()
+    for box in boxes:
+        enter = ["nsenter", f"--target={box.pid}", "--mount", "--root", "--wd=/"]
+        child = started.run([*enter, "/bin/busybox", "sleep", "600"])
+        until(lambda child=child: os.readlink(f"/proc/{child.pid}/exe") == "/bin/busybox")  # type: ignore[misc]
+        found = machine.process(child.pid)
+        assert isinstance(found, Process)
+        assert (found.exe, found.contained, found.container) == ("/bin/busybox", True, box.name)
+
+
+def test_our_own_program_in_a_private_namespace_is_ours(started: Started) -> None:
+    child = started.run(["unshare", "--mount", "sleep", "600"])
+    sleep = os.path.realpath(shutil.which("sleep") or "")
+    until(lambda: os.readlink(f"/proc/{child.pid}/exe") == sleep)
+    found = this_machine().process(child.pid)
+    assert isinstance(found, Process)
+    assert (found.contained, found.container) == (True, None)
