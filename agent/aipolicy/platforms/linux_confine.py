@@ -20,8 +20,9 @@ _NICE: Final = 10
 def enter(root: Root, proc: str = "/proc") -> tuple[Mount, ...]:
     """From here on every path of this process starts in `root`, and of its rights only that to read is left.
 
-    Whoever else wants the processor goes first. The mounts there are returned. ProcessLookupError: its processes have ended. Only for a process that does
-    nothing else, has loaded all its modules and has no descriptor of a folder: the files there are anybody's.
+    Whoever else wants the processor goes first. The mounts there are returned. ProcessLookupError: its
+    processes have ended. Only for a process that does nothing else, has loaded all its modules and has no
+    descriptor of a folder: the files there are anybody's.
     """
     fd, mounts = _opened(root, proc)
     posix: Any = os  # typeshed hides these on Windows
