@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.core.model import Process, Unseen
+from aipolicy.core.model import Process
 from aipolicy.examine import MemoryCache
 from aipolicy.observe.containers import MOST
 from aipolicy.platforms import this_machine
@@ -17,7 +17,7 @@ from aipolicy.platforms.machine import Root
 from aipolicy.tools import load
 from installed import npm_package, put
 from machine.real_packages import CLAUDE_SCRIPT, aider_wheel, native_claude, npm_prefix
-from machine.roots import busybox_root, container, look_inside, seen_in
+from machine.roots import busybox_root, container, seen_in
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
@@ -258,8 +258,8 @@ def test_five_hundred_private_namespaces_cost_nothing(started: Started) -> None:
 def test_more_containers_than_a_look_enters_are_told(started: Started, base: Path, tmp_path: Path) -> None:
     boxes = [container(started, base, tmp_path / str(number)) for number in range(MOST + 2)]
     assert len({box.name for box in boxes}) == MOST + 2
-    unseen = [one for one in look_inside(CATALOG) if isinstance(one, Unseen)]
-    assert [one.reason for one in unseen if one.place == "containers"]
+    _found, unseen = seen_in(CATALOG, *boxes)
+    assert {f"#{number}:/: more containers than one look enters" for number in (MOST, MOST + 1)} <= unseen
 
 
 # --- what runs there -------------------------------------------------------------------------------------
