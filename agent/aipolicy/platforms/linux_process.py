@@ -10,14 +10,10 @@ from typing import Final, NamedTuple
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import printable
-<<<<<<< HEAD
 from aipolicy.platforms.linux_fuse import serving
-from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read, same_file
-=======
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Stat, Status, link, parse_stat, parse_status, read, same_file
 from aipolicy.platforms.linux_roots import LARGEST_MOUNTINFO, container_of
->>>>>>> ed994b6 (A program that runs in a container is told with its name; its own mounts say whether it is touched)
 from aipolicy.platforms.linux_script import Given, script_of
 from aipolicy.platforms.linux_terminal import terminal_of
 from aipolicy.platforms.machine import Image, Terminal
