@@ -35,14 +35,14 @@ def test_on_a_machine_without_any_the_files_are_made_and_removed_again(host: Hos
 
 def test_what_it_had_there_stays_byte_for_byte(host: Host) -> None:
     for file in (CLAUDE, GEMINI, VSCODE):
-        host.put(file, ITS_JSON, 0o640)
+        host.put(file, ITS_JSON, 0o664)
     host.put(CODEX, ITS_TOML)
     before = host.etc()
     assert {state.condition for state in host.enforce(BLOCK).values()} == {"in force"}
     assert list(host.json(GEMINI)) == ["env", "cleanupPeriodDays", "security"]
     assert "# our rails" in host.text(CODEX)
     assert "# for now" in host.text(CODEX)
-    assert stat.S_IMODE(host.path(GEMINI).stat().st_mode) == 0o640
+    assert stat.S_IMODE(host.path(GEMINI).stat().st_mode) == 0o664
     host.enforce(FREE)
     assert host.etc() == before
 
@@ -218,6 +218,16 @@ def test_a_folder_that_others_may_write_to_is_left_alone(host: Host) -> None:
     assert state.condition == "overridden"
     assert "others than root may change it: chown root:root" in state.detail
     assert list(host.path("/etc/codex").iterdir()) == []
+
+
+def test_a_file_that_peoples_tools_cannot_read_is_not_called_in_force(host: Host) -> None:
+    host.put(GEMINI, "{}", 0o640)
+    host.put(CODEX, "")
+    host.path(CODEX).parent.chmod(0o750)
+    states = host.enforce(BLOCK)
+    for name, place in (("gemini-cli", host.path(GEMINI)), ("codex", host.path(CODEX).parent)):
+        assert states[name].condition == "overridden"
+        assert f"{place}: people's tools may not read it" in states[name].detail
 
 
 def test_a_kill_between_memory_and_file_leaves_nothing_behind(host: Host) -> None:
