@@ -78,6 +78,17 @@ def etc(tmp_path: Path) -> Iterator[PrivateEtc]:
     assert set(os.listdir("/etc")) == here
 
 
+def starts(
+    etc: PrivateEtc, command: list[str | Path], key: dict[str, str], vendor: Vendor, wanted: str
+) -> bool:
+    """Whether it comes as far as asking its vendor. It would go on trying, and is ended then."""
+    environ = {"HOME": str(etc.home), "PATH": os.environ["PATH"], **key}
+    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with Started() as started:
+        started.run(etc.inside([str(part) for part in command]), cwd=etc.home, env=environ, **silent)
+        return until(lambda: any(wanted in path for path in vendor.asked))
+
+
 def test_claude_code_refuses_under_any_name_and_starts_again(etc: PrivateEtc, vendor: Vendor) -> None:
     claude = native_claude()
     key = {"ANTHROPIC_API_KEY": "sk-ant-x", "ANTHROPIC_BASE_URL": vendor.url}
@@ -88,8 +99,7 @@ def test_claude_code_refuses_under_any_name_and_starts_again(etc: PrivateEtc, ve
         assert "Claude-Code-is-not-allowed-here.Use-Qoder.Questions.it-at-example-com" in refused.said
     assert vendor.asked == []
     assert etc.enforce(FREE)["claude-code"] == "off"
-    etc.run([claude, "-p", "hi"], **key)
-    assert any("/v1/messages" in path for path in vendor.asked)
+    assert starts(etc, [claude, "-p", "hi"], key, vendor, "/v1/messages")
 
 
 def test_claude_code_of_the_script_era_refuses_the_prompt(etc: PrivateEtc, vendor: Vendor) -> None:
@@ -99,8 +109,7 @@ def test_claude_code_of_the_script_era_refuses_the_prompt(etc: PrivateEtc, vendo
     etc.run(command, **key)
     assert [path for path in vendor.asked if "/v1/messages" in path] == []
     etc.enforce(FREE)
-    etc.run(command, **key)
-    assert any("/v1/messages" in path for path in vendor.asked)
+    assert starts(etc, command, key, vendor, "/v1/messages")
 
 
 def test_codex_refuses_and_starts_again(etc: PrivateEtc) -> None:
@@ -126,10 +135,9 @@ def test_gemini_cli_refuses_and_starts_again(etc: PrivateEtc, vendor: Vendor) ->
     refused = etc.run([gemini, "--skip-trust", "-p", "hi"], **key)
     assert refused.code == 41
     assert "Gemini CLI is not allowed here. Use Qoder. Questions: it@example.com" in refused.said
-    assert not any(path.startswith(GOOGLE) for path in vendor.asked)
+    assert not any(GOOGLE in path for path in vendor.asked)
     assert etc.enforce(FREE)["gemini-cli"] == "off"
-    started = etc.run([gemini, "--skip-trust", "-p", "hi"], **key)
-    assert any(path.startswith(GOOGLE) for path in vendor.asked), started.said
+    assert starts(etc, [gemini, "--skip-trust", "-p", "hi"], key, vendor, GOOGLE)
 
 
 def test_qwen_code_refuses_and_starts_again(etc: PrivateEtc, vendor: Vendor) -> None:
@@ -141,8 +149,7 @@ def test_qwen_code_refuses_and_starts_again(etc: PrivateEtc, vendor: Vendor) -> 
     assert "Qwen Code is not allowed here." in refused.said
     assert vendor.asked == []
     assert etc.enforce(FREE)["qwen-code"] == "off"
-    started = etc.run(command, **key)
-    assert any("chat/completions" in path for path in vendor.asked), started.said
+    assert starts(etc, command, key, vendor, "chat/completions")
 
 
 def test_beside_its_own_settings_ours_come_and_go(etc: PrivateEtc) -> None:
