@@ -113,6 +113,7 @@ class FakeMachine:
     denied: set[int] = field(default_factory=set)
     unsignalled: set[int] = field(default_factory=set)
     same_files: set[int] = field(default_factory=set)
+    roots: list[Root | Unseen] = field(default_factory=list)
     served: dict[int, tuple[int, ...]] = field(default_factory=dict)
     far: dict[str, str] = field(default_factory=dict)
     open_to_all: set[str] = field(default_factory=set)
@@ -245,7 +246,7 @@ class FakeMachine:
         return running.process if running else None
 
     def other_roots(self) -> Iterator[Root | Unseen]:
-        return iter(())
+        yield from self.roots
 
     def image(self, pid: int) -> Image | None:
         running = self.running.get(pid)

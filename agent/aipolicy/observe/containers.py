@@ -35,6 +35,8 @@ HAS_ENDED: Final = 3
 
 _COMMAND: Final = (sys.executable, "-I", "-m", "aipolicy.observe.inside")
 _WAIT_S: Final = 5.0
+_MOST_UNSEEN: Final = 15
+"""Of one root, so that none drowns what is said of the others."""
 
 
 class Task(Record, frozen=True, kw_only=True):
@@ -113,13 +115,13 @@ def _inside(look: Look, machine: Machine, task: Task) -> Seen:
     )
     timer = threading.Timer(MOST_S, process.kill)
     timer.start()
-    began = time.monotonic()
+    began, unseen = time.monotonic(), 0
     try:
         for said in _conversation(process, task, look.examiner.cache):
             look.progress("containers", 0)
             if said.seen is not None:
                 yield _of_container(said.seen, container, machine)
-            if said.unseen is not None:
+            if said.unseen is not None and (unseen := unseen + 1) <= _MOST_UNSEEN:
                 yield _place_of_container(said.unseen, container)
         process.wait(_WAIT_S)
     except subprocess.TimeoutExpired:  # it closed its output and goes on
@@ -129,6 +131,9 @@ def _inside(look: Look, machine: Machine, task: Task) -> Seen:
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: it ends when that lets go
             process.communicate(timeout=_WAIT_S)
+    if unseen > _MOST_UNSEEN:
+        more = f"{unseen - _MOST_UNSEEN:,} more places could not be looked into"
+        yield Unseen(place=f"{container}:/", reason=more)
     if process.returncode not in (0, HAS_ENDED):
         late = time.monotonic() - began >= MOST_S
         why = f"took longer than {MOST_S:g} s: only a part was looked at" if late else "the look failed"
