@@ -1,7 +1,7 @@
 """What lies in running containers and chroots: a process of its own enters each and looks around there.
 
 The kernel then resolves every name below that root, whatever links and races its owner makes, and a look that
-hangs is ended. See docs/adr/0007.
+hangs is ended. See docs/adr/0009.
 """
 
 import contextlib
