@@ -2,7 +2,8 @@
 
 Ratios from one run: the walk and the whole look against `find`, the examiner against `sha256sum`. Cold means
 that the kernel's caches were dropped (root only) and nothing was examined before; "first" the same with the
-files in memory; warm the next look of the same daemon. The start is `aipolicy scan --help`. Folders are left out: they differ by machine.
+files in memory; warm the next look of the same daemon. The start is `aipolicy scan --help`. System folders
+are left out: they differ by machine.
 
     python benchmarks/scan.py [--files N] [--rounds N] [--program FILE]...
 """
