@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 _WHOLE_MACHINE = frozenset({"machine_lab", "either_lab"})
+_OWN_FILESYSTEM = "tests/machine/guard/"
 _LOCK = Path(tempfile.gettempdir()) / "aipolicy-tests-whole-machine.lock"
 
 
@@ -16,7 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """An agent of root sees what another test installs and, in mode block, ends what another test runs."""
     for item in items:
         fixtures = frozenset(getattr(item, "fixturenames", ()))
-        if "tests/machine/" in item.nodeid or fixtures & _WHOLE_MACHINE:
+        machine = "tests/machine/" in item.nodeid and _OWN_FILESYSTEM not in item.nodeid
+        if machine or fixtures & _WHOLE_MACHINE:
             item.add_marker(pytest.mark.xdist_group("machine"))
 
 

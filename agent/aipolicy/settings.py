@@ -26,7 +26,8 @@ class Settings:
     proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a
     folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds from scan to scan.
     native_controls: whether this agent writes the vendors' managed settings: on, off, or auto, which is on
-    for root with the system's state folder.
+    for root with the system's state folder. guard: whether root's agent on Linux starts the exec gate
+    where no service does: on, off, or auto, which is on.
     """
 
     policy: str | None = None
@@ -39,6 +40,7 @@ class Settings:
     tags: tuple[str, ...] = ()
     scan_every_s: int = 900
     native_controls: str = "auto"
+    guard: str = "auto"
 
     def state_dir(self, *, admin: bool, environ: Map[str, str]) -> str:
         """The state folder: as set, else the system's for root, else the user's own."""
@@ -93,11 +95,15 @@ def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
         raise SettingsError(f"{where}: tags is a list of words")
     if not isinstance(node, yamlfile.Scalar) or not node.text:
         raise SettingsError(f"{where}: {key.text} is one text")
-    if key.text == "scan_every_s":
-        return _seconds(where, node.text)
-    if key.text == "native_controls":
-        return _switch(where, node.text)
-    return node.text
+    return _checked(where, key.text, node.text)
+
+
+def _checked(where: str, setting: str, text: str) -> str | int:
+    if setting == "scan_every_s":
+        return _seconds(where, text)
+    if setting in ("native_controls", "guard"):
+        return _switch(where, setting, text)
+    return text
 
 
 def _seconds(where: str, text: str) -> int:
@@ -106,10 +112,10 @@ def _seconds(where: str, text: str) -> int:
     raise SettingsError(f"{where}: scan_every_s is a whole number of seconds from 10 to 86400, not {text!r}")
 
 
-def _switch(where: str, text: str) -> str:
+def _switch(where: str, setting: str, text: str) -> str:
     if text in ("auto", "on", "off"):
         return text
-    raise SettingsError(f"{where}: native_controls is auto, on or off, not {text!r}")
+    raise SettingsError(f"{where}: {setting} is auto, on or off, not {text!r}")
 
 
 def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
@@ -119,11 +125,5 @@ def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
         value = environ.get(f"AIPOLICY_{field.name.upper()}")
         if not value or field.name == "tags":
             continue
-        name = f"AIPOLICY_{field.name.upper()}"
-        if field.name == "scan_every_s":
-            found[field.name] = _seconds(name, value)
-        elif field.name == "native_controls":
-            found[field.name] = _switch(name, value)
-        else:
-            found[field.name] = value
+        found[field.name] = _checked(f"AIPOLICY_{field.name.upper()}", field.name, value)
     return found

@@ -233,12 +233,16 @@ def run(
 
 @dataclass
 class Lab:
-    """See the module. home: of the person who runs the agent; `~/.npm/bin` in it is on the agent's PATH."""
+    """See the module. home: of the person who runs the agent; `~/.npm/bin` in it is on the agent's PATH.
+
+    guard: whether root's agent guards the whole machine ("on"), or only ends what has started.
+    """
 
     folder: Path
     python: Python
     server: Server
     agents: list[Agent] = field(default_factory=list)
+    guard: str = "off"
 
     @classmethod
     @contextlib.contextmanager
@@ -289,7 +293,13 @@ class Lab:
         """Nothing of the tester's own but what finds programs and certificates."""
         kept = {name: value for name, value in os.environ.items() if name.startswith(("LANG", "LC_", "SSL_"))}
         path = f"{self.bin}:/usr/local/bin:/usr/bin:/bin"
-        return {**kept, "HOME": str(self.home), "PATH": path, "PYTHONUNBUFFERED": "1"}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "PATH": path,
+            "PYTHONUNBUFFERED": "1",
+            "AIPOLICY_GUARD": self.guard,
+        }
 
     def own(self, folder: Path) -> Path:
         """Make a folder that belongs to the person."""

@@ -232,7 +232,7 @@ def test_the_banned_tool_is_ended_and_all_else_lives(machine_lab, shell):
     await_that(lambda: "Claude Code 2.1.197 was ended" in shell.read(), "the notice")
     for words in ("rule policy.yaml:3", "may not run here", "Use Qoder", "it@example.com", "no contract"):
         assert words in shell.read()
-    assert shell.read().count("was ended") == 1, "once in ten minutes, though two were ended"
+    assert shell.read().count("was ended") == 1, "once in an hour, though two were ended"
 
     end = time.monotonic() + SOAK_S
     while time.monotonic() < end:

@@ -103,6 +103,13 @@ class LastGood:
             return False
         return True
 
+    def stamp(self) -> tuple[int, ...]:
+        """Another one after each `keep`; empty where nothing is kept."""
+        try:
+            return _identity(os.lstat(self._path))
+        except OSError:
+            return ()
+
     def load(self) -> PolicyText | None:
         """The policy kept last, None where none was or the disk changed it since."""
         try:

@@ -9,6 +9,7 @@ from aipolicy import __version__
 _VERBS = {
     "scan": "aipolicy.cli.scan:scan",
     "run": "aipolicy.cli.run:run",
+    "guard": "aipolicy.cli.guard:guard",
     "trial": "aipolicy.cli.trial:trial",
     "status": "aipolicy.cli.status:status",
     "mine": "aipolicy.cli.mine:mine",
@@ -22,6 +23,7 @@ _VERBS = {
 _HELP = {
     "scan": "Show which AI tools are here and what the policy says of them.",
     "run": "Run the agent: watch, report, and act where the policy says so.",
+    "guard": "Refuse banned tools before they start: the exec gate of Linux.",
     "trial": "Try it all on this machine: server, agent and page, until Ctrl-C.",
     "status": "Say whether the agent is healthy, or what is wrong and since when.",
     "mine": "Show exactly what is stored and reported about you.",

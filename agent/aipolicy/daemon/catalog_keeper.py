@@ -49,6 +49,15 @@ def catalog_at_start(own_dir: str | None, state: Path) -> StartingCatalog:
     return StartingCatalog(catalog=catalog)
 
 
+def kept_catalog(own_dir: str | None, state: Path) -> Catalog:
+    """The catalog that `catalog_at_start` had last; for a reader beside it."""
+    kept = _kept(own_dir, state) if own_dir is not None else None
+    try:
+        return with_own(kept.files) if kept else load()
+    except YamlErrors:
+        return load()
+
+
 def _without(errors: YamlErrors, own_dir: str, state: Path) -> StartingCatalog:
     more = len(errors.problems) - 1
     said = f"{errors.problems[0]}" + (f" (and {more} more)" if more else "")

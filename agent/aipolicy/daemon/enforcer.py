@@ -5,9 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aipolicy.core.model import Action, Done, Finding, Outcome, Process, State, Verdict
-from aipolicy.core.place import place_in
-from aipolicy.enforce.desktop import Desktop
-from aipolicy.enforce.notify import RateLimit, notice_text, tell
+from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.enforce.terminate import Ended, Ending, Failed, Refused, Running
 from aipolicy.platforms.machine import Machine, Terminal
 
@@ -31,17 +29,17 @@ class Enforcer:
     """
 
     def __init__(
-        self, machine: Machine, tool_packages: Collection[str], with_windows: Collection[str] = ()
+        self,
+        machine: Machine,
+        teller: Teller,
+        tool_packages: Collection[str],
+        with_windows: Collection[str] = (),
     ) -> None:
         self._machine = machine
+        self._teller = teller
         self._with_windows = with_windows
         self._tool_packages = tool_packages
-        self._notices = RateLimit()
-        self._told: dict[tuple[str, int], bool] = {}
-        self._desktop = Desktop()
         self._underway: dict[int, _Underway] = {}
-        self.contact = ""
-        self.instead: tuple[str, ...] = ()
 
     @property
     def busy(self) -> bool:
@@ -61,7 +59,7 @@ class Enforcer:
             case Action.ALLOW | Action.REPORT:
                 return self.as_before(verdict)
             case Action.WARN:
-                self._tell(verdict, self._machine.terminal(process.pid), Done.WARNED, now)
+                self._teller.tell(verdict, self._machine.terminal(process.pid), Done.WARNED, now)
                 return self.as_before(verdict)
             case Action.BLOCK:
                 return self._end(process, verdict, matches, now)
@@ -69,9 +67,9 @@ class Enforcer:
     def as_before(self, verdict: Verdict) -> Outcome:
         """What was done about a running tool that is allowed, reported or warned of."""
         if verdict.action is Action.WARN:
-            told = self._told.get((verdict.finding.tool, verdict.finding.owner.uid), False)
+            told = self._teller.was_told(verdict)
             return Outcome(
-                verdict=verdict, done=Done.WARNED if told else Done.REPORTED, detail=_in_words(told)
+                verdict=verdict, done=Done.WARNED if told else Done.REPORTED, detail=in_words(told)
             )
         return Outcome(
             verdict=verdict, done=Done.ALLOWED if verdict.action is Action.ALLOW else Done.REPORTED
@@ -80,7 +78,7 @@ class Enforcer:
     def _end(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
         terminal = self._machine.terminal(process.pid)  # after its end nobody knows where it ran
         if verdict.finding.tool in self._with_windows and not _command_line(verdict.finding):
-            self._tell(verdict, terminal, Done.WARNED, now)
+            self._teller.tell(verdict, terminal, Done.WARNED, now)
             return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=_UNSAVED)
         started = Ending.start(
             self._machine,
@@ -99,7 +97,7 @@ class Enforcer:
 
     def poll(self, now: float) -> list[tuple[Outcome, int, tuple[Process, ...]]]:
         """What came of those underway: outcome, pid, and what the ended one had started and still runs."""
-        self._desktop.poll(now)
+        self._teller.poll(now)
         done: list[tuple[Outcome, int, tuple[Process, ...]]] = []
         for pid, one in list(self._underway.items()):
             state = one.ending.poll(now)
@@ -120,21 +118,8 @@ class Enforcer:
     def _outcome(self, one: _Underway, state: Ended | Failed, now: float) -> Outcome:
         if isinstance(state, Failed):
             return Outcome(verdict=one.verdict, done=Done.FAILED, detail=state.reason)
-        told = self._tell(one.verdict, one.terminal, Done.ENDED, now)
-        return Outcome(verdict=one.verdict, done=Done.ENDED, detail=f"{state.how}; {_in_words(told)}")
-
-    def _tell(self, verdict: Verdict, terminal: Terminal | None, done: Done, now: float) -> bool:
-        """Whether the person was told, now or within the last ten minutes."""
-        finding = verdict.finding
-        key = (finding.tool, finding.owner.uid)
-        if self._notices.may_tell(*key, now):
-            text = notice_text(verdict, self.contact, instead=self.instead, done=done)
-            self._told[key] = (terminal is not None and tell(terminal, text)) or self._desktop.tell(
-                finding.owner.uid, f"{finding.name}: not allowed here", text, now
-            )
-            if not self._told[key]:
-                self._notices.forget(*key)
-        return self._told.get(key, False)
+        told = self._teller.tell(one.verdict, one.terminal, Done.ENDED, now)
+        return Outcome(verdict=one.verdict, done=Done.ENDED, detail=f"{state.how}; {in_words(told)}")
 
 
 def installed_outcome(
@@ -170,13 +155,9 @@ def _command_line(finding: Finding) -> bool:
 def _program_itself(process: Process, finding: Finding) -> bool:
     """Whether the program's own contents gave it away, and not those of a script that it was told to run."""
     by_contents = any(evidence.kind == "content" for evidence in finding.because)
-    return by_contents and finding.path == place_in(process.container, process.exe.removesuffix(" (deleted)"))
+    return by_contents and finding.path == process.exe.removesuffix(" (deleted)")
 
 
 def _inside_an_editor(finding: Finding) -> bool:
     kinds = {evidence.kind for evidence in finding.because}
     return finding.state is State.INSTALLED and bool(kinds & {"vscode-extension", "jetbrains-plugin"})
-
-
-def _in_words(told: bool) -> str:
-    return "the person was told" if told else "there was no terminal or desktop to tell the person on"

@@ -23,6 +23,8 @@ from aipolicy.core.tools import Catalog
 from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.enforcer import Enforcer, installed_outcome
+from aipolicy.daemon.guard.command import guard_command, guard_socket
+from aipolicy.daemon.guard.link import GuardLink
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.local_api import LocalApi, socket_path
 from aipolicy.daemon.native_controls import NativeControls, keeps_them
@@ -30,6 +32,7 @@ from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.scanner import Scanner
+from aipolicy.daemon.teller import Teller
 from aipolicy.examine import examiner_for
 from aipolicy.platforms import local_peer
 from aipolicy.platforms.machine import Machine
@@ -88,8 +91,10 @@ class Daemon:
         )
         self._cache = EvidenceCache(self._state / "evidence.db")
         examiner = examiner_for(catalog, self._cache)
+        self._teller = Teller()
         self._enforcer = Enforcer(
             machine,
+            self._teller,
             tool_packages=catalog.wanted.deb | catalog.wanted.rpm,
             with_windows=frozenset(tool.id for tool in catalog.tools if tool.stop is Stop.DENY_NEW),
         )
@@ -122,6 +127,10 @@ class Daemon:
             scanned=self._scanned,
             installed=lambda verdict: installed_outcome(verdict, self._controls.on_extension),
         )
+        self._guard = self._guard_link()
+        if self._guard is not None:
+            self._processes.contained = self._guard.enter
+            self._scanner.banned = self._guard.judge
         if settings.server is not None:
             self._courier = Courier(
                 settings=settings,
@@ -136,6 +145,11 @@ class Daemon:
         self._api = self._open_api()
         self._use_policy()
 
+    def _guard_started(self) -> None:
+        """What started while it was away is looked at, and it is told what was found before."""
+        self._processes.sweep()
+        self._scanner.judge_again()
+
     def _first_catalog(self) -> Catalog:
         start = catalog_at_start(self._settings.tools, self._state)
         conditions, version = self._reporter.conditions, f"version {start.catalog.version}"
@@ -144,6 +158,18 @@ class Daemon:
         else:
             conditions.well("catalog", "in force", version)
         return start.catalog
+
+    def _guard_link(self) -> GuardLink | None:
+        if self._machine.os != "linux" or not self._machine.is_admin() or self._settings.guard == "off":
+            return None
+        return GuardLink(
+            path=guard_socket(str(self._state)),
+            command=guard_command(str(self._state), self._settings.tools),
+            wanted=lambda: self._keeper.current.mode is Action.BLOCK,
+            started=self._guard_started,
+            reporter=self._reporter,
+            teller=self._teller,
+        )
 
     def stop(self, *_signal: int | FrameType | None) -> None:
         """End soon; also a signal handler."""
@@ -157,6 +183,8 @@ class Daemon:
         try:
             self._processes.start()
             self._scanner.start()
+            if self._guard is not None:
+                self._guard.start()
             if self._courier is not None:
                 self._courier.start()
             self._service.ready(f"policy {self._keeper.current.version}, mode {self._keeper.current.mode}")
@@ -204,7 +232,7 @@ class Daemon:
     def _close(self) -> None:
         logger.info("ending pid=%d", os.getpid())
         self._service.stopping()
-        parts = (self._api, self._watch, self._processes, self._scanner, self._courier)
+        parts = (self._api, self._watch, self._processes, self._scanner, self._courier, self._guard)
         # All at once: each waits for a thread of its own, and together they may take two seconds at most.
         closers = [threading.Thread(target=part.close, daemon=True) for part in parts if part is not None]
         for closer in closers:
@@ -242,8 +270,8 @@ class Daemon:
         )
 
     def _use_policy(self) -> None:
-        self._enforcer.contact = self._keeper.current.contact
-        self._enforcer.instead = self._keeper.current.instead
+        self._teller.contact = self._keeper.current.contact
+        self._teller.instead = self._keeper.current.instead
         self._controls.refresh()
         self._processes.sweep()
 
@@ -295,7 +323,7 @@ class Daemon:
             scope="machine" if self._machine.is_admin() else "user",
             layers={
                 "native controls": self._controls.layer,
-                "guard": "off",
+                "guard": "off" if self._guard is None else self._guard.state,
                 "ending": "in force" if policy.mode is Action.BLOCK else "off",
             },
             controls=self._controls.states,

@@ -61,6 +61,8 @@ class ProcessWatch:
         self._now = now
         self._closed = False
         self._sweep = threading.Event()
+        self.contained: Callable[[int], None] = lambda _pid: None
+        """Told of each process that lives in a namespace of its own."""
         self.packages: tuple[Package, ...] = ()
         """What the last scan found installed: it can make surer what a process is."""
         self._stuck: dict[tuple[int, int], Outcome] = {}
@@ -162,6 +164,8 @@ class ProcessWatch:
         process = self._machine.process(pid)
         if not isinstance(process, Process):
             return True
+        if process.contained:
+            self.contained(pid)
         if not at_once and self._takes_long(process):
             self._long.wait(process.owner.uid, pid)
             return True
@@ -178,7 +182,7 @@ class ProcessWatch:
         return bool(verdicts) or not any(family_of(os.fsencode(p.exe)) in _SET_TITLES for p in seen)
 
     def _takes_long(self, process: Process) -> bool:
-        reachable = bool(process.exe) and self._machine.program_out_of_reach(process) is None
+        reachable = bool(process.exe) and self._machine.out_of_reach(process.exe) is None
         return reachable and self._examiner.takes_long(self._machine.program(process.pid))
 
     def _judged(self, process: Process) -> list[Verdict]:
@@ -202,7 +206,7 @@ class ProcessWatch:
 
     def _settle(self, outcome: Outcome, pid: int) -> None:
         if outcome.done is Done.ENDED:
-            self._reporter.ended(outcome, pid)
+            self._reporter.stopped(outcome, pid)
             return
         self._reporter.running(outcome)
 

@@ -63,8 +63,8 @@ class Reporter:
         changes, durable = self._store.change(lambda ledger: one_more(ledger, seen))
         self._noted(durable, bool(changes.tell))
 
-    def ended(self, outcome: Outcome, pid: int) -> None:
-        """A running tool was ended: told as a deed, and gone with its last process."""
+    def stopped(self, outcome: Outcome, pid: int) -> None:
+        """A tool was refused or ended: told as a deed, and gone with its last process."""
         seen: Sighting = sighting(outcome, self._homes())
         key = finding_key(seen.outcome.verdict.finding)
         self._store.change(lambda ledger: one_more(ledger, seen))

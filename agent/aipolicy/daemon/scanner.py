@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aipolicy.core.model import Done, Finding, Outcome, State, Verdict
 from aipolicy.core.status import ScanStatus
 from aipolicy.daemon.enforcer import installed_outcome
+from aipolicy.daemon.guard.places import Place, found
 from aipolicy.daemon.judge import Judge
 from aipolicy.daemon.pace import Pace
 from aipolicy.daemon.process_watch import ProcessWatch
@@ -64,6 +65,8 @@ class Scanner:
         self._last: Survey | None = None
         self._disguises = Disguises()
         self._folders: frozenset[str] = frozenset()
+        self.banned: Callable[[tuple[Place, ...]], None] = lambda _places: None
+        """Told after each scan where the programs of banned tools lie."""
         self.status: ScanStatus | None = None
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
         self._listener = threading.Thread(target=self._listen, name="install-watch", daemon=True)
@@ -163,6 +166,7 @@ class Scanner:
                 outcomes.append(outcome)
             else:
                 pending.append(Outcome(verdict=verdict, done=Done.REPORTED))
+        self.banned(tuple(found(outcomes, self._examiner)))
         self._reporter.survey(outcomes, pending, seen.unseen)
         self._processes.sweep()
         return [*outcomes, *pending]

@@ -13,7 +13,7 @@ from aipolicy.core.wire import printable
 from aipolicy.platforms.linux_calls import device_at, open_flags
 from aipolicy.platforms.machine import Terminal
 
-QUIET_S: Final = 600.0
+QUIET_S: Final = 3600.0
 _MAX_TEXT: Final = 2000
 _MAX_REMEMBERED: Final = 10_000
 
@@ -47,7 +47,7 @@ _DONE: Final = {
 
 
 class RateLimit:
-    """Once per tool and person in ten minutes, by a clock that is given. Bounded: a new start forgets."""
+    """Once per tool and person in an hour, by a clock that is given. Bounded: a new start forgets."""
 
     def __init__(self, quiet_s: float = QUIET_S) -> None:
         self._quiet_s = quiet_s

@@ -44,6 +44,20 @@ def _by_place(pid: int, machine: Machine) -> str | None:
     return None
 
 
+def protected_file(path: str, machine: Machine, tool_packages: Collection[str] = ()) -> str | None:
+    """Why this file of ours is never refused; None: it may be."""
+    if not machine.root_only(path):
+        return None
+    package = machine.os_package(path)
+    if package is None:
+        return None
+    if isinstance(package, Unseen):
+        return f"a file of the operating system as far as can be told ({package.reason})"
+    if package in tool_packages:
+        return None
+    return f"a file of the operating system's package {package}"
+
+
 def _ancestors(machine: Machine) -> set[int]:
     found: set[int] = set()
     pid = machine.parent(machine.my_pid())
@@ -66,14 +80,6 @@ def _by_program(process: Process, machine: Machine, tool_packages: Collection[st
 
 
 def _system_file(path: str, process: Process, machine: Machine, tool_packages: Collection[str]) -> str | None:
-    path = path.removesuffix(" (deleted)")
-    if not machine.lies_here(process) or not machine.root_only(path):
+    if not machine.lies_here(process):
         return None
-    package = machine.os_package(path)
-    if package is None:
-        return None
-    if isinstance(package, Unseen):
-        return f"a file of the operating system as far as can be told ({package.reason})"
-    if package in tool_packages:
-        return None
-    return f"a file of the operating system's package {package}"
+    return protected_file(path.removesuffix(" (deleted)"), machine, tool_packages)

@@ -1,12 +1,17 @@
-"""The operating systems: one file per OS behind machine.Machine. Nothing else reads sys.platform."""
+"""The operating systems: one file per OS behind machine.Machine. Nothing else reads sys.platform.
+
+Importing this brings nothing with it: the exec gate is to stay as small as Python itself.
+"""
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from aipolicy.platforms.machine import Machine
+if TYPE_CHECKING:
+    from aipolicy.platforms.machine import Machine
 
 
-def this_machine() -> Machine:
+def this_machine() -> "Machine":
     """The machine we run on, as its environment stands now."""
     environ = dict(os.environ)
     if sys.platform == "linux":

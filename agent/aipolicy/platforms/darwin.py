@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from aipolicy.core.model import Owner, Process, Unseen
-from aipolicy.core.wire import HostInfo
+from aipolicy.core.wire import HostInfo, printable
 from aipolicy.platforms import posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_packages import root_only
@@ -30,7 +30,7 @@ class DarwinMachine:
         self._table = ProcessTable(self._owner_of, posix=True)
 
     def host(self, agent_version: str) -> HostInfo:
-        name, release, arch = system_names()
+        name, release, arch = map(printable, system_names())
         return HostInfo(
             hostname=name, os=self.os, os_version=f"Darwin {release}", arch=arch, agent_version=agent_version
         )
@@ -75,9 +75,6 @@ class DarwinMachine:
 
     def program(self, pid: int) -> str:
         return self._table.program(pid)
-
-    def program_out_of_reach(self, process: Process) -> str | None:
-        return self.out_of_reach(process.exe)
 
     def script_place(self, process: Process) -> str | None:
         return process.script

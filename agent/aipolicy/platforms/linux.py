@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aipolicy.core.model import Owner, Process, Unseen
-from aipolicy.core.wire import HostInfo
+from aipolicy.core.wire import HostInfo, printable
 from aipolicy.platforms import linux_hold, linux_packages, linux_roots, linux_search_path, posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_mounts import MountTable
@@ -33,7 +33,7 @@ class LinuxMachine:
         self._packages = linux_packages.Packages(self.root)
 
     def host(self, agent_version: str) -> HostInfo:
-        name, release, arch = system_names()
+        name, release, arch = map(printable, system_names())
         return HostInfo(
             hostname=name,
             os=self.os,
@@ -100,9 +100,6 @@ class LinuxMachine:
 
     def program(self, pid: int) -> str:
         return self._table.program(pid)
-
-    def program_out_of_reach(self, process: Process) -> str | None:
-        return self._table.program_out_of_reach(process.pid)
 
     def script_place(self, process: Process) -> str | None:
         return self._table.script_place(process)

@@ -8,8 +8,6 @@ import stat
 import threading
 from typing import Any, NamedTuple
 
-from aipolicy.core.wire import printable
-
 _os: Any = os  # typeshed hides these names on other systems
 _select: Any = select
 _signal: Any = signal
@@ -20,9 +18,9 @@ def effective_uid() -> int:
 
 
 def system_names() -> tuple[str, str, str]:
-    """Host name, kernel release and processor architecture, uname(2)."""
+    """Host name, kernel release and processor architecture, uname(2); not made printable yet."""
     names = _os.uname()
-    return printable(names.nodename), printable(names.release), printable(names.machine)
+    return str(names.nodename), str(names.release), str(names.machine)
 
 
 def is_ready(fd: int) -> bool:

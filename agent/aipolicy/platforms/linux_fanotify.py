@@ -79,7 +79,7 @@ class Fanotify:
     """A listening group. OSError where the kernel or our rights do not allow it."""
 
     def __init__(self) -> None:
-        self._libc = _prepared()
+        self._libc = prepared_libc()
         flags = _CLOEXEC | _NONBLOCK | _REPORT_DIR_FID | _REPORT_NAME
         self._fd = self._checked(self._libc.fanotify_init(flags, open_flags("O_RDONLY", "O_LARGEFILE")))
 
@@ -127,7 +127,8 @@ class Fanotify:
         return int(result)
 
 
-def _prepared() -> Any:
+def prepared_libc() -> Any:
+    """The C library, with what fanotify needs; OSError (ENOSYS) on another system."""
     try:
         library = libc()
         library.fanotify_init.argtypes = [ctypes.c_uint, ctypes.c_uint]

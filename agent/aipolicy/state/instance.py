@@ -8,15 +8,15 @@ from typing import Any, Self
 
 from aipolicy.state.folder import StateError
 
-_LOCK_NAME = "instance.lock"
+_LOCK_NAMES = {"agent": "instance.lock", "guard": "guard.lock"}
 
 
 class AlreadyRunning(StateError):
-    """Another agent holds the folder. pid: which one, 0 where it is not known."""
+    """Another one holds the folder. pid: which one, 0 where it is not known. what: "agent" or "guard"."""
 
-    def __init__(self, folder: Path, pid: int) -> None:
+    def __init__(self, folder: Path, pid: int, what: str = "agent") -> None:
         super().__init__(
-            f"{folder}: an agent is running with this folder already"
+            f"{folder}: {'an' if what[0] in 'aeiou' else 'a'} {what} is running with this folder already"
             + (f" (pid {pid})" if pid else "")
             + ": stop that one, or give another folder by --state"
         )
@@ -30,12 +30,13 @@ class InstanceLock:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, folder: Path, pid: int) -> Self | None:
-        """The lock; None where the disk has none to give (read-only, without locks): that must not stop us.
+    def take(cls, folder: Path, pid: int, what: str = "agent") -> Self | None:
+        """The lock of the agent or of the guard.
 
+        None where the disk has none to give (read-only, without locks): that must not stop us.
         Raises AlreadyRunning.
         """
-        path = folder / _LOCK_NAME
+        path = folder / _LOCK_NAMES[what]
         descriptor = _open(path)
         if descriptor is None:
             return None
@@ -44,12 +45,16 @@ class InstanceLock:
         except (BlockingIOError, PermissionError) as error:
             other = _pid_in(descriptor)
             os.close(descriptor)
-            raise AlreadyRunning(folder, other) from error
+            raise AlreadyRunning(folder, other, what) from error
         except OSError:  # a filesystem without locks
             os.close(descriptor)
             return None
         _note_pid(descriptor, pid)
         return cls(descriptor)
+
+    def outlive_exec(self) -> None:
+        """Stay held by the program that this process becomes."""
+        os.set_inheritable(self._descriptor, True)
 
     def release(self) -> None:
         """Let another agent have the folder."""

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from aipolicy.core.model import Action, Confidence, Done, Evidence, Process, State, Verdict
 from aipolicy.daemon.enforcer import Enforcer, installed_outcome
+from aipolicy.daemon.teller import Teller
 from host import FakeMachine
 from sightings import outcome
 
@@ -27,7 +28,7 @@ def always(_process: Process) -> bool:
 
 
 def test_a_banned_tool_is_ended_and_said_so(machine: FakeMachine) -> None:
-    enforcer = Enforcer(machine, tool_packages=())
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
     bob = machine.add_user("bob")
     process = machine.run(machine.file("/home/bob/bin/notes"), bob)
     shell = machine.run(machine.file("/bin/bash"), bob)
@@ -40,7 +41,7 @@ def test_a_banned_tool_is_ended_and_said_so(machine: FakeMachine) -> None:
 
 
 def test_one_that_ignores_the_request_is_killed_after_five_seconds(machine: FakeMachine) -> None:
-    enforcer = Enforcer(machine, tool_packages=())
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
     process = machine.run(machine.file("/home/bob/bin/notes"), machine.add_user("bob"), ignores_term=True)
     enforcer.act(process, verdict(Action.BLOCK, process), always, machine.clock())
     assert enforcer.poll(machine.clock.advance(4.9)) == []
@@ -53,7 +54,7 @@ def test_one_that_ignores_the_request_is_killed_after_five_seconds(machine: Fake
 
 
 def test_a_process_that_is_no_longer_what_was_judged_is_left_alone(machine: FakeMachine) -> None:
-    enforcer = Enforcer(machine, tool_packages=())
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
     process = machine.run(machine.file("/home/bob/bin/notes"), machine.add_user("bob"))
     assert enforcer.act(process, verdict(Action.BLOCK, process), lambda _: False, machine.clock()) is None
     assert machine.signals == []
@@ -61,7 +62,7 @@ def test_a_process_that_is_no_longer_what_was_judged_is_left_alone(machine: Fake
 
 
 def test_what_is_never_stopped_is_reported_as_not_enforceable(machine: FakeMachine) -> None:
-    enforcer = Enforcer(machine, tool_packages=())
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
     init = machine.run(machine.file("/sbin/init"), pid=1, init=True)
     done = enforcer.act(init, verdict(Action.BLOCK, init), always, machine.clock())
     assert done is not None
@@ -73,7 +74,7 @@ def test_what_is_never_stopped_is_reported_as_not_enforceable(machine: FakeMachi
 def test_a_tool_under_an_interpreters_name_is_ended_and_a_real_interpreter_never(
     machine: FakeMachine,
 ) -> None:
-    enforcer = Enforcer(machine, tool_packages=())
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
     bob = machine.add_user("bob")
     renamed = machine.run(machine.file("/home/bob/bin/bash"), bob, script="/home/bob/notes.txt")
     real = machine.run(machine.file("/home/bob/.nvm/bin/node"), bob)
@@ -87,7 +88,7 @@ def test_a_tool_under_an_interpreters_name_is_ended_and_a_real_interpreter_never
 
 
 def test_a_window_with_unsaved_files_is_not_ended_but_the_command_line_form_is(machine: FakeMachine) -> None:
-    enforcer = Enforcer(machine, tool_packages=(), with_windows={"cursor"})
+    enforcer = Enforcer(machine, Teller(), tool_packages=(), with_windows={"cursor"})
     bob = machine.add_user("bob")
     editor = machine.run(machine.file("/opt/cursor/cursor"), bob)
     done = enforcer.act(editor, verdict(Action.BLOCK, editor, "cursor", "path"), always, machine.clock())
@@ -105,7 +106,7 @@ def test_a_window_with_unsaved_files_is_not_ended_but_the_command_line_form_is(m
     [(Action.ALLOW, Done.ALLOWED), (Action.REPORT, Done.REPORTED), (Action.WARN, Done.REPORTED)],
 )
 def test_nothing_milder_than_block_sends_a_signal(machine: FakeMachine, action: Action, done: Done) -> None:
-    enforcer = Enforcer(machine, tool_packages=())
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
     process = machine.run(machine.file("/home/bob/bin/notes"), machine.add_user("bob"))
     told = enforcer.act(process, verdict(action, process), always, machine.clock())
     assert told is not None

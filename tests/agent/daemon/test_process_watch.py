@@ -18,6 +18,7 @@ from aipolicy.daemon.enforcer import Enforcer
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.teller import Teller
 from aipolicy.examine import Examiner, examiner_for
 from aipolicy.platforms.events import Batch
 from aipolicy.state.store import Store
@@ -64,7 +65,7 @@ class Bench:
             source=self.starts,
             examiner=examiner or examiner_for(catalog),
             judge=lambda: judge,
-            enforcer=Enforcer(self.machine, tool_packages=()),
+            enforcer=Enforcer(self.machine, Teller(), tool_packages=()),
             reporter=Reporter(self.store, self.machine, lambda: datetime.now(UTC), lambda: None),
             now=self.machine.clock,
         )

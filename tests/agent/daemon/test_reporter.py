@@ -69,7 +69,7 @@ def test_a_finding_that_could_not_be_looked_at_is_not_gone(bench: Bench) -> None
 def test_an_ended_tool_is_a_deed_each_time_and_gone_with_its_process(bench: Bench) -> None:
     for pid in (500, 501):
         ended = bench.finding(state=State.RUNNING, pid=pid, done=Done.ENDED)
-        bench.reporter.ended(ended, pid)
+        bench.reporter.stopped(ended, pid)
     kinds = [type(event.about) for event in bench.told()]
     assert kinds == [Outcome, Gone, Outcome, Gone]
     assert bench.store.current() == {}

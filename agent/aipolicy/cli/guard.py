@@ -1,0 +1,58 @@
+"""`aipolicy guard`: the exec gate of Linux, in the foreground."""
+
+import os
+from pathlib import Path
+
+import click
+
+from aipolicy.cli import inputs
+from aipolicy.cli.errors import Failure
+from aipolicy.daemon.guard.command import deadman_command, guard_socket
+from aipolicy.platforms import this_machine
+from aipolicy.settings import SettingsError, load
+from aipolicy.state.instance import AlreadyRunning, InstanceLock
+
+
+@click.command()
+@click.option("--config", metavar="FILE", help="The agent's settings (default /etc/aipolicy/agent.yaml).")
+@click.option("--state", metavar="DIR", help="The agent's state folder, where the last good policy lies.")
+@click.option("--tools", metavar="DIR", help="The folder with your own tool files.")
+@click.option("--only", metavar="MOUNT", multiple=True, help="Guard this mount point only, to try it.")
+@click.option("--classify", is_flag=True, hidden=True, help="Be the part that judges files.")
+@click.option("--of-agent", is_flag=True, hidden=True, help="Started by the agent, which ends it.")
+def guard(
+    config: str | None,
+    state: str | None,
+    tools: str | None,
+    only: tuple[str, ...],
+    classify: bool,
+    of_agent: bool,
+) -> None:
+    """Refuse banned tools before their first instruction, by the last good policy of the agent.
+
+    Root on Linux only. `aipolicy run` starts it by itself; as a service of its own it also guards before the
+    agent runs. It ends on SIGTERM, and then everything starts as if it had never been.
+    """
+    machine = this_machine()
+    if machine.os != "linux" or not machine.is_admin():
+        raise Failure("the guard needs Linux and root: it answers for everybody's programs")
+    try:
+        settings = load(config, inputs.environ(), state=state, tools=tools)
+    except SettingsError as error:
+        raise Failure(str(error)) from error
+    folder = os.path.abspath(settings.state_dir(admin=True, environ=inputs.environ()))
+    if classify:
+        from aipolicy.daemon.guard.service import serve
+
+        serve(folder, settings.tools, machine, guard_socket(folder))
+        return
+    if not os.path.isdir(folder):
+        raise Failure(f"{folder}: no such folder: run the agent once, or give its state folder with --state")
+    try:
+        lock = InstanceLock.take(Path(folder), os.getpid(), "guard")
+    except AlreadyRunning as error:
+        raise Failure(str(error)) from error
+    if lock is not None:
+        lock.outlive_exec()
+    command = deadman_command(folder, settings.tools, only, of_agent=of_agent)
+    os.execv(command[0], command)  # noqa: S606  ourselves, without a shell on purpose

@@ -1,0 +1,1 @@
+"""What stands behind the exec gate: the process of the classifier (service), and the daemon's side (link)."""

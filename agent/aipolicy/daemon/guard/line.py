@@ -1,0 +1,92 @@
+"""One line of the classifier: questions of the gate come in, rulings go out."""
+
+import socket
+from collections.abc import Callable
+
+from aipolicy.core.model import Verdict
+from aipolicy.daemon.guard.classifier import PASSES, Classifier, Ruling
+from aipolicy.daemon.guard.rules import GuardRules
+from aipolicy.enforce.guard import messages
+from aipolicy.enforce.guard.book import EVERYBODY, File
+from aipolicy.enforce.guard.table import Refusal
+
+
+class AnswerLine:
+    """One line: reads questions from `channel` and answers them by the rules of the moment.
+
+    learned: called with each refusal.
+    """
+
+    def __init__(
+        self,
+        channel: socket.socket,
+        rules: GuardRules,
+        classifier: Classifier,
+        learned: Callable[[Refusal, Verdict], None],
+    ) -> None:
+        channel.setblocking(False)
+        self.channel = channel
+        self._rules = rules
+        self._classifier = classifier
+        self._learned = learned
+        self.other: Callable[[messages.Message], None] = lambda _message: None
+        """What to do with a message that is no question."""
+
+    def turn(self) -> bool:
+        """Answer what is there; False when the gate's side is closed."""
+        while (received := messages.receive(self.channel)) is not None:
+            try:
+                if received.message is None:
+                    return False
+                if "ask" in received.message and len(received.files) == 1:
+                    self._answer(received.message, received.files[0])
+                else:
+                    self.other(received.message)
+            finally:
+                messages.close_all(received.files)
+        return True
+
+    def _answer(self, asked: messages.Message, fd: int) -> None:
+        ruling = Ruling()
+        try:
+            ruling = self._ruling(asked, fd)
+        finally:  # whatever happened, somebody waits for this
+            messages.send(
+                self.channel,
+                {
+                    "say": asked["ask"],
+                    "policy": self._rules.number,
+                    "refused": ruling.verdict is not None,
+                    "anywhere": ruling.anywhere,
+                    "everybody": ruling.everybody,
+                },
+            )
+
+    def _ruling(self, asked: messages.Message, fd: int) -> Ruling:
+        file, path, uid = File(*asked["file"]), str(asked["path"]), int(asked["uid"])
+        if self._rules.policy is None:
+            return PASSES
+        if asked["opens"]:
+            ruling = self._classifier.open(int(asked["pid"]), path)
+        else:
+            ruling = self._classifier.start(fd, path, uid, file)
+        if self._refusal(ruling, file, path, uid) is not None:
+            self.watch(fd)
+        return ruling
+
+    def refusal(self, fd: int, file: File, place: str, uid: int) -> Refusal | None:
+        """Whether this file would be refused to `uid`, and how far."""
+        if self._rules.policy is None:
+            return None
+        return self._refusal(self._classifier.start(fd, place, uid, file), file, place, uid)
+
+    def _refusal(self, ruling: Ruling, file: File, place: str, uid: int) -> Refusal | None:
+        if ruling.verdict is None:
+            return None
+        refusal = Refusal(file, place, ruling.anywhere, EVERYBODY if ruling.everybody else uid)
+        self._learned(refusal, ruling.verdict)
+        return refusal
+
+    def watch(self, fd: int) -> None:
+        """Be asked when this file is opened: an interpreter or the loader may run it."""
+        messages.send(self.channel, {"watch": True}, [fd])

@@ -1,0 +1,241 @@
+"""The daemon's side of the guard: starts it where nobody did, says how it is, and reports what it refused."""
+
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from aipolicy.core.model import Done, Outcome, Verdict
+from aipolicy.daemon.guard.places import Place
+from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.teller import Teller, in_words
+from aipolicy.enforce.guard import messages
+from aipolicy.platforms.linux_calls import TERM
+from aipolicy.platforms.linux_marks import marks_of
+from aipolicy.platforms.linux_terminal import terminal_of
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S: Final = 0.5
+_SILENT_S: Final = 3.0
+_AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
+_END_S: Final = 3.0
+_ENTER_AGAIN_S: Final = 2.0
+"""Something may have been mounted in a namespace since the guard was told of it."""
+REPEATED_S: Final = 3600.0
+"""A refusal like one before is told again after so long, with how many there were."""
+_MOST_KEPT: Final = 10_000
+
+
+class GuardLink:
+    """A thread of its own. wanted: whether anything is to be refused. started: called after each gap.
+
+    path: the guard's socket. command: starts a guard. now: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        command: Sequence[str],
+        wanted: Callable[[], bool],
+        started: Callable[[], None],
+        reporter: Reporter,
+        teller: Teller,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = path
+        self._command = list(command)
+        self._wanted = wanted
+        self._after_gap = started
+        self._reporter = reporter
+        self._teller = teller
+        self._now = now
+        self._closed = threading.Event()
+        self._channel: socket.socket | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._tries = 0
+        self._due = 0.0
+        self._heard = 0.0
+        self._life: tuple[int, int] = (0, 0)
+        self._entered: dict[int, float] = {}
+        self._ours: int | None = None
+        """The guard that an agent started, this one or one before; nobody else ends it."""
+        self._again: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self.state = "off"
+        """As `status` says it: in force, partly, away or off."""
+        self._thread = threading.Thread(target=self._run, name="guard-link", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the guard as well, if it is ours."""
+        self._closed.set()
+        self._thread.join(timeout=_END_S)
+        self._disconnect()
+        self._end_child()
+
+    def enter(self, pid: int) -> None:
+        """A process runs in a mount namespace of its own: the guard is to see what is mounted there."""
+        try:
+            namespace = os.stat(f"/proc/{pid}/ns/mnt").st_ino
+        except OSError:  # it has ended
+            return
+        now = self._now()
+        if now - self._entered.get(namespace, float("-inf")) < _ENTER_AGAIN_S:
+            return
+        self._entered = {known: at for known, at in self._entered.items() if now - at < _ENTER_AGAIN_S}
+        self._entered[namespace] = now
+        if (channel := self._channel) is not None:
+            messages.send(channel, {"enter": pid})
+
+    def judge(self, places: Sequence[Place]) -> None:
+        """Files of banned tools that were found, each with its owner: refused from now on, also to
+        interpreters.
+        """
+        if (channel := self._channel) is not None:
+            for at in range(0, len(places), 16):
+                messages.send(channel, {"judge": places[at : at + 16]})
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._hear()
+                self._turn()
+            except Exception:
+                logger.exception("the link to the guard stumbled")
+            if self._channel is None:
+                self._closed.wait(_LOOK_S)
+
+    def _turn(self) -> None:
+        if not self._wanted():
+            self._leave()
+            return
+        if self._channel is None:
+            self._connect()
+        if self._channel is None:
+            self._away("it does not run")
+            self._start_one()
+        elif self._now() - self._heard > _SILENT_S:
+            self._away("it does not answer")
+            self._disconnect()
+
+    # --- its life ----------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self._channel, self._heard = messages.connected(self._path, _LOOK_S), self._now()
+
+    def _start_one(self) -> None:
+        if self._child is not None and self._child.poll() is None:
+            return  # it is about to answer
+        if self._now() < self._due:
+            return
+        self._due = self._now() + _AGAIN_S[min(self._tries, len(_AGAIN_S) - 1)]
+        self._tries += 1
+        # Of a session of its own: Ctrl-Z at a terminal must not stop what everybody's programs wait for.
+        self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
+        logger.info("guard started pid=%d", self._child.pid)
+
+    def _leave(self) -> None:
+        self._disconnect()
+        self._end_child()
+        self.state = "off"
+        self._tries, self._due = 0, 0.0
+        self._reporter.conditions.well("guard", "off", "The policy blocks nothing.")
+
+    def _end_child(self) -> None:
+        if self._child is None:
+            if self._ours is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._ours, TERM)
+                self._ours = None
+            return
+        self._child.terminate()
+        try:
+            self._child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._child = None
+
+    def _disconnect(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _away(self, why: str) -> None:
+        self.state = "away"
+        detail = f"{why}: banned tools are ended after they have started, not refused before"
+        self._reporter.conditions.wrong("guard", "away", detail, self._reporter.now())
+
+    # --- what it says ------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        """Waits a while for one message."""
+        received = None if self._channel is None else messages.receive(self._channel)
+        if received is None:
+            return
+        messages.close_all(received.files)
+        if received.message is None:
+            self._disconnect()
+            return
+        self._heard = self._now()
+        try:
+            if "refused" in received.message:
+                self._refused(received.message["refused"])
+            elif received.message.get("report"):
+                self._reported(received.message["report"])
+        except Exception:
+            logger.exception("the guard said what is not understood")
+
+    def _reported(self, report: messages.Message) -> None:
+        life = (int(report["deadman"]), int(report["starts"]))
+        self._ours = int(report["deadman"]) if report["of_agent"] else None
+        if not report["gate"]:
+            self._away(str(report["reason"]))
+        elif marks_of(int(report["gate"])).filesystems == 0:
+            self._away("the kernel holds no mark of it")
+        elif not report["numbers"]["ready"] or report["numbers"]["unmarked"]:
+            self.state = "partly"  # only what was refused before is, or not on every filesystem
+        else:
+            self._tries = 0
+            self.state = "in force"
+            self._reporter.conditions.well("guard", "in force", str(report["reason"]))
+        if life != self._life:
+            self._life = life
+            self._after_gap()
+
+    def _refused(self, said: messages.Message) -> None:
+        verdict = msgspec.json.decode(said["verdict"], type=Verdict)
+        uid, pid = int(said["uid"]), int(said["pid"])
+        finding = msgspec.structs.replace(verdict.finding, pid=pid)
+        verdict = msgspec.structs.replace(verdict, finding=finding)
+        told = self._teller.tell(verdict, terminal_of(int(said["terminal"]), uid), Done.DENIED, self._now())
+        if (count := self._counted((finding.tool, uid, finding.path))) is not None:
+            more = f"; refused {count} times more since the last report" if count else ""
+            outcome = Outcome(verdict=verdict, done=Done.DENIED, detail=in_words(told) + more)
+            self._reporter.stopped(outcome, pid)
+        if self._channel is not None:
+            messages.send(self._channel, {"taken": said["number"]})
+
+    def _counted(self, key: tuple[str, int, str]) -> int | None:
+        """How many like this one were not reported since the last that was; None: this is not reported
+        either.
+        """
+        now = self._now()
+        last, count = self._again.get(key, (float("-inf"), 0))
+        if now - last < REPEATED_S:
+            self._again[key] = (last, count + 1)
+            return None
+        if len(self._again) >= _MOST_KEPT:
+            self._again.pop(next(iter(self._again)))
+        self._again[key] = (now, 0)
+        return count

@@ -1,0 +1,276 @@
+"""The classifier's process: answers the gate's questions, keeps its table, and tells the daemon.
+
+Two lines, a process each, so that a small file never waits behind a large one. The second is forked off once
+all is loaded, and tells the first what it has refused.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, cast
+
+import msgspec
+
+from aipolicy.core.model import Verdict
+from aipolicy.daemon.catalog_keeper import kept_catalog
+from aipolicy.daemon.guard.classifier import Classifier
+from aipolicy.daemon.guard.line import AnswerLine
+from aipolicy.daemon.guard.rules import GuardRules
+from aipolicy.daemon.judge import Judge
+from aipolicy.enforce.guard import messages, table
+from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, File, file_of
+from aipolicy.enforce.guard.deadman import CLASSIFIER_FDS
+from aipolicy.enforce.guard.table import Refusal
+from aipolicy.examine import examiner_for
+from aipolicy.platforms.linux_calls import effective_uid, open_flags
+from aipolicy.platforms.linux_self import fork
+from aipolicy.platforms.local_peer import peer_uid
+from aipolicy.platforms.machine import Machine
+from aipolicy.state.evidence import EvidenceCache
+from aipolicy.state.files import write_safely
+
+_LOOK_S: Final = 0.5
+_MOST_REFUSED: Final = 20_000
+_MOST_UNTOLD: Final = 1_000
+
+
+class GuardService:
+    """The first line and all that is not urgent."""
+
+    def __init__(
+        self,
+        *,
+        state: Path,
+        quick: socket.socket,
+        reports: socket.socket,
+        slow_learned: socket.socket,
+        slow_pid: int,
+        rules: GuardRules,
+        classifier: Classifier,
+        listener: socket.socket,
+    ) -> None:
+        self._state = state
+        self._rules = rules
+        self._reports = reports
+        self._slow_learned = slow_learned
+        self._slow_pid = slow_pid
+        self._listener = listener
+        self._line = AnswerLine(quick, rules, classifier, self._learn)
+        self._line.other = self._hear_gate
+        self._refusals: dict[tuple[File, str, int], tuple[Refusal, Verdict]] = {}
+        self._table_stale = False
+        self._daemon: socket.socket | None = None
+        self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
+        self._numbers = self._sent = 0
+        self._report: messages.Message = {}
+        self._report_due = 0.0
+
+    def run(self) -> None:
+        """Until the gate's side or the second line is gone."""
+        self._rules.refresh()
+        self._begin()
+        while True:
+            self._wait()
+            if not self._line.turn() or not self._hear_slow() or not self._hear_deadman():
+                return
+            self._hear_daemon()
+            self._accept()
+            if self._rules.refresh():
+                self._begin()
+            self._save()
+            self._tell()
+
+    def _begin(self) -> None:
+        """New rules: nothing that was said counts any more. What was refused before is judged before that."""
+        before = [refusal for refusal, _ in self._refusals.values()]
+        before = before or list(table.load(str(self._state / table.TABLE)))
+        self._refusals.clear()
+        self._table_stale = True
+        again = [self._judged_at(refusal.place, refusal.uid) for refusal in before]
+        messages.send(self._line.channel, {"forget": self._rules.number})
+        for refused in again:
+            self._refuse_now(refused)
+        messages.send(self._line.channel, {"ready": [os.getpid(), self._slow_pid]})
+
+    def _judged_at(self, place: str, uid: int) -> tuple[Refusal, int] | None:
+        """The refusal of a file that nobody starts just now, and the file, open; None: it passes."""
+        flags = os.O_RDONLY | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC")
+        try:
+            fd = os.open(place, flags)
+        except (OSError, ValueError):
+            return None
+        refusal = None
+        try:
+            refusal = self._line.refusal(fd, file_of(os.fstat(fd)), place, uid)
+        finally:
+            if refusal is None:
+                os.close(fd)
+        return None if refusal is None else (refusal, fd)
+
+    def _refuse_now(self, refused: tuple[Refusal, int] | None) -> None:
+        if refused is not None:
+            refusal, fd = refused
+            known = refusal.known()
+            messages.send(self._line.channel, {"known": [[list(known.file), *known[1:]]]})
+            self._line.watch(fd)
+            os.close(fd)
+
+    # --- what is heard -----------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        waiting = [self._line.channel, self._slow_learned, self._reports, self._listener]
+        select.select([*waiting, *([self._daemon] if self._daemon else [])], [], [], _LOOK_S)
+
+    def _hear_gate(self, message: messages.Message) -> None:
+        if "refused" not in message:
+            return
+        file, path, uid = File(*message["refused"]), str(message["path"]), int(message["uid"])
+        keys = (
+            (file, path, uid),
+            (file, path, EVERYBODY),
+            (file, ANYWHERE, uid),
+            (file, ANYWHERE, EVERYBODY),
+        )
+        known = next((self._refusals[key] for key in keys if key in self._refusals), None)
+        if known is None:
+            return  # by rules that are no longer in force
+        self._numbers += 1
+        told = {key: message[key] for key in ("path", "uid", "pid", "terminal", "parent")}
+        verdict = msgspec.json.encode(known[1]).decode()
+        self._untold.append({"number": self._numbers, "verdict": verdict, **told})
+
+    def _hear_slow(self) -> bool:
+        while (received := messages.receive(self._slow_learned)) is not None:
+            if received.message is None:
+                return False
+            numbers, place, anywhere, uid = received.message["refusal"]
+            refusal = Refusal(File(*numbers), place, anywhere, uid)
+            self._learn(refusal, msgspec.json.decode(received.message["verdict"], type=Verdict))
+        return True
+
+    def _hear_deadman(self) -> bool:
+        while (received := messages.receive(self._reports)) is not None:
+            if received.message is None:
+                return False
+            before, self._report = self._report, received.message
+            if before and before.get("starts") != self._report.get("starts"):
+                self._begin()  # a new gate, which knows no more than the table
+        return True
+
+    def _learn(self, refusal: Refusal, verdict: Verdict) -> None:
+        known = refusal.known()
+        if len(self._refusals) < _MOST_REFUSED:
+            self._refusals[known.file, known.path, known.uid] = refusal, verdict
+            self._table_stale = True
+
+    def _save(self) -> None:
+        if self._table_stale:
+            self._table_stale = False
+            with contextlib.suppress(OSError):  # a full disk: the table before stays
+                refusals = [refusal for refusal, _ in self._refusals.values()]
+                write_safely(self._state / table.TABLE, table.encoded(refusals))
+
+    # --- the daemon --------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        connection.setblocking(False)
+        if peer_uid(connection) != effective_uid():
+            connection.close()
+            return
+        if self._daemon is not None:
+            self._daemon.close()
+        self._daemon, self._sent = connection, 0
+
+    def _hear_daemon(self) -> None:
+        while self._daemon is not None and (received := messages.receive(self._daemon)) is not None:
+            messages.close_all(received.files)
+            message = received.message
+            if message is None:
+                self._daemon.close()
+                self._daemon = None
+                self._sent = 0
+            elif "taken" in message:
+                while self._untold and self._untold[0]["number"] <= message["taken"]:
+                    self._untold.popleft()
+            elif "enter" in message:
+                messages.send(self._line.channel, {"enter": int(message["enter"])})
+            elif "judge" in message:
+                for place, uid in message["judge"]:
+                    self._refuse_now(self._judged_at(str(place), int(uid)))
+
+    def _tell(self) -> None:
+        """Refusals until they are taken, and now and then how all is."""
+        if self._daemon is None:
+            return
+        for refused in list(self._untold):
+            if refused["number"] > self._sent and messages.send(self._daemon, {"refused": refused}):
+                self._sent = refused["number"]
+        if (now := time.monotonic()) >= self._report_due:
+            self._report_due = now + _LOOK_S
+            messages.send(self._daemon, {"report": self._report})
+
+
+def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> None:
+    """Be the classifier, started by the deadman with CLASSIFIER_FDS; returns when the gate is gone."""
+    folder = Path(state)
+    quick, slow, reports = (socket.socket(fileno=fd) for fd in CLASSIFIER_FDS)
+    reports.setblocking(False)
+    catalog = kept_catalog(tools, folder)
+    here, there = messages.pair()
+    pid = fork()
+    name = "quick" if pid else "slow"
+    rules = GuardRules(folder, catalog, machine, machine.host("").hostname)
+    examiner = examiner_for(catalog, EvidenceCache(folder / f"guard-{name}.db"))
+    classifier = Classifier(
+        machine,
+        examiner,
+        lambda: cast(Judge, rules.judge()),
+        catalog.wanted.deb | catalog.wanted.rpm,
+        lambda: datetime.now(UTC),
+    )
+    if not pid:
+        here.close()
+        _serve_large(slow, there, rules, classifier)
+        return
+    there.close()
+    GuardService(
+        state=folder,
+        quick=quick,
+        reports=reports,
+        slow_learned=here,
+        slow_pid=pid,
+        rules=rules,
+        classifier=classifier,
+        listener=_listener(listen_at),
+    ).run()
+
+
+def _serve_large(
+    channel: socket.socket, first: socket.socket, rules: GuardRules, classifier: Classifier
+) -> None:
+    def learned(refusal: Refusal, verdict: Verdict) -> None:
+        messages.send(first, {"refusal": list(refusal), "verdict": msgspec.json.encode(verdict).decode()})
+
+    line = AnswerLine(channel, rules, classifier, learned)
+    rules.refresh()
+    while line.turn():
+        ready = select.select([channel, first], [], [], _LOOK_S)[0]
+        if first in ready:  # it never writes: the first line has ended
+            return
+        rules.refresh()
+
+
+def _listener(path: str) -> socket.socket:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return messages.listening(path)

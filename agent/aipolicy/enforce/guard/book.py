@@ -1,0 +1,86 @@
+"""What the gate knows of files: which pass, which are refused, and to whom. No I/O.
+
+A verdict is about the bytes of a file. Where its place decided as well (the package it lies in), the same
+bytes may lie in another package too, for pnpm and uv link them: such a verdict counts for one path only.
+"""
+
+import os
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+MOST_KNOWN: Final = 200_000
+"""Files remembered; the one asked about longest ago is forgotten, and judged again."""
+
+ANYWHERE: Final = ""
+EVERYBODY: Final = -1
+
+
+class File(NamedTuple):
+    """The identity of a file's contents. mtime and ctime in nanoseconds."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def file_of(status: os.stat_result) -> File:
+    """The identity of an open file."""
+    return File(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+class Known(NamedTuple):
+    """One verdict. path: where it counts, or ANYWHERE. uid: whom it is for, or EVERYBODY."""
+
+    file: File
+    path: str
+    uid: int
+    refused: bool
+
+
+class Book:
+    """Verdicts by file, place and person."""
+
+    def __init__(self, most: int = MOST_KNOWN) -> None:
+        self._most = most
+        self._known: OrderedDict[File, dict[tuple[str, int], bool]] = OrderedDict()
+
+    def put(self, known: Known) -> None:
+        """Remember a verdict; a later one about the same replaces it."""
+        self._known.setdefault(known.file, {})[known.path, known.uid] = known.refused
+        self._known.move_to_end(known.file)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    def knows(self, file: File) -> bool:
+        """Whether anything is known of these bytes: only then place and person need to be looked up."""
+        return file in self._known
+
+    def passes_always(self, file: File) -> bool:
+        """Whether it passes for everybody everywhere, so that the kernel need not ask again."""
+        return self._known.get(file) == {(ANYWHERE, EVERYBODY): False}
+
+    def refused(self, file: File, path: str, uid: int) -> bool | None:
+        """Whether this person may not start the file from this place; None: not known.
+
+        A refusal counts before a permission, whatever its reach.
+        """
+        verdicts = self._known.get(file)
+        if verdicts is None:
+            return None
+        self._known.move_to_end(file)
+        reaches = ((ANYWHERE, EVERYBODY), (path, EVERYBODY), (ANYWHERE, uid), (path, uid))
+        said = [verdicts[reach] for reach in reaches if reach in verdicts]
+        return any(said) if said else None
+
+    def forget(self, file: File) -> None:
+        """It may have been changed."""
+        self._known.pop(file, None)
+
+    def clear(self) -> None:
+        """Another policy or catalog."""
+        self._known.clear()
+
+    def __len__(self) -> int:
+        return len(self._known)

@@ -1,0 +1,317 @@
+"""The loop that answers the kernel: what is known at once, the rest when the classifier has said.
+
+While it thinks, programs wait. So it does nothing that can take long: it opens no file but those of /proc,
+looks up nothing on a disk, has one thread, writes no log. Whatever goes wrong, the answer is: allowed.
+"""
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from aipolicy.enforce.guard import messages
+from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, file_of
+from aipolicy.enforce.guard.filesystems import Filesystems
+from aipolicy.enforce.guard.questions import CAP_S, Line, Question, Questions, Subject, Waiting
+from aipolicy.enforce.guard.shared import Shared
+from aipolicy.platforms.linux_calls import ready_of
+from aipolicy.platforms.linux_permission import (
+    CLOSE_WRITE,
+    OPEN_EXEC_PERM,
+    OVERFLOW,
+    Event,
+    PermissionGroup,
+    parse_events,
+)
+
+_BEAT_S: Final = 0.25
+_MOST_UNTOLD: Final = 1_000
+
+
+class Gate:
+    """One group of permission events and what is known. run() until told to end.
+
+    control: from the deadman; it brings new channels to the classifier. quick, slow: these channels. refused:
+    what was refused before, so that it is from the first moment. cap_s: how long a program waits at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        group: PermissionGroup,
+        filesystems: Filesystems,
+        shared: Shared,
+        control: socket.socket,
+        quick: socket.socket,
+        slow: socket.socket,
+        refused: Collection[Known] = (),
+        cap_s: float = CAP_S,
+    ) -> None:
+        self._group = group
+        self._filesystems = filesystems
+        self._shared = shared
+        self._control = control
+        self._channels = {"quick": quick, "slow": slow}
+        self._connected = True
+        self._ready = False
+        self._policy = 0
+        self._own: frozenset[int] = frozenset()
+        self._book = Book()
+        self._questions = Questions(cap_s)
+        self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
+        self._ending = False
+        for known in refused:
+            self._book.put(known)
+
+    def run(self) -> None:
+        """Until the deadman says so, or is gone."""
+        self._filesystems.refresh()
+        while not self._ending:
+            self._shared.add("beats")
+            self._turn()
+
+    def _turn(self) -> None:
+        for fd in self._ready_descriptors():
+            try:
+                self._attend(fd)
+            except Exception:  # a fault of ours must stop nobody
+                self._shared.add("faults")
+        self._let_unasked_go(self._questions.overdue(time.monotonic()))
+        self._send_questions()
+        self._tell()
+        self._shared.set("ready", int(self._ready))
+        self._shared.set("waiting", self._questions.waiting)
+        self._shared.set("known", len(self._book))
+        self._shared.set("marked", len(self._filesystems.marked))
+        self._shared.set("unmarked", len(self._filesystems.unmarked))
+
+    def _ready_descriptors(self) -> list[int]:
+        channels = [channel.fileno() for channel in self._channels.values()] if self._connected else []
+        due = self._questions.next_due()
+        patience_s = _BEAT_S if due is None else min(_BEAT_S, due - time.monotonic())
+        waiting = [self._group.fileno(), self._control.fileno(), *channels]
+        return ready_of(waiting, patience_s, urgent=self._filesystems.fileno())
+
+    def _attend(self, fd: int) -> None:
+        if fd == self._group.fileno():
+            for event in parse_events(self._group.read()):
+                self._answer_somehow(event)
+        elif fd == self._filesystems.fileno():
+            self._filesystems.refresh()
+        elif fd == self._control.fileno():
+            self._hear_deadman()
+        else:
+            for name, channel in self._channels.items():
+                if fd == channel.fileno():
+                    self._hear_classifier(name, channel)
+
+    # --- events ---------------------------------------------------------------------------------------------
+
+    def _answer_somehow(self, event: Event) -> None:
+        """Answers, and closes its descriptor, unless it waits from now on."""
+        if event.fd < 0:
+            if event.mask & OVERFLOW:
+                self._shared.add("lost")
+            return
+        waits = False
+        try:
+            waits = self._answer(event)
+        except Exception:
+            self._shared.add("faults")
+        finally:
+            if not waits:
+                # Answered already, this is ENOENT and changes nothing; else nobody may be left waiting.
+                self._let_go(event.fd)
+
+    def _answer(self, event: Event) -> bool:
+        """Whether it waits. What is not answered here is allowed by the caller."""
+        file = file_of(os.fstat(event.fd))
+        if not event.asks:
+            if event.mask & CLOSE_WRITE:
+                self._group.ask_again(event.fd)
+                self._book.forget(file)
+            return False
+        self._shared.add("asked")
+        if event.pid in self._own:
+            return False
+        opens = not event.mask & OPEN_EXEC_PERM
+        if not opens and self._book.passes_always(file):
+            self._group.let_pass(event.fd)
+            return False
+        path, uid = _path_of(event.fd), _person(event.pid)
+        if not opens:
+            refused = self._book.refused(file, path, uid)
+            if refused is not None:
+                if refused:
+                    self._refuse(event.fd, event.pid, Subject(file, path, uid))
+                return False
+        elif not self._book.knows(file):
+            return False
+        if not self._ready:
+            self._shared.add("unasked")
+            return False
+        subject = Subject(file, path, uid, opens, event.pid if opens else 0)
+        if self._questions.ask(subject, event.fd, event.pid, time.monotonic()):
+            return True
+        self._shared.add("unasked")
+        return False
+
+    def _refuse(self, fd: int, pid: int, subject: Subject) -> None:
+        told = _who(pid)  # while it waits; a moment later it is gone
+        self._group.answer(fd, allow=False)
+        self._shared.add("refused")
+        self._untold.append(
+            {"refused": list(subject.file), "path": subject.path, "uid": subject.uid, "pid": pid, **told}
+        )
+
+    def _let_unasked_go(self, all_waiting: Iterable[Waiting]) -> None:
+        """They start without a verdict."""
+        for waiting in all_waiting:
+            self._shared.add("unasked")
+            self._let_go(waiting.fd)
+
+    def _let_go(self, fd: int) -> None:
+        try:
+            self._group.answer(fd, allow=True)
+        finally:
+            os.close(fd)
+
+    # --- the classifier ----------------------------------------------------------------------------------
+
+    def _send_questions(self) -> None:
+        for name, line in (("quick", self._questions.quick), ("slow", self._questions.slow)):
+            while self._ready and (question := line.next()) is not None:
+                if not self._send(self._channels[name], line, question):
+                    break
+
+    def _send(self, channel: socket.socket, line: Line, question: Question) -> bool:
+        subject, waiting = question.subject, tuple(question.waiting)
+        message = {
+            "ask": question.number,
+            "file": list(subject.file),
+            "path": subject.path,
+            "uid": subject.uid,
+            "pid": waiting[0].pid,
+            "opens": subject.opens,
+        }
+        if messages.send(channel, message, [waiting[0].fd]):
+            return True
+        self._questions.answered(question.number)
+        self._let_unasked_go(waiting)
+        return False
+
+    def _hear_classifier(self, name: str, channel: socket.socket) -> None:
+        while (received := messages.receive(channel)) is not None:
+            try:
+                if received.message is None:
+                    self._classifier_gone()
+                    return
+                self._do(received.message, received.files)
+            finally:
+                messages.close_all(received.files)
+
+    def _do(self, message: messages.Message, files: tuple[int, ...]) -> None:
+        if "say" in message:
+            self._said(message)
+        elif "known" in message:
+            for one in message["known"]:
+                self._book.put(_known(one))
+        elif "watch" in message:
+            for fd in files:
+                self._group.ask_for_opens(fd)
+        elif "forget" in message:
+            self._policy = int(message["forget"])
+            self._book.clear()
+            self._group.forget_files()
+        elif "enter" in message:
+            self._filesystems.enter(int(message["enter"]))
+        elif "ready" in message:
+            self._own = frozenset(int(pid) for pid in message["ready"])
+            self._ready = True
+
+    def _said(self, message: messages.Message) -> None:
+        """The answer to a question; who has not waited long enough yet gets it."""
+        answered = self._questions.answered(int(message["say"]))
+        if answered is None:
+            return
+        if message["policy"] != self._policy:  # by rules that are no longer in force
+            self._let_unasked_go(answered[1])
+            return
+        (subject, all_waiting), refused = answered, bool(message["refused"])
+        if not subject.opens:
+            path = ANYWHERE if message["anywhere"] else subject.path
+            uid = EVERYBODY if message["everybody"] else subject.uid
+            self._book.put(Known(subject.file, path, uid, refused))
+        for waiting in all_waiting:
+            try:
+                self._answer_waiting(waiting.fd, waiting.pid, subject, refused)
+            except Exception:
+                self._shared.add("faults")
+            finally:
+                self._let_go(waiting.fd)
+
+    def _answer_waiting(self, fd: int, pid: int, subject: Subject, refused: bool) -> None:
+        if file_of(os.fstat(fd)) != subject.file:
+            return  # written to while it waited: the verdict is about other bytes
+        if refused:
+            self._refuse(fd, pid, subject)
+        elif not subject.opens and self._book.passes_always(subject.file):
+            self._group.let_pass(fd)
+
+    def _classifier_gone(self) -> None:
+        """What is known stays; what is not is allowed until there is another one."""
+        self._connected = self._ready = False
+        self._own = frozenset()
+        self._let_unasked_go(self._questions.give_up())
+
+    def _tell(self) -> None:
+        while self._untold and self._ready:
+            if not messages.send(self._channels["quick"], self._untold[0]):
+                return
+            self._untold.popleft()
+
+    def _hear_deadman(self) -> None:
+        received = messages.receive(self._control)
+        if received is None:
+            return
+        if received.message is None or "end" in received.message:
+            self._ending = True
+        elif "classifier" in received.message and len(received.files) == 2:
+            self._classifier_gone()
+            for name, fd in zip(("quick", "slow"), received.files, strict=True):
+                self._channels[name].close()
+                self._channels[name] = socket.socket(fileno=fd)
+                self._channels[name].setblocking(False)
+            self._connected = True
+            return
+        messages.close_all(received.files)
+
+
+def _path_of(fd: int) -> str:
+    return os.readlink(f"/proc/self/fd/{fd}")
+
+
+def _person(pid: int) -> int:
+    """Who asks: /proc/PID belongs to the effective user (or to root, where it may not be traced)."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return EVERYBODY
+
+
+def _who(pid: int) -> messages.Message:
+    """Where the person who is refused sits: proc_pid_stat(5) fields 7 (terminal) and 4, and the namespace."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read(4096).rpartition(b")")[2].split()
+        own = os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+        return {"terminal": int(fields[4]) if own else 0, "parent": int(fields[1])}
+    except (OSError, IndexError, ValueError):
+        return {"terminal": 0, "parent": 0}
+
+
+def _known(one: list[object]) -> Known:
+    numbers, path, uid, refused = one
+    return Known(File(*numbers), str(path), int(str(uid)), bool(refused))  # type: ignore[misc]

@@ -1,0 +1,98 @@
+"""What gate, deadman and classifier tell each other, one message a packet; files go along as descriptors.
+
+JSON, since the gate has nothing but the standard library. Root's own processes talk here; a packet that is
+not as it should be is dropped all the same.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+_socket: Any = socket  # typeshed hides its Unix half on other systems
+
+MOST_BYTES: Final = 1 << 16
+_MOST_FILES: Final = 8
+
+Message = dict[str, Any]
+
+
+class Received(NamedTuple):
+    """message: None where the other side has closed. files: descriptors that are ours now."""
+
+    message: Message | None
+    files: tuple[int, ...]
+
+
+def listening(path: str) -> socket.socket:
+    """A socket at `path`, for ourselves only. Raises OSError."""
+    listener: socket.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    listener.bind(path)
+    os.chmod(path, 0o600)
+    listener.listen(4)
+    listener.setblocking(False)
+    return listener
+
+
+def connected(path: str, timeout_s: float) -> socket.socket | None:
+    """A channel to who listens at `path`; None where nobody does. It waits for `timeout_s` at most."""
+    channel: socket.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    channel.settimeout(timeout_s)
+    try:
+        channel.connect(path)
+    except OSError:
+        channel.close()
+        return None
+    return channel
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends that keep packets apart and never make anybody wait."""
+    one: socket.socket
+    other: socket.socket
+    one, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    for end in (one, other):
+        end.setblocking(False)
+    return one, other
+
+
+def send(channel: socket.socket, message: Message, files: Sequence[int] = ()) -> bool:
+    """Whether it was taken: False where the other side reads too slowly, or is gone."""
+    data = json.dumps(message, separators=(",", ":")).encode("ascii")
+    if len(data) > MOST_BYTES:
+        return False
+    try:
+        if files:
+            _socket.send_fds(channel, [data], list(files))
+        else:
+            channel.send(data)
+    except OSError:
+        return False
+    return True
+
+
+def receive(channel: socket.socket) -> Received | None:
+    """The next packet; None where there is none now, or none that can be read."""
+    try:
+        data, files, _flags, _address = _socket.recv_fds(channel, MOST_BYTES, _MOST_FILES)
+    except (BlockingIOError, TimeoutError):
+        return None
+    except OSError:
+        return Received(message=None, files=())
+    if not data:
+        return Received(message=None, files=tuple(files))
+    try:
+        message = json.loads(data)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        close_all(files)
+        return Received(message={}, files=())
+    return Received(message=message, files=tuple(files))
+
+
+def close_all(files: Sequence[int]) -> None:
+    """Descriptors that are not wanted."""
+    for fd in files:
+        os.close(fd)

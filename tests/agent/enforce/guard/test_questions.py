@@ -1,0 +1,107 @@
+"""Who waits for a verdict waits for a bounded time, and nobody holds up others with many or large files."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aipolicy.enforce.guard.book import File
+from aipolicy.enforce.guard.questions import LARGE_BYTES, MOST_OF_ONE, MOST_WAITING, Questions, Subject
+
+
+def subject(inode: int, uid: int = 1000, size: int = 1) -> Subject:
+    return Subject(file=File(1, inode, size, 0, 0), path=f"/{inode}", uid=uid)
+
+
+def test_all_who_ask_the_same_wait_for_one_answer() -> None:
+    questions = Questions(cap_s=1.0)
+    assert questions.ask(subject(1), 10, 100, 0.0)
+    assert questions.ask(subject(1), 11, 101, 0.5)
+    question = questions.quick.next()
+    assert question is not None
+    assert questions.quick.next() is None, "one at a time"
+    answered = questions.answered(question.number)
+    assert answered is not None
+    assert [waiting.fd for waiting in answered[1]] == [10, 11]
+    assert questions.answered(question.number) is None
+    assert list(questions.overdue(9.0)) == []
+    assert questions.waiting == 0
+
+
+def test_who_has_waited_long_enough_goes_on_and_the_question_stays_open_if_it_was_sent() -> None:
+    questions = Questions(cap_s=1.0)
+    questions.ask(subject(1), 10, 100, 0.0)
+    questions.ask(subject(2), 11, 101, 0.0)
+    sent = questions.quick.next()
+    assert sent is not None
+    assert questions.next_due() == 1.0
+    assert [waiting.fd for waiting in questions.overdue(1.0)] == [10, 11]
+    assert questions.quick.next() is None, "nobody waits for the second: it was not sent"
+    assert questions.answered(sent.number) == (subject(1), ())
+    assert questions.next_due() is None
+
+
+def test_a_large_file_waits_in_a_line_of_its_own() -> None:
+    questions = Questions()
+    questions.ask(subject(1, size=LARGE_BYTES + 1), 10, 100, 0.0)
+    questions.ask(subject(2), 11, 101, 0.0)
+    small, large = questions.quick.next(), questions.slow.next()
+    assert small is not None
+    assert large is not None
+    assert (small.subject, large.subject) == (subject(2), subject(1, size=LARGE_BYTES + 1))
+
+
+def test_people_take_turns() -> None:
+    questions = Questions()
+    for inode in range(50):
+        questions.ask(subject(inode, uid=1), inode, 1, 0.0)
+    questions.ask(subject(99, uid=2), 99, 1, 0.0)
+    first, order = questions.quick.next(), []
+    for _ in range(2):
+        assert first is not None
+        order.append(first.subject.uid)
+        questions.answered(first.number)
+        first = questions.quick.next()
+    assert order == [1, 2]
+
+
+def test_there_is_room_for_so_many_and_the_others_start_unasked() -> None:
+    questions = Questions()
+    asked = [questions.ask(subject(n, uid=1), n, 1, 0.0) for n in range(MOST_OF_ONE + 1)]
+    assert asked == [True] * MOST_OF_ONE + [False]
+    assert questions.ask(subject(0, uid=2), 1, 1, 0.0), "of another person"
+    same = [questions.ask(subject(0, uid=2), n, 1, 0.0) for n in range(MOST_WAITING)]
+    assert questions.waiting == MOST_WAITING
+    assert not same[-1]
+
+
+def test_giving_up_lets_everybody_go() -> None:
+    questions = Questions()
+    questions.ask(subject(1), 10, 1, 0.0)
+    questions.ask(subject(2), 11, 1, 0.0)
+    questions.quick.next()
+    assert sorted(waiting.fd for waiting in questions.give_up()) == [10, 11]
+    assert questions.waiting == 0
+    assert questions.quick.next() is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 2))))
+def test_everybody_is_let_go_exactly_once(steps: list[tuple[int, int, int]]) -> None:
+    questions = Questions(cap_s=3.0)
+    asked: list[int] = []
+    gone: list[int] = []
+    underway: list[int] = []
+    for now, (step, inode, uid) in enumerate(steps):
+        match step:
+            case 0:
+                if questions.ask(subject(inode, uid), now, 1, float(now)):
+                    asked.append(now)
+            case 1:
+                if (question := questions.quick.next()) is not None:
+                    underway.append(question.number)
+            case 2:
+                if underway and (answered := questions.answered(underway.pop())) is not None:
+                    gone += [waiting.fd for waiting in answered[1]]
+            case 3:
+                gone += [waiting.fd for waiting in questions.overdue(float(now))]
+        assert questions.waiting == len(asked) - len(gone)
+    gone += [waiting.fd for waiting in questions.give_up()]
+    assert sorted(gone) == sorted(asked)

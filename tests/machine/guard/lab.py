@@ -1,0 +1,197 @@
+"""A guard on one small filesystem of its own, with a harmless program that IT's own tool file bans.
+
+The machine's other filesystems are not marked, so that a fault of the guard holds up nobody else's programs.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from aipolicy.central.policy_source import FilePolicy, LastGood, PolicyText
+from aipolicy.daemon.catalog_keeper import catalog_at_start
+from aipolicy.daemon.guard.command import deadman_command, guard_socket
+from aipolicy.enforce.guard import messages
+from machine_needs import until
+
+MARKS = ("aipolicy-test-probe-first-mark-7d1f", "aipolicy-test-probe-second-mark-93ab")
+_TOOL = f"""
+id: test-probe
+name: Test Probe
+vendor: acme
+category: cli
+evidence:
+  content: [{MARKS[0]}, {MARKS[1]}]
+  npm: ["@acme/test-probe"]
+sources:
+  content: made for the tests
+  npm: made for the tests
+examples:
+  - {{is: certain, program: /home/u/bin/notes, marks: [{MARKS[0]}, {MARKS[1]}]}}
+  - {{is: certain, npm: "@acme/test-probe"}}
+not:
+  - {{npm: test-probe}}
+"""
+_SOURCE = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static const char *marks[] = {%s};
+static char as_large_as_tools_are[1100000] = {1};
+int main(int count, char **words) {
+    if (count > 1) sleep(atoi(words[1]));
+    return printf("%%s ran\\n", count > 99 ? marks[as_large_as_tools_are[count]] : "it") < 0;
+}
+"""
+BANNED = "mode: block\nbanned: [test-probe]\n"
+
+
+def compiled(folder: Path, name: str, marks: tuple[str, ...] = (), *flags: str) -> Path:
+    """A small program with these strings in it."""
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc")
+    source = folder / f"{name}.c"
+    source.write_text(_SOURCE % (", ".join(f'"{mark}"' for mark in marks) or '""'))
+    subprocess.run(["gcc", "-O0", *flags, "-o", str(folder / name), str(source)], check=True)
+    return folder / name
+
+
+class GuardLab:
+    """folder: for the programs' originals, unguarded. disk: the guarded filesystem."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.disk = folder / "disk"
+        self.state = folder / "state"
+        self.tools = folder / "tools"
+        self.log = folder / "guard.log"
+        for path in (self.disk, self.state, self.tools):
+            path.mkdir(mode=0o755)
+        self.state.chmod(0o700)
+        (self.tools / "test-probe.yaml").write_text(_TOOL)
+        catalog = catalog_at_start(str(self.tools), self.state)
+        assert not catalog.fault, catalog.fault
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1500m,mode=755", "guarded", self.disk], check=True
+        )
+        self.banned = compiled(folder, "banned", MARKS)
+        self.allowed = compiled(folder, "allowed")
+        self.process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._refused: list[dict[str, Any]] = []
+        self.policy(BANNED)
+
+    # --- the guard ---
+
+    def policy(self, text: str) -> None:
+        """Puts a policy into force as the daemon does."""
+        source = self.folder / "policy.yaml"
+        source.write_text(text)
+        read = FilePolicy(str(source)).read()
+        assert isinstance(read, PolicyText)
+        assert LastGood(self.state).keep(read)
+
+    def start(self, cap_s: float = 60.0) -> None:
+        """cap_s: long, so that no verdict comes too late on a busy machine."""
+        command = deadman_command(str(self.state), str(self.tools), [str(self.disk)], cap_s=cap_s)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.connect()
+
+    def connect(self) -> None:
+        """To what the daemon is told; it answers once it can judge."""
+        self._channel = until(lambda: messages.connected(guard_socket(str(self.state)), 1.0))
+        self.report(lambda report: bool(report["numbers"]["ready"]))
+
+    def stop(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+            self.process = None
+
+    def _hear(self) -> messages.Message:
+        """The next message of the guard; refusals are kept."""
+        assert self._channel is not None
+        channel = self._channel
+        heard = until(lambda: (messages.receive(channel) or messages.Received({}, ())).message)
+        if "refused" in heard:
+            self._refused.append(heard["refused"])
+        return heard
+
+    def say(self, message: messages.Message) -> None:
+        """As the daemon does."""
+        assert self._channel is not None
+        assert messages.send(self._channel, message)
+
+    def report(self, ready: Callable[[dict[str, Any]], bool] = lambda _report: True) -> dict[str, Any]:
+        """The first report from now on that is as wanted."""
+        return until(lambda: r if (r := self._hear().get("report")) and ready(r) else None)
+
+    def refusal(self) -> dict[str, Any]:
+        """The next refusal that the daemon is told of."""
+        while not self._refused:
+            self._hear()
+        return self._refused.pop(0)
+
+    @property
+    def gate(self) -> int:
+        return int(self.report(lambda r: bool(r["gate"]))["gate"])
+
+    def children(self) -> list[int]:
+        assert self.process is not None
+        pid = self.process.pid
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    # --- programs ---
+
+    def put(self, source: Path, name: str) -> Path:
+        """A copy on the guarded filesystem."""
+        target = self.disk / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o755)
+        return target
+
+    def __enter__(self) -> "GuardLab":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            subprocess.run(["umount", "-l", self.disk], check=False)
+
+
+def refused(*command: str | Path, **how: Any) -> bool:
+    """Whether the kernel refuses to execute it; else it has run, as it should."""
+    try:
+        ran = subprocess.run([str(word) for word in command], capture_output=True, timeout=60, **how)
+    except PermissionError:
+        return True
+    if ran.returncode == 126 or b"not permitted" in ran.stderr:
+        return True
+    assert ran.returncode == 0, ran
+    return False
+
+
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def stop_it(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: is_stopped(pid) or None)

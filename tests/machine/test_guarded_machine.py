@@ -1,0 +1,134 @@
+"""Given the agent and its guard on the whole machine, a banned tool does not start, and all else does."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from endtoend.lab import Agent, Lab, await_that, root
+from machine.real_packages import native_claude, put_copy
+from machine.test_block import BLOCK, REPORT, Shell, machine_lab, refuse_beside_others, shell, start_innocents
+
+pytestmark = [
+    pytest.mark.xdist_group("machine"),
+    pytest.mark.skipif(not root(), reason="needs root on Linux: answers for every program of the machine"),
+]
+__all__ = ["machine_lab", "shell"]
+
+
+@pytest.fixture
+def lab(machine_lab: Lab) -> Iterator[Lab]:
+    machine_lab.guard = "on"
+    refuse_beside_others()
+    yield machine_lab
+    for agent in machine_lab.agents:
+        with contextlib.suppress(OSError):
+            pid = deadman(agent)
+            agent.stop()
+            os.kill(pid, signal.SIGKILL)
+
+
+def deadman(agent: Agent) -> int:
+    """The guard's first process, which holds its lock."""
+    return int((agent.state / "guard.lock").read_text())
+
+
+def layer(agent: Agent) -> str:
+    """What the agent says of the guard."""
+    status = agent.status()
+    return str(status["layers"]["guard"]) if status else "no answer"
+
+
+def in_force(agent: Agent) -> bool:
+    return layer(agent) == "in force"
+
+
+def test_the_banned_tool_is_refused_and_the_person_is_told(lab: Lab, shell: Shell) -> None:
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    innocents = start_innocents(lab, shell)
+    notes = put_copy(native_claude(), shell.home / "notes")
+    shell.type(f"{notes} --version")
+    await_that(lambda: "not permitted" in shell.read(), "it is refused", agent.log)
+    await_that(lambda: "Claude Code 2.1.197 was not started" in shell.read(), "the notice", agent.log)
+    for words in ("rule policy.yaml:3", "may not run here", "Use Qoder", "it@example.com", "no contract"):
+        assert words in shell.read()
+    assert "2.1.197 (Claude Code)" not in shell.read()
+    (told, *more) = await_that(lambda: lab.server.events(done="denied"), "it is reported", agent.log)
+    assert not more
+    assert (told["tool"], told["version"], told["place"]) == ("claude-code", "2.1.197", str(notes))
+    assert all(Path(f"/proc/{pid}").exists() for pid in innocents.values())
+    assert shell.alive()
+
+
+def test_a_policy_without_a_block_ends_the_guard_and_one_with_it_starts_it(lab: Lab, shell: Shell) -> None:
+    agent = lab.begin(REPORT, "--scan-every-s", "86400")
+    assert layer(agent) == "off"
+    lab.policy(BLOCK)
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    guard = deadman(agent)
+    lab.policy(REPORT)
+    await_that(lambda: not Path(f"/proc/{guard}").exists(), "the guard has ended", agent.log)
+    assert layer(agent) == "off"
+
+
+def test_a_killed_agent_leaves_the_guard_and_the_next_one_takes_it_over(lab: Lab, shell: Shell) -> None:
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    guard = deadman(agent)
+    agent.kill()
+    notes = put_copy(native_claude(), shell.home / "notes")
+    shell.type(f"{notes} --version")
+    await_that(lambda: "not permitted" in shell.read(), "it is refused without the agent")
+    agent.start()
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    assert deadman(agent) == guard
+    await_that(lambda: lab.server.events(done="denied"), "what it refused meanwhile is told", agent.log)
+    agent.stop()
+    await_that(lambda: not Path(f"/proc/{guard}").exists(), "the guard ends with the agent")
+
+
+def test_a_guard_that_ends_is_told_and_is_back_soon(lab: Lab) -> None:
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    os.kill(deadman(agent), signal.SIGKILL)
+    await_that(lambda: not in_force(agent), "it is away", agent.log)
+    await_that(lambda: in_force(agent), "it is back", agent.log)
+
+    def told() -> list[str]:
+        return [e["reason"] for e in lab.server.events(kind="health") if e["place"] == "guard"]
+
+    await_that(lambda: told()[-2:] == ["away", "in force"], "both are told", agent.log)
+
+
+def test_what_is_mounted_in_a_namespace_of_ones_own_is_guarded(lab: Lab, shell: Shell) -> None:
+    """As rootless containers do it: nobody else sees that filesystem."""
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    notes = put_copy(native_claude(), shell.home / "notes")
+    inside = f"mount -t tmpfs own {shell.home} && cp {lab.folder}/notes {shell.home}/x"
+    again = f"until ! {shell.home}/x --version >/dev/null; do sleep 1; done; echo was-refused"
+    notes.rename(lab.folder / "notes")
+    ran = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", f"{inside} && {again}"], capture_output=True, text=True, timeout=60
+    )
+    assert "was-refused" in ran.stdout, ran
+    assert "not permitted" in ran.stderr
+
+
+def test_a_build_with_a_compiler_and_a_package_install_are_not_disturbed(lab: Lab, tmp_path: Path) -> None:
+    if shutil.which("gcc") is None or shutil.which("make") is None:
+        pytest.skip("needs gcc and make")
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    for number in range(20):
+        (tmp_path / f"p{number}.c").write_text(f"int main(void) {{ return {number} - {number}; }}")
+    names = " ".join(f"p{number}" for number in range(20))
+    (tmp_path / "Makefile").write_text(f"all: {names}\n\tfor p in {names}; do ./$$p || exit 1; done\n")
+    subprocess.run(["make", "-s", "-j4"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(["git", "init", "-q", tmp_path / "repository"], check=True)
