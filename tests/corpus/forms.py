@@ -16,6 +16,7 @@ from appimages import QUICKLY, RUNTIME, squashed
 from corpus.places import Form, Place, Source, link, put, tree_of_links
 from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, python_clients
 from machine.real_packages import CACHE, fetched, wheel
+from machine.roots import busybox_root, container
 
 # --- installed -------------------------------------------------------------------------------------------
 
@@ -191,6 +192,26 @@ def _zipapp_runs(source: Source, place: Place) -> int:
     return place.run("/usr/bin/python3", _zipapp(source, place))
 
 
+# --- in a container --------------------------------------------------------------------------------------
+
+
+def _in_a_container(form: Form) -> Form:
+    """The same in the home of a running container: a layer of its image, and gone from the machine's own."""
+
+    def inside(source: Source, place: Place) -> None:
+        form(source, place)
+        image = place.home.parents[2] / "images" / place.home.name
+        home = image / "layer/home/dev"
+        home.parent.mkdir(parents=True)
+        shutil.move(place.home, home)
+        os.chown(home, place.uid, place.uid)
+        place.home.mkdir()
+        base = busybox_root(image / "base")
+        place.boxes.append(container(place.started, base, image / "work", more=(image / "layer",)))
+
+    return inside
+
+
 FORMS: dict[str, Form] = {
     "npm global": _prefix_at(".npm-global"),
     "npm prefix": _prefix_at("tools/node"),
@@ -215,6 +236,10 @@ FORMS: dict[str, Form] = {
     "shiv": _one_file("shiv", "-q"),
     "pex": _one_file("pex"),
     "pex for sh": _one_file("pex", "--sh-boot"),
+    "container, npm global": _in_a_container(_prefix_at(".npm-global")),
+    "container, native renamed": _in_a_container(_copied("bin/notes", "program")),
+    "container, script copied": _in_a_container(_copied("bin/notes", "script")),
+    "container, venv": _in_a_container(by_client(PYPI_FORMS["venv"])),
     "running, zipapp": _zipapp_runs,
     "running, native renamed": _native_runs("notes"),
     "running, native called node": _native_runs("node"),

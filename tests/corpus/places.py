@@ -4,12 +4,13 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from machine.real_packages import npm_prefix
+from machine.roots import Box
 from machine_needs import Started
 
 
@@ -51,10 +52,15 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a form is put: a home, and who keeps what runs there."""
+    """Where a form is put: a home, whose it is, and who keeps what runs there.
+
+    boxes: the containers into which such homes were put.
+    """
 
     home: Path
     started: Started
+    uid: int = 0
+    boxes: list[Box] = field(default_factory=list)
 
     def run(self, *command: str | Path) -> int:
         """Starts a program and stops it before it does anything; returns its pid."""

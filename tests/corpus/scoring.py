@@ -15,10 +15,12 @@ from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.survey import survey
 from aipolicy.examine import Examiner, examiner_for
 from aipolicy.platforms import this_machine
+from aipolicy.platforms.machine import Root
 from aipolicy.tools import load
 from corpus.cases import Case
 from corpus.places import Place
 from host import FakeMachine, Running
+from machine.roots import Box
 from machine_needs import Started
 
 
@@ -148,9 +150,10 @@ def _of(findings: Iterable[Finding], number: int) -> tuple[Finding, ...]:
 def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list[Answer]:
     """A home for every case; the answers are still empty."""
     built: list[Answer] = []
+    boxes: list[Box] = []
     for number, case in enumerate(cases):
         user = machine.add_user(f"home{number}")
-        place = Place(home=Path(user.home), started=started)
+        place = Place(home=Path(user.home), started=started, uid=user.uid, boxes=boxes)
         try:
             pid = case.build(place)
         except pytest.skip.Exception as reason:
@@ -159,6 +162,9 @@ def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list
         built.append(Answer(case=case, home=user.home))
         if pid is not None:
             _run(machine, pid, Owner(uid=user.uid, name=user.name))
+    names = {box.name for box in boxes}
+    roots = this_machine().other_roots()
+    machine.roots += [root for root in roots if isinstance(root, Root) and root.container in names]
     return built
 
 
