@@ -200,7 +200,7 @@ def _in_a_container(form: Form) -> Form:
 
     def inside(source: Source, place: Place) -> None:
         form(source, place)
-        image = place.home.parents[2] / "images" / place.home.name
+        image = place.home.parents[1] / "images" / place.home.name
         home = image / "layer/home/dev"
         home.parent.mkdir(parents=True)
         shutil.move(place.home, home)
