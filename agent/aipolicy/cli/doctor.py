@@ -9,6 +9,7 @@ import msgspec
 from aipolicy.cli import inputs, local
 from aipolicy.core.model import Record, Unseen
 from aipolicy.core.status import ControlStatus, Status
+from aipolicy.daemon.guard.probe import prove
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Machine
 from aipolicy.platforms.sources import install_source, process_source
@@ -37,6 +38,8 @@ class Diagnosis(Record, frozen=True, kw_only=True):
 def doctor(state: str | None, policy_file: str | None, form: str) -> None:
     """Find out what keeps the agent from doing its whole job here.
 
+    As root on Linux it also proves it: a harmless program of ours is banned, refused, ended and freed.
+
     Exit code: 0 nothing, 1 something, 2 error.
     """
     machine = this_machine()
@@ -54,6 +57,7 @@ def doctor(state: str | None, policy_file: str | None, form: str) -> None:
         _processes(machine),
         _installs(machine, catalog.wanted.install_names),
         *_agent(state),
+        *_proofs(machine),
     )
     diagnosis = Diagnosis(good=all(check.good for check in checks), checks=checks)
     if form == "json":
@@ -62,6 +66,13 @@ def doctor(state: str | None, policy_file: str | None, form: str) -> None:
         for check in checks:
             click.echo(f"{'ok   ' if check.good else 'look '} {check.part:<18} {check.says}")
     sys.exit(0 if diagnosis.good else 1)
+
+
+def _proofs(machine: Machine) -> tuple[Check, ...]:
+    """A harmless program of ours is banned for a moment, so that "in force" is more than a word."""
+    if machine.os != "linux" or not machine.is_admin():
+        return ()
+    return tuple(Check(part=f"proof of {p.layer}", good=p.good, says=p.says) for p in prove(machine))
 
 
 def _sight(machine: Machine) -> Check:

@@ -1,9 +1,10 @@
-"""What a process of ours does to itself so that nobody ever waits for it: memory, priority, descriptors."""
+"""What a process of ours does to itself: its memory, priority, descriptors, end, and mounts of its own."""
 
 import contextlib
 import ctypes
 import importlib
 import os
+from collections.abc import Callable
 from typing import Any, Final
 
 from aipolicy.platforms.linux_calls import KILL, libc
@@ -11,6 +12,10 @@ from aipolicy.platforms.linux_calls import KILL, libc
 _PR_SET_PDEATHSIG: Final = 1
 _MCL_CURRENT: Final = 1
 _MCL_FUTURE: Final = 2
+_CLONE_NEWNS: Final = 0x20000
+_MS_REC: Final = 0x4000
+_MS_PRIVATE: Final = 0x40000
+_MNT_DETACH: Final = 2
 _MOST_FILES: Final = 65_536
 
 
@@ -52,3 +57,30 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def folder_of_ones_own(place: str) -> None:
+    """An empty filesystem at `place` that only this process and its children see. OSError: it may not be.
+
+    unshare(2), mount(2): it goes with the last of them.
+    """
+    library = libc()
+    library.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
+    steps: tuple[Callable[[], int], ...] = (
+        lambda: library.unshare(_CLONE_NEWNS),
+        lambda: library.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None),
+        lambda: library.mount(b"aipolicy", os.fsencode(place), b"tmpfs", 0, b"size=64m,mode=700"),
+    )
+    for step in steps:
+        if step() != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+
+def leave_folder(place: str) -> None:
+    """Take that filesystem away again, umount2(2), also while something in it is still open."""
+    library = libc()
+    library.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
+    if library.umount2(os.fsencode(place), _MNT_DETACH) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
