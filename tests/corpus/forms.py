@@ -139,6 +139,25 @@ def _one_file(*packer: str) -> Form:
     return form
 
 
+def _frozen(kind: str) -> Form:
+    """PyInstaller: one file, or a folder with the modules in it."""
+
+    def form(source: Source, place: Place) -> None:
+        folder, build = place.home / "source", place.home / "build"
+        pip = str(python_clients() / "pip")
+        fetched(pip, "install", "--quiet", f"--target={folder}", str(wheel(source.pypi)))
+        package = source.pypi.partition("=")[0]
+        where = (f"--workpath={build}", f"--specpath={build}", f"--distpath={place.home}/apps")
+        how = (kind, "--log-level=ERROR", "--name=notes", f"--copy-metadata={package}", *where)
+        program = str(python_clients() / "pyinstaller")
+        own = environ(place.home, PYTHONPATH=str(folder), PYINSTALLER_CONFIG_DIR=f"{place.home}/build")
+        fetched(program, *how, f"{folder}/bin/{source.command}", environ=own)
+        shutil.rmtree(folder)
+        shutil.rmtree(build)
+
+    return form
+
+
 # --- running ---------------------------------------------------------------------------------------------
 
 
@@ -235,6 +254,8 @@ FORMS: dict[str, Form] = {
     "zipapp": _zipapp_lies,
     "shiv": _one_file("shiv", "-q"),
     "pex": _one_file("pex"),
+    "PyInstaller, one file": _frozen("--onefile"),
+    "PyInstaller, a folder": _frozen("--onedir"),
     "pex for sh": _one_file("pex", "--sh-boot"),
     "container, npm global": _in_a_container(_prefix_at(".npm-global")),
     "container, native renamed": _in_a_container(_copied("bin/notes", "program")),

@@ -14,7 +14,7 @@ import pytest
 from machine.real_packages import CACHE, fetched, locked, npm_cache
 
 _CLIENTS = ("pnpm@10", "yarn@1.22.22", "bun@1")
-_PYTHON_CLIENTS = ("pipx", "uv", "shiv==1.0.8", "pex==2.105.2")
+_PYTHON_CLIENTS = ("pipx", "uv", "shiv==1.0.8", "pex==2.105.2", "pyinstaller==6.22.3")
 _QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error")
 
 Install = Callable[[Path, str], None]
@@ -42,8 +42,8 @@ def node_clients() -> Path:
 
 
 def python_clients() -> Path:
-    """The bin folder with pipx, uv, shiv and pex."""
-    folder = CACHE / "python-clients-2"
+    """The bin folder with pipx, uv, shiv, pex and PyInstaller."""
+    folder = CACHE / "python-clients-3"
     with locked("pip"):
         if not (folder / ".complete").exists():
             fetched("python3", "-m", "venv", "--clear", str(folder))

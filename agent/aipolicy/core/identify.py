@@ -127,7 +127,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Sight, ...]:
         path=seen.path,
         form=_form(file.kind),
         clues=tuple(clues),
-        whole=not native and not _is_lifecycle(seen.path),
+        whole=_is_the_package(file) or (not native and not _is_lifecycle(seen.path)),
         under_its_name=lies_under_its_name(file.package),
         file=file,
     )
@@ -146,7 +146,8 @@ def _process(seen: Process, catalog: Catalog) -> tuple[Sight, ...]:
             *_place_clues(exe, seen.file, catalog),
             *_name_clues((base_name(exe) or seen.name,), seen.file, catalog),
         ]
-        return (_running(seen, exe, seen.file, clues),)
+        whole = seen.file is not None and _is_the_package(seen.file)
+        return (_running(seen, exe, seen.file, clues, whole=whole),)
     # An interpreter's own file counts by its contents alone: `node` in a tool's folder is still only node.
     native = content_clues(seen.file, catalog.index) if seen.file else ()
     return (_hosted(seen, catalog), _running(seen, exe, seen.file, native))
@@ -232,6 +233,11 @@ def base_name(path: str) -> str:
     """The file's own name, of a deleted one, too."""
     separator = "\\" if path[1:3] == ":\\" else "/"
     return path.removesuffix(_DELETED).rpartition(separator)[2]
+
+
+def _is_the_package(file: FileFacts) -> bool:
+    """Whether the program is all of the package: one file that starts the package's own command."""
+    return file.package is not None and file.package.path == file.path
 
 
 def _form(kind: FileKind) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from aipolicy.core.model import EXECUTABLE_KINDS, FileKind, PackageRef
-from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application
+from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application_in
 from aipolicy.examine.files import MIB, NO_SUCH_FILE, CannotLook, OpenFile
 from aipolicy.examine.kind import HEAD_BYTES, kind_of
 from aipolicy.examine.marks import Found, MarkSearch
@@ -130,7 +130,7 @@ def _application(image: Squashfs, entries: dict[str, Entry]) -> PackageRef | Non
                 raise CannotLook(folder + name, NO_SUCH_FILE, absent=True)
             return image.open(entry).read(size, offset)
 
-        found = application(read, "")
+        found = application_in(read, "")
         if found is not None:
             return found
     return None

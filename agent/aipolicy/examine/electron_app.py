@@ -27,7 +27,7 @@ _LARGEST_HEADER: Final = 8 * MIB
 _LONGEST: Final = 256
 
 
-def application(read: ReadPart, path: str) -> PackageRef | None:
+def application_in(read: ReadPart, path: str) -> PackageRef | None:
     """The application as a package that lies at `path`; None where nothing there says which it is."""
     for find in (_by_product, _by_archive, _by_manifest):
         try:

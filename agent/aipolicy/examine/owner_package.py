@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+import msgspec
+
 from aipolicy.core.model import FileKind, PackageRef
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
-from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application
+from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application_in
 from aipolicy.examine.files import MIB, CannotLook, open_regular
+from aipolicy.examine.frozen import Frozen, internal_beside
 from aipolicy.examine.node_package import Manifest, program_files, read_manifest, runs_at_install
 from aipolicy.examine.python_package import (
     Distribution,
@@ -85,6 +88,7 @@ class OwnerPackages:
         self._distributions: Remembered[tuple[Distribution, ...]] = Remembered()
         self._sites: Remembered[tuple[str, ...]] = Remembered()
         self._applications: Remembered[PackageRef | None] = Remembered()
+        self._frozen: Remembered[PackageRef | None] = Remembered()
         self._zipapps: Remembered[PackageRef | None] = Remembered()
 
     def of(
@@ -95,8 +99,9 @@ class OwnerPackages:
             return self._in_node_modules(path, root_fd)
         if kind is FileKind.ZIPAPP:
             return self._in_zipapp(path, root_fd)
-        if kind is FileKind.ELF and size >= SMALLEST_ELECTRON and root_fd is None:
-            return self._electron(os.path.dirname(path))
+        if kind is FileKind.ELF and root_fd is None:
+            application = self._electron(os.path.dirname(path)) if size >= SMALLEST_ELECTRON else None
+            return application or self._frozen.get(path, functools.partial(self._in_frozen, path))
         if kind is not FileKind.SCRIPT or root_fd is not None:
             return None
         if path.endswith(".py") and (inside := _IN_SITE.match(path)):
@@ -165,7 +170,20 @@ class OwnerPackages:
 
         for name in (PRODUCT, ARCHIVE, MANIFEST):
             if os.path.lexists(place := f"{folder}/resources/{name}"):
-                return self._applications.get(place, lambda: application(read, folder))
+                return self._applications.get(place, lambda: application_in(read, folder))
+        return None
+
+    def _in_frozen(self, path: str) -> PackageRef | None:
+        with open_regular(path) as file:
+            try:
+                frozen = Frozen(file)
+            except CannotLook:
+                return None
+            if inside := frozen.package(self._pypi):
+                return inside
+            for beside in self._wanted_in(internal_beside(path)):
+                if any(map(frozen.starts, entry_points(beside.folder))):
+                    return msgspec.structs.replace(_python_reference(beside), path=printable(path))
         return None
 
     def _in_zipapp(self, path: str, root_fd: int | None) -> PackageRef | None:
