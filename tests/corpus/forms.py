@@ -14,7 +14,7 @@ import pytest
 
 from appimages import QUICKLY, RUNTIME, squashed
 from corpus.places import Form, Place, Source, link, put, tree_of_links
-from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, python_clients
+from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, node_clients, python_clients
 from machine.real_packages import CACHE, fetched, wheel
 from machine.roots import busybox_root, container
 
@@ -158,6 +158,16 @@ def _frozen(kind: str) -> Form:
     return form
 
 
+def _compiled_by_bun(source: Source, place: Place) -> None:
+    bun = next(node_clients().glob("@oven/bun-linux-*/bin/bun"), None)
+    if bun is None:
+        pytest.skip("bun has no program for this processor")
+    made = place.home / "bin/notes"
+    made.parent.mkdir()
+    own = environ(place.home)
+    fetched(str(bun), "build", "--compile", str(source.script_file), "--outfile", str(made), environ=own)
+
+
 # --- running ---------------------------------------------------------------------------------------------
 
 
@@ -256,6 +266,7 @@ FORMS: dict[str, Form] = {
     "pex": _one_file("pex"),
     "PyInstaller, one file": _frozen("--onefile"),
     "PyInstaller, a folder": _frozen("--onedir"),
+    "compiled by bun": _compiled_by_bun,
     "pex for sh": _one_file("pex", "--sh-boot"),
     "container, npm global": _in_a_container(_prefix_at(".npm-global")),
     "container, native renamed": _in_a_container(_copied("bin/notes", "program")),

@@ -31,7 +31,7 @@ from aipolicy.examine.files import (
 )
 from aipolicy.examine.filesystem import is_in_memory
 from aipolicy.examine.imported import Imported
-from aipolicy.examine.kind import HEAD_BYTES, is_text, kind_of, may_be_zip
+from aipolicy.examine.kind import HEAD_BYTES, is_packed, is_text, kind_of, may_be_zip
 from aipolicy.examine.marks import Found, MarkSearch
 from aipolicy.examine.node_archive import Archive, read_archive
 from aipolicy.examine.node_package import Manifest
@@ -43,6 +43,10 @@ from aipolicy.examine.zip_directory import ZipDirectory
 LARGEST_SCRIPT: Final = 64 * MIB
 LARGEST_PROGRAM: Final = 2048 * MIB
 """Of a larger one the beginning and the end are searched, and without a mark in them it is unseen."""
+SMALLEST_PACKED: Final = 16 * MIB
+"""Bytes. The native tools known have 60 MB and more before they are packed. Smaller packed programs are
+common, and saying of each that it cannot be judged would drown the rest.
+"""
 LONG_BYTES: Final = 32 * MIB
 """A program with more data than this takes so long to read (20 ms) that others should not wait for it."""
 _FRESH_NS: Final = 2_000_000_000
@@ -239,6 +243,8 @@ class Examiner:
                     kind, found, package = FileKind.APPIMAGE, inside.found, inside.package
             except CannotLook as broken:
                 reason = broken.reason
+        if status.st_size >= SMALLEST_PACKED and not found.marks and is_packed(file.read(HEAD_BYTES)):
+            reason = "packed by UPX: what is in it cannot be judged"
         device, inode, size, mtime_ns, ctime_ns = identity = identity_of(status)
         settled = (
             identity == identity_of(os.fstat(file.fileno()))

@@ -28,6 +28,11 @@ def kind_of(head: bytes, names: bytes = b"") -> FileKind:
     return FileKind.SCRIPT if head.startswith(b"#!") else FileKind.OTHER
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether UPX packed the program: its name stands behind the program headers (upx, src/stub/src)."""
+    return head.startswith(b"\x7fELF") and b"UPX!" in head[:1024]
+
+
 def may_be_zip(head: bytes) -> bool:
     """Whether it is a zip, or can be one behind a `#!` line or a whole script of sh, as Python runs them."""
     return head.startswith((b"PK\x03\x04", b"#!"))
