@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aipolicy.core.model import Action, Done, Finding, Outcome, Process, State, Verdict
+from aipolicy.daemon.repeats import Repeats
 from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.enforce.terminate import Ended, Ending, Failed, Refused, Running
 from aipolicy.platforms.machine import Machine, Terminal
@@ -19,6 +21,16 @@ class _Underway:
     ending: Ending
     verdict: Verdict
     terminal: Terminal | None
+    starter: str
+
+
+class Ends(NamedTuple):
+    """What came of one. survivors: what it had started and still runs. worth: whether it is to be told."""
+
+    outcome: Outcome
+    pid: int
+    survivors: tuple[Process, ...]
+    worth: bool = True
 
 
 class Enforcer:
@@ -39,6 +51,7 @@ class Enforcer:
         self._teller = teller
         self._with_windows = with_windows
         self._tool_packages = tool_packages
+        self._repeats = Repeats(free=_TOLD_ONE_BY_ONE + 1)
         self._underway: dict[int, _Underway] = {}
 
     @property
@@ -76,7 +89,8 @@ class Enforcer:
         )
 
     def _end(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
-        terminal = self._machine.terminal(process.pid)  # after its end nobody knows where it ran
+        # After its end nobody knows where it ran, and who had started it.
+        terminal, starter = self._machine.terminal(process.pid), self._starter(process.pid)
         if verdict.finding.tool in self._with_windows and not _command_line(verdict.finding):
             self._teller.tell(verdict, terminal, Done.WARNED, now)
             return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=_UNSAVED)
@@ -92,13 +106,19 @@ class Enforcer:
             if started.gone:
                 return None
             return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=started.reason)
-        self._underway[process.pid] = _Underway(ending=started, verdict=verdict, terminal=terminal)
+        self._underway[process.pid] = _Underway(started, verdict, terminal, starter)
         return None
 
-    def poll(self, now: float) -> list[tuple[Outcome, int, tuple[Process, ...]]]:
-        """What came of those underway: outcome, pid, and what the ended one had started and still runs."""
+    def _starter(self, pid: int) -> str:
+        """Who started it, for the case that it does so again and again."""
+        parent = self._machine.parent(pid)
+        found = None if parent is None else self._machine.process(parent)
+        return f"{found.name} (pid {parent})" if isinstance(found, Process) else "a program that has ended"
+
+    def poll(self, now: float) -> list[Ends]:
+        """What came of those underway."""
         self._teller.poll(now)
-        done: list[tuple[Outcome, int, tuple[Process, ...]]] = []
+        done: list[Ends] = []
         for pid, one in list(self._underway.items()):
             state = one.ending.poll(now)
             if isinstance(state, Running):
@@ -106,7 +126,7 @@ class Enforcer:
             del self._underway[pid]
             survivors = one.ending.survivors() if isinstance(state, Ended) else ()
             one.ending.close()
-            done.append((self._outcome(one, state, now), pid, survivors))
+            done.append(self._ends(one, state, now, pid, survivors))
         return done
 
     def close(self) -> None:
@@ -115,11 +135,21 @@ class Enforcer:
             one.ending.close()
         self._underway.clear()
 
-    def _outcome(self, one: _Underway, state: Ended | Failed, now: float) -> Outcome:
+    def _ends(
+        self, one: _Underway, state: Ended | Failed, now: float, pid: int, survivors: tuple[Process, ...]
+    ) -> Ends:
         if isinstance(state, Failed):
-            return Outcome(verdict=one.verdict, done=Done.FAILED, detail=state.reason)
+            return Ends(Outcome(verdict=one.verdict, done=Done.FAILED, detail=state.reason), pid, survivors)
         told = self._teller.tell(one.verdict, one.terminal, Done.ENDED, now)
-        return Outcome(verdict=one.verdict, done=Done.ENDED, detail=f"{state.how}; {in_words(told)}")
+        detail = f"{state.how}; {in_words(told)}"
+        finding = one.verdict.finding
+        worth = self._repeats.one_more((finding.tool, finding.owner.uid, finding.path), now)
+        if worth is not None and worth.before:
+            detail += f"; ended {worth.before} times more since the last report"
+        if worth is not None and worth.last:
+            detail += f"; started again and again, lastly by {one.starter}: further ends are counted"
+        outcome = Outcome(verdict=one.verdict, done=Done.ENDED, detail=detail)
+        return Ends(outcome, pid, survivors, worth=worth is not None)
 
 
 def installed_outcome(
@@ -143,6 +173,8 @@ def installed_outcome(
     return Outcome(verdict=verdict, done=Done.REPORTED, detail="it is ended when it runs")
 
 
+_TOLD_ONE_BY_ONE = 3
+"""Ends of one tool within an hour; with the next, whoever starts it again and again is named."""
 _UNSAVED = "it may hold unsaved files, so it is not ended while it runs"
 _COMMAND_LINE = frozenset({"npm", "pypi", "content"})
 

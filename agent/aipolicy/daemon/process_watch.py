@@ -126,9 +126,10 @@ class ProcessWatch:
             self._sweep.clear()
             self._sweep_all()
             self._reporter.conditions.well("process-events", "seeing", "Every process was looked at again.")
-        for outcome, pid, survivors in self._enforcer.poll(self._now()):
-            self._settle(outcome, pid)
-            for survivor in survivors:
+        for ends in self._enforcer.poll(self._now()):
+            if ends.worth:
+                self._settle(ends.outcome, ends.pid)
+            for survivor in ends.survivors:
                 self._look(survivor.pid)
 
     def _look_at_one_that_takes_long(self) -> None:

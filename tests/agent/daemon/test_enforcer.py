@@ -33,7 +33,7 @@ def test_a_banned_tool_is_ended_and_said_so(machine: FakeMachine) -> None:
     process = machine.run(machine.file("/home/bob/bin/notes"), bob)
     shell = machine.run(machine.file("/bin/bash"), bob)
     assert enforcer.act(process, verdict(Action.BLOCK, process), always, machine.clock()) is None
-    [(done, pid, survivors)] = enforcer.poll(machine.clock())
+    [(done, pid, survivors, _)] = enforcer.poll(machine.clock())
     assert (done.done, pid, survivors) == (Done.ENDED, process.pid, ())
     assert machine.signals == [(process.pid, "TERM")]
     assert shell.pid in machine.running
@@ -47,7 +47,7 @@ def test_one_that_ignores_the_request_is_killed_after_five_seconds(machine: Fake
     assert enforcer.poll(machine.clock.advance(4.9)) == []
     assert enforcer.is_ending(process.pid)
     enforcer.poll(machine.clock.advance(0.2))
-    [(done, _, _)] = enforcer.poll(machine.clock())
+    [(done, *_)] = enforcer.poll(machine.clock())
     assert done.done is Done.ENDED
     assert done.detail.startswith("killed")
     assert machine.signals == [(process.pid, "TERM"), (process.pid, "KILL")]
@@ -122,3 +122,27 @@ def test_an_extension_is_not_enforceable_and_an_installed_program_is_reported() 
     assert installed_outcome(extension).done is Done.NOT_ENFORCEABLE
     assert installed_outcome(structs.replace(extension, action=Action.ALLOW)).done is Done.ALLOWED
     assert program.finding.confidence is Confidence.CERTAIN
+
+
+def test_what_is_started_again_and_again_is_ended_each_time_and_its_starter_is_named_once(
+    machine: FakeMachine,
+) -> None:
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
+    bob = machine.add_user("bob")
+    starter = machine.run(machine.file("/usr/bin/keeper"), bob)
+    details = []
+    for _ in range(8):
+        process = machine.run(machine.file("/home/bob/bin/notes"), bob, parent=starter.pid)
+        enforcer.act(process, verdict(Action.BLOCK, process), always, machine.clock.advance(1.0))
+        [ends] = enforcer.poll(machine.clock())
+        details.append(ends.outcome.detail if ends.worth else "")
+        assert process.pid not in machine.running
+    named = f"again and again, lastly by keeper (pid {starter.pid})"
+    assert [bool(detail) for detail in details] == [True] * 4 + [False] * 4
+    assert [named in detail for detail in details] == [False] * 3 + [True] + [False] * 4
+    assert starter.pid in machine.running
+    machine.clock.advance(3600)
+    process = machine.run(machine.file("/home/bob/bin/notes"), bob, parent=starter.pid)
+    enforcer.act(process, verdict(Action.BLOCK, process), always, machine.clock())
+    [ends] = enforcer.poll(machine.clock())
+    assert "ended 4 times more" in ends.outcome.detail

@@ -14,6 +14,7 @@ import msgspec
 
 from aipolicy.core.model import Done, Outcome, Verdict
 from aipolicy.daemon.guard.places import Place
+from aipolicy.daemon.repeats import Repeats
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.enforce.guard import messages
@@ -29,9 +30,6 @@ _AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _END_S: Final = 3.0
 _ENTER_AGAIN_S: Final = 2.0
 """Something may have been mounted in a namespace since the guard was told of it."""
-REPEATED_S: Final = 3600.0
-"""A refusal like one before is told again after so long, with how many there were."""
-_MOST_KEPT: Final = 10_000
 
 
 class GuardLink:
@@ -68,7 +66,7 @@ class GuardLink:
         self._entered: dict[int, float] = {}
         self._ours: int | None = None
         """The guard that an agent started, this one or one before; nobody else ends it."""
-        self._again: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self._repeats = Repeats(free=1)
         self.state = "off"
         """As `status` says it: in force, partly, away or off."""
         self._thread = threading.Thread(target=self._run, name="guard-link", daemon=True)
@@ -219,23 +217,10 @@ class GuardLink:
         finding = msgspec.structs.replace(verdict.finding, pid=pid)
         verdict = msgspec.structs.replace(verdict, finding=finding)
         told = self._teller.tell(verdict, terminal_of(int(said["terminal"]), uid), Done.DENIED, self._now())
-        if (count := self._counted((finding.tool, uid, finding.path))) is not None:
-            more = f"; refused {count} times more since the last report" if count else ""
+        worth = self._repeats.one_more((finding.tool, uid, finding.path), self._now())
+        if worth is not None:
+            more = f"; refused {worth.before} times more since the last report" if worth.before else ""
             outcome = Outcome(verdict=verdict, done=Done.DENIED, detail=in_words(told) + more)
             self._reporter.stopped(outcome, pid)
         if self._channel is not None:
             messages.send(self._channel, {"taken": said["number"]})
-
-    def _counted(self, key: tuple[str, int, str]) -> int | None:
-        """How many like this one were not reported since the last that was; None: this is not reported
-        either.
-        """
-        now = self._now()
-        last, count = self._again.get(key, (float("-inf"), 0))
-        if now - last < REPEATED_S:
-            self._again[key] = (last, count + 1)
-            return None
-        if len(self._again) >= _MOST_KEPT:
-            self._again.pop(next(iter(self._again)))
-        self._again[key] = (now, 0)
-        return count
