@@ -2,9 +2,10 @@
 
 Ratios from one run: the walk and the whole look against `find`, the examiner against `sha256sum`. Cold means
 that the kernel's caches were dropped (root only) and nothing was examined before; "first" the same with the
-files in memory; warm the next look of the same daemon. System folders are left out: they differ by machine.
+files in memory; warm the next look of the same daemon. The start is `aipolicy scan --help`. System folders
+are left out: they differ by machine.
 
-    python benchmarks/scan.py [--files N] [--rounds N] [--program FILE]
+    python benchmarks/scan.py [--files N] [--rounds N] [--program FILE]...
 """
 
 import argparse
@@ -168,7 +169,20 @@ def compare_examiner(program: str, rounds: int) -> None:
     print(f"first time {mine.cpu * 1e3:8.1f} ms CPU")
     print(f"  {mine.cpu / peer.cpu:.2f} of sha256sum ({peer.cpu * 1e3:.1f} ms)")
     print(f"  {mine.cpu / fast.cpu:.2f} of OpenSSL's SHA-256 ({fast.cpu * 1e3:.1f} ms)")
-    print(f"known      {median(again).cpu * 1e3:8.3f} ms CPU; this process at most {peak:.0f} MB")
+    stat = median([measured(partial(os.stat, path)) for _ in range(rounds)])
+    print(f"known      {median(again).cpu * 1e3:8.3f} ms CPU (a stat {stat.cpu * 1e3:.3f})")
+    print(f"this process at most {peak:.0f} MB")
+
+
+def compare_start(rounds: int) -> None:
+    """What it costs before a scan begins, beside Python alone."""
+    ours = [
+        measured(command(sys.executable, "-m", "aipolicy", "scan", "--help"), child=True)
+        for _ in range(rounds)
+    ]
+    bare = [measured(command(sys.executable, "-c", "pass"), child=True) for _ in range(rounds)]
+    mine, python = median(ours), median(bare)
+    print(f"\nthe start  {mine.cpu * 1e3:8.1f} ms CPU, Python alone {python.cpu * 1e3:.1f}")
 
 
 def openssl_sha256(path: str) -> None:
@@ -182,14 +196,15 @@ def main() -> None:
     )
     options.add_argument("--files", type=int, default=50_000)
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--program", default=shutil.which("node"), help="a large program")
+    options.add_argument("--program", action="append", help="a large program (node)")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=DISK if os.path.isdir(DISK) else None) as folder:
         machine = LikeTheRealOne(Path(folder))
         build(machine, chosen.files)
         compare_looks(machine, chosen.rounds)
-    if chosen.program:
-        compare_examiner(chosen.program, chosen.rounds)
+    for program in chosen.program or filter(None, [shutil.which("node")]):
+        compare_examiner(program, chosen.rounds)
+    compare_start(chosen.rounds)
 
 
 if __name__ == "__main__":

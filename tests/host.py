@@ -113,6 +113,7 @@ class FakeMachine:
     denied: set[int] = field(default_factory=set)
     unsignalled: set[int] = field(default_factory=set)
     same_files: set[int] = field(default_factory=set)
+    roots: list[Root | Unseen] = field(default_factory=list)
     served: dict[int, tuple[int, ...]] = field(default_factory=dict)
     far: dict[str, str] = field(default_factory=dict)
     open_to_all: set[str] = field(default_factory=set)
@@ -160,6 +161,7 @@ class FakeMachine:
         script: str | None = None,
         module: str | None = None,
         contained: bool = False,
+        container: str | None = None,
         parent: int = 1,
         **how: object,
     ) -> Process:
@@ -173,6 +175,7 @@ class FakeMachine:
             script=script,
             module=module,
             contained=contained,
+            container=container,
         )
         running = Running(process=process, parent=parent)
         self.running[process.pid] = replace(running, **how)  # type: ignore[arg-type]  # named by the test
@@ -243,7 +246,7 @@ class FakeMachine:
         return running.process if running else None
 
     def other_roots(self) -> Iterator[Root | Unseen]:
-        return iter(())
+        yield from self.roots
 
     def image(self, pid: int) -> Image | None:
         running = self.running.get(pid)
@@ -257,6 +260,9 @@ class FakeMachine:
     def program(self, pid: int) -> str:
         running = self.running.get(pid)
         return running.process.exe if running else f"/proc/{pid}/exe"
+
+    def program_out_of_reach(self, process: Process) -> str | None:
+        return self.out_of_reach(process.exe)
 
     def script_place(self, process: Process) -> str | None:
         return process.script

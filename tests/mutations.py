@@ -190,6 +190,41 @@ MUTATIONS = (
         new="",
         tests=("tests/agent/state/test_changes.py",),
     ),
+    Mutation(
+        what="a native control is written for what is only warned of",
+        file="agent/aipolicy/enforce/controls/control.py",
+        old="if said.action is Action.BLOCK:",
+        new="if said.action is not Action.ALLOW:",
+        tests=("tests/agent/enforce/controls/test_controls.py",),
+    ),
+    Mutation(
+        what="a setting of IT's own is overwritten",
+        file="agent/aipolicy/enforce/controls/tree.py",
+        old="elif found is _NOTHING:\n            tables",
+        new="elif found is _NOTHING or setting.signed:\n            tables",
+        tests=("tests/agent/enforce/controls/test_keep.py",),
+    ),
+    Mutation(
+        what="what IT changed since is taken away as ours",
+        file="agent/aipolicy/enforce/controls/tree.py",
+        old="if blocked is not None or not _same(found, setting.value):\n            continue",
+        new="if blocked is not None or found is _NOTHING:\n            continue",
+        tests=("tests/agent/enforce/controls/test_keep.py",),
+    ),
+    Mutation(
+        what="a settings file is written where others than root may write",
+        file="agent/aipolicy/enforce/controls/place.py",
+        old="if not machine.root_only(there):",
+        new="if False:",
+        tests=("tests/agent/enforce/controls/test_keep.py",),
+    ),
+    Mutation(
+        what="a settings file is written before it is remembered",
+        file="agent/aipolicy/enforce/controls/keep.py",
+        old="    text = found.text if before",
+        new="    place.put(path, after, found)\n    text = found.text if before",
+        tests=("tests/agent/enforce/controls/test_keep.py",),
+    ),
 )
 
 

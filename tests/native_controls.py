@@ -22,8 +22,9 @@ CLAUDE = "/etc/claude-code/managed-settings.json"
 CLAUDE_OURS = "/etc/claude-code/managed-settings.d/50-aipolicy.json"
 CODEX = "/etc/codex/requirements.toml"
 GEMINI = "/etc/gemini-cli/settings.json"
+QWEN = "/etc/qwen-code/settings.json"
 VSCODE = "/etc/vscode/policy.json"
-BLOCK = "mode: block\nbanned: [claude-code, codex, gemini-cli]\n"
+BLOCK = "mode: block\nbanned: [claude-code, codex, gemini-cli, qwen-code]\n"
 FREE = "mode: block\nbanned: []\n"
 
 

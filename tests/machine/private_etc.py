@@ -34,8 +34,9 @@ class Ran:
 class PrivateEtc:
     """The other side of this module's process."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str]", home: Path) -> None:
         self._process = process
+        self.home = home
 
     @classmethod
     @contextlib.contextmanager
@@ -51,7 +52,8 @@ class PrivateEtc:
             cwd="/",
         )
         try:
-            made = cls(process)
+            made = cls(process, folder / "home")
+            made.home.mkdir()
             why = made._ask({})
             if why:
                 pytest.skip(f"no overlay over /etc can be made here: {why}")
@@ -64,6 +66,10 @@ class PrivateEtc:
         """The condition of each control under this policy."""
         found: dict[str, str] = self._ask({"policy": policy})
         return found
+
+    def inside(self, command: list[str]) -> list[str]:
+        """The command as somebody outside has to start it, to run with this /etc."""
+        return ["nsenter", "--mount", "--target", str(self._process.pid), *command]
 
     def run(self, command: list[str | Path], **environ: str) -> Ran:
         """Runs a program to its end, or ends it after a minute."""
@@ -119,7 +125,6 @@ def _enforce(policy: str, folder: Path) -> dict[str, str]:
 
 def _run(command: list[str], environ: dict[str, str], folder: Path) -> tuple[int | None, str]:
     home = folder / "home"
-    home.mkdir(exist_ok=True)
     plain = {"HOME": str(home), "PATH": os.environ["PATH"], **environ}
     try:
         done = subprocess.run(

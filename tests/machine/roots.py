@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from aipolicy.examine import FactsCache, examiner_for
 from aipolicy.observe import containers
 from aipolicy.observe.look import Look
 from aipolicy.platforms import linux_roots, this_machine
+from aipolicy.platforms.machine import Machine
 from machine_needs import Child, Started, until
 
 _APPLETS = (
@@ -167,9 +169,18 @@ def seen_in(
     return found, unseen
 
 
-def look_inside(catalog: Catalog, cache: FactsCache | None = None) -> list[Observation | Unseen]:
-    """The look at all containers; what it begins in on the machine itself is as in a real one."""
-    machine = this_machine()
+def look_inside(
+    catalog: Catalog, cache: FactsCache | None = None, machine: Machine | None = None
+) -> list[Observation | Unseen]:
+    """The look at all containers, to its end."""
+    return list(looking_inside(catalog, cache, machine))
+
+
+def looking_inside(
+    catalog: Catalog, cache: FactsCache | None = None, machine: Machine | None = None
+) -> Iterator[Observation | Unseen]:
+    """What it begins in on the machine itself is as in a real look."""
+    machine = machine or this_machine()
     look = Look(
         machine=machine,
         running=machine,
@@ -178,7 +189,7 @@ def look_inside(catalog: Catalog, cache: FactsCache | None = None) -> list[Obser
         progress=lambda _stage, _done: None,
         looked_at=("/root", "/home/ann", "/opt", "/usr/local", "/usr/bin", "/srv", tempfile.gettempdir()),
     )
-    return list(containers.observe(look))
+    return containers.observe(look)
 
 
 def _whose(seen: Observation | Unseen) -> str | None:

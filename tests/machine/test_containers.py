@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from aipolicy.core.model import Unseen
+from aipolicy.core.model import Process, Unseen
 from aipolicy.examine import MemoryCache
 from aipolicy.observe.containers import MOST
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Root
 from aipolicy.tools import load
+from host import FakeMachine
 from installed import npm_package, put
 from machine.real_packages import CLAUDE_SCRIPT, aider_wheel, native_claude, npm_prefix
-from machine.roots import busybox_root, container, look_inside, seen_in
+from machine.roots import busybox_root, container, look_inside, looking_inside, seen_in
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
@@ -193,6 +195,20 @@ def test_hostile_files_hide_nothing(started: Started, base: Path, tmp_path: Path
     assert time.monotonic() - began < 60
 
 
+def test_one_container_drowns_no_other(started: Started, base: Path, tmp_path: Path) -> None:
+    loud = container(started, base, tmp_path / "loud")
+    loud.sh(
+        "mkdir -p /opt/n; i=0; while [ $i -lt 600 ]; do mkdir -p /opt/n/$i/node_modules/@openai/codex;"
+        "mkfifo /opt/n/$i/node_modules/@openai/codex/package.json; i=$((i+1)); done"
+    )
+    layer = image(tmp_path / "layer", **{"root/bin/claude": NATIVE_CLAUDE})
+    other = container(started, base, tmp_path / "other", more=(layer,))
+    found, unseen = seen_in(CATALOG, loud, other)
+    assert found == {f"{CLAUDE} root: #1:/root/bin/claude"}
+    assert len(unseen) == 16
+    assert all(line.startswith("#0:/") for line in unseen)
+
+
 def test_nothing_of_a_container_is_loaded(started: Started, base: Path, tmp_path: Path) -> None:
     """Modules, codecs and the C library's services would come from there, and run with our rights."""
     import encodings
@@ -226,14 +242,32 @@ def test_a_swapped_folder_never_shows_ours(started: Started, base: Path, tmp_pat
     assert swapping.poll() is None
 
 
-def test_a_container_that_ended_is_no_gap(started: Started, base: Path, tmp_path: Path) -> None:
+def test_a_container_that_ended_meanwhile_is_no_gap(started: Started, base: Path, tmp_path: Path) -> None:
     box = container(started, base, tmp_path / "work")
-    roots = this_machine().other_roots()
-    found = [root for root in roots if isinstance(root, Root) and root.container == box.name]
+    machine = FakeMachine(tmp_path / "machine")
+    (root,) = [r for r in this_machine().other_roots() if isinstance(r, Root) and r.container == box.name]
     box.child.kill()
     box.child.wait()
-    assert found
-    assert seen_in(CATALOG, found[0].container) == (set(), set())
+    another = replace(root, pids=(os.getpid(),))  # its number was given to a process elsewhere
+    machine.roots += [root, another]
+    assert look_inside(CATALOG, machine=machine) == []
+
+
+def test_a_container_that_ends_during_the_look_is_looked_at_to_its_end(
+    started: Started, base: Path, tmp_path: Path
+) -> None:
+    layer = image(tmp_path / "layer", **{f"opt/{number}/claude": NATIVE_CLAUDE for number in range(200)})
+    box = container(started, base, tmp_path / "work", more=(layer,))
+    machine = FakeMachine(tmp_path / "machine")
+    machine.roots += [
+        r for r in this_machine().other_roots() if isinstance(r, Root) and r.container == box.name
+    ]
+    seen = iter(looking_inside(CATALOG, machine=machine))
+    first = next(seen)
+    box.child.kill()
+    box.child.wait()
+    rest = list(seen)
+    assert [one for one in (first, *rest) if isinstance(one, Unseen)] == []
 
 
 def test_five_hundred_private_namespaces_cost_nothing(started: Started) -> None:
@@ -258,5 +292,29 @@ def test_five_hundred_private_namespaces_cost_nothing(started: Started) -> None:
 def test_more_containers_than_a_look_enters_are_told(started: Started, base: Path, tmp_path: Path) -> None:
     boxes = [container(started, base, tmp_path / str(number)) for number in range(MOST + 2)]
     assert len({box.name for box in boxes}) == MOST + 2
-    unseen = [one for one in look_inside(CATALOG) if isinstance(one, Unseen)]
-    assert [one.reason for one in unseen if one.place == "containers"]
+    _found, unseen = seen_in(CATALOG, *boxes)
+    assert {f"#{number}:/: more containers than one look enters" for number in (MOST, MOST + 1)} <= unseen
+
+
+# --- what runs there -------------------------------------------------------------------------------------
+
+
+def test_what_runs_in_a_container_names_it(started: Started, base: Path, tmp_path: Path) -> None:
+    boxes = [container(started, base, tmp_path / name) for name in "ab"]
+    machine = this_machine()
+    for box in boxes:
+        enter = ["nsenter", f"--target={box.pid}", "--mount", "--root", "--wd=/"]
+        child = started.run([*enter, "/bin/busybox", "sleep", "600"])
+        until(lambda child=child: os.readlink(f"/proc/{child.pid}/exe") == "/bin/busybox")  # type: ignore[misc]
+        found = machine.process(child.pid)
+        assert isinstance(found, Process)
+        assert (found.exe, found.contained, found.container) == ("/bin/busybox", True, box.name)
+
+
+def test_our_own_program_in_a_private_namespace_is_ours(started: Started) -> None:
+    child = started.run(["unshare", "--mount", "sleep", "600"])
+    sleep = os.path.realpath(shutil.which("sleep") or "")
+    until(lambda: os.readlink(f"/proc/{child.pid}/exe") == sleep)
+    found = this_machine().process(child.pid)
+    assert isinstance(found, Process)
+    assert (found.contained, found.container) == (True, None)

@@ -152,7 +152,8 @@ def test_in_a_container_the_finding_says_so(place: Path, started: Started, exami
     assert not os.path.exists(inner)
     [finding] = findings(child.pid, examiner)
     assert (finding.tool, finding.confidence.value) == CLAUDE[0]
-    assert (finding.path, finding.form) == (inner, "process in another namespace")
+    container = f"ns-{os.stat(f'/proc/{child.pid}/ns/mnt').st_ino}"
+    assert (finding.path, finding.form) == (f"{container}:{inner}", "process in another namespace")
 
 
 def test_a_program_is_judged_by_the_bytes_that_run(place: Path, started: Started, examiner: Examiner) -> None:

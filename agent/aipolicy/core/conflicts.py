@@ -97,7 +97,7 @@ class _Claims:
 
     def __init__(self) -> None:
         self._values: dict[tuple[Kind, str], Tool] = {}
-        self._nested: list[tuple[Kind, str, Tool]] = []
+        self._nested: dict[tuple[Kind, str], list[tuple[str, Tool]]] = {}
 
     def claim(self, tool: Tool, rule: Rule, value: str) -> tuple[str, str, str] | None:
         """Notes the claim; where it is another's already, the error's code, what is wrong and what to do.
@@ -116,17 +116,26 @@ class _Claims:
         return self._overlapping(tool, kind, value)
 
     def _overlapping(self, tool: Tool, kind: Kind, value: str) -> tuple[str, str, str] | None:
+        met = self._met(tool, kind, value)
+        self._nested.setdefault((kind, tool.id), []).append((value, tool))
+        if met is None:
+            return None
+        text, owner = met
+        if owner.id != tool.id:
+            noun = "mark" if kind is Kind.CONTENT else "path"
+            message = f"the {noun} '{value}' overlaps a {noun} of {_where(owner)}: both would hit"
+            return "T042", message, _ONE_TOOL
+        message = f"the mark '{value}' overlaps the mark '{text}': one text would count as two marks"
+        return "T044", message, "remove one of the two"
+
+    def _met(self, tool: Tool, kind: Kind, value: str) -> tuple[str, Tool] | None:
+        """An earlier value that both may speak with. Two paths of one tool may: it may have thousands."""
         meets = _overlap if kind is Kind.CONTENT else may_be_the_same
-        others = [(owner, text) for k, text, owner in self._nested if k is kind and meets(text, value)]
-        self._nested.append((kind, value, tool))
-        for owner, text in others:
-            if owner.id != tool.id:
-                noun = "mark" if kind is Kind.CONTENT else "path"
-                message = f"the {noun} '{value}' overlaps a {noun} of {_where(owner)}: both would hit"
-                return "T042", message, _ONE_TOOL
-            if kind is Kind.CONTENT:
-                message = f"the mark '{value}' overlaps the mark '{text}': one text would count as two marks"
-                return "T044", message, "remove one of the two"
+        for (other_kind, tool_id), values in self._nested.items():
+            if other_kind is kind and (tool_id != tool.id or kind is Kind.CONTENT):
+                for text, owner in values:
+                    if meets(text, value):
+                        return text, owner
         return None
 
 

@@ -39,18 +39,16 @@ def correlate(
 
 # --- more evidence ---------------------------------------------------------------------------------------
 
-Hosted = dict[tuple[str, int], list[Package]]
+Hosted = dict[tuple[str, int, str | None], list[Package]]
 
 
 def _hosted_packages(observations: Iterable[Observation], catalog: Catalog) -> Hosted:
-    """By tool and owner, the packages with code that an interpreter runs."""
+    """By tool, owner and container, the packages with code that an interpreter runs."""
     hosted: Hosted = {}
     for seen in observations:
-        if not isinstance(seen, Package) or seen.container is not None:
-            continue  # which of the processes run in that container is not known
-        if seen.has_code and seen.package.ecosystem in ("npm", "pypi"):
+        if isinstance(seen, Package) and seen.has_code and seen.package.ecosystem in ("npm", "pypi"):
             for clue in catalog.index.package(seen.package):
-                hosted.setdefault((clue.tool, seen.owner.uid), []).append(seen)
+                hosted.setdefault((clue.tool, seen.owner.uid, seen.container), []).append(seen)
     return hosted
 
 
@@ -58,7 +56,9 @@ def _backed_title(finding: Finding, hosted: Hosted) -> Finding:
     """A title that only the tool sets, on an interpreter, where that owner has the tool's package: likely."""
     if finding.confidence is not Confidence.POSSIBLE or not kinds_of(finding) & {Kind.TITLE}:
         return finding
-    packages = [*hosted.get((finding.tool, finding.owner.uid), ()), *hosted.get((finding.tool, _ROOT), ())]
+    where = container_of(finding.path)
+    owners = (finding.owner.uid, _ROOT)
+    packages = [seen for uid in owners for seen in hosted.get((finding.tool, uid, where), ())]
     if not packages:
         return finding
     names = (Evidence(kind=seen.package.ecosystem, value=seen.package.name) for seen in packages)

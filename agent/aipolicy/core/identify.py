@@ -50,12 +50,11 @@ _DELETED: Final = " (deleted)"
 def identify(observation: Observation, catalog: Catalog) -> tuple[Finding, ...]:
     """The tools that one observation shows, surest first; mostly none."""
     found = surest(one for sight in sights(observation, catalog) for one in conclude(sight, catalog))
-    container = None if isinstance(observation, App | Process) else observation.container
+    container = None if isinstance(observation, App) else observation.container
     if container is None:
         return found
-    return tuple(
-        replace(one, path=place_in(container, one.path), form=one.form + IN_CONTAINER) for one in found
-    )
+    where = "" if isinstance(observation, Process) else IN_CONTAINER  # the form of a process says it already
+    return tuple(replace(one, path=place_in(container, one.path), form=one.form + where) for one in found)
 
 
 def sights(observation: Observation, catalog: Catalog) -> tuple[Sight, ...]:

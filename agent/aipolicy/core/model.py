@@ -153,6 +153,7 @@ class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"
     file: facts of the program file, null when it could not be read.
     script_file: facts of the script, null when there is none or it could not be read.
     contained: true when the process lives in another mount or pid namespace (a container).
+    container: the container whose file it runs, null where that file is one of the machine's own.
     """
 
     pid: int
@@ -166,6 +167,7 @@ class Process(Record, frozen=True, kw_only=True, tag="process", tag_field="seen"
     file: FileFacts | None = None
     script_file: FileFacts | None = None
     contained: bool = False
+    container: str | None = None
 
 
 class Executable(Record, frozen=True, kw_only=True, tag="executable", tag_field="seen"):
@@ -277,7 +279,7 @@ class Finding(Record, frozen=True, kw_only=True):
     confidence: certain, likely or possible.
     because: the evidence, strongest first.
     owner: whose it is.
-    path: where it lies, or the program that runs; of an install in a container "CONTAINER:/path".
+    path: where it lies, or the program that runs; of what is in a container "CONTAINER:/path".
     form: how it is there: "npm global", "native", "pipx", "extension in cursor", "process", "process
     in another namespace", "npm global in a container" ...
     pid: the process id of a running tool, null otherwise.

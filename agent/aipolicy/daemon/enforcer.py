@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aipolicy.core.model import Action, Done, Finding, Outcome, Process, State, Verdict
+from aipolicy.core.place import place_in
 from aipolicy.daemon.repeats import Repeats
 from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.enforce.terminate import Ended, Ending, Failed, Refused, Running
@@ -187,7 +188,7 @@ def _command_line(finding: Finding) -> bool:
 def _program_itself(process: Process, finding: Finding) -> bool:
     """Whether the program's own contents gave it away, and not those of a script that it was told to run."""
     by_contents = any(evidence.kind == "content" for evidence in finding.because)
-    return by_contents and finding.path == process.exe.removesuffix(" (deleted)")
+    return by_contents and finding.path == place_in(process.container, process.exe.removesuffix(" (deleted)"))
 
 
 def _inside_an_editor(finding: Finding) -> bool:

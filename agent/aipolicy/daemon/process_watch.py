@@ -183,7 +183,7 @@ class ProcessWatch:
         return bool(verdicts) or not any(family_of(os.fsencode(p.exe)) in _SET_TITLES for p in seen)
 
     def _takes_long(self, process: Process) -> bool:
-        reachable = bool(process.exe) and self._machine.out_of_reach(process.exe) is None
+        reachable = bool(process.exe) and self._machine.program_out_of_reach(process) is None
         return reachable and self._examiner.takes_long(self._machine.program(process.pid))
 
     def _judged(self, process: Process) -> list[Verdict]:

@@ -6,6 +6,7 @@ Only that one is what the AppImage is: an editor may carry another tool along.
 
 import posixpath
 import re
+import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -27,6 +28,8 @@ _SMALLEST: Final = MIB
 _MOST_PROGRAMS: Final = 4
 _LEVELS: Final = 3
 _EXECUTABLE: Final = 0o111
+_HEADER: Final = 64
+"""Bytes of an ELF header, elf(5)."""
 _EXEC: Final = re.compile(r"^(?:Try)?Exec\s*=\s*\"?([^\s\"]+)", re.MULTILINE)
 _WORD: Final = re.compile(r"[\w.@+/-]+")
 
@@ -40,7 +43,7 @@ class Inside(NamedTuple):
 
 def look_inside(file: OpenFile, search: MarkSearch) -> Inside | None:
     """None where no image lies behind the program; CannotLook where it cannot be read."""
-    start = find_image(file, _RUNTIME)
+    start = find_image(file, _RUNTIME) if _has_more_than_a_program(file) else None
     if start is None:
         return None
     image = Squashfs(file, start)
@@ -54,6 +57,22 @@ def look_inside(file: OpenFile, search: MarkSearch) -> Inside | None:
                 here = search.search(opened, LARGEST_FILE)
                 found = max(found, here, key=lambda one: len(one.marks))
     return Inside(found._replace(interpreter=None), package)
+
+
+def _has_more_than_a_program(file: OpenFile) -> bool:
+    """Whether much lies behind the section table, where a program ends and the runtime looks for its image.
+
+    So that of other programs the beginning is not read twice. A header that says nothing counts as yes.
+    """
+    head = file.read(_HEADER)
+    if len(head) < _HEADER:
+        return False
+    wide, order = head[4] == 2, ">" if head[5] == 2 else "<"
+    (start,) = struct.unpack_from(order + ("Q" if wide else "I"), head, 0x28 if wide else 0x20)
+    size, count = struct.unpack_from(order + "HH", head, 0x3A if wide else 0x2E)
+    end = start + size * count
+    whole = file.status.st_size
+    return not start or end > whole or whole - end > whole // 4
 
 
 def _programs(image: Squashfs, entries: dict[str, Entry]) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from aipolicy.examine.files import OpenFile
 
-PIECE_BYTES: Final = 1 << 20
+PIECE_BYTES: Final = 256 << 10
 MOST_EXTENTS: Final = 65_536
 """How many stretches between holes are read; a hostile file could have billions."""
 

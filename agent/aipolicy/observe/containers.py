@@ -1,7 +1,7 @@
 """What lies in running containers and chroots: a process of its own enters each and looks around there.
 
 The kernel then resolves every name below that root, whatever links and races its owner makes, and a look that
-hangs is ended. See docs/adr/0007.
+hangs is ended. See docs/adr/0009.
 """
 
 import contextlib
@@ -35,6 +35,8 @@ HAS_ENDED: Final = 3
 
 _COMMAND: Final = (sys.executable, "-I", "-m", "aipolicy.observe.inside")
 _WAIT_S: Final = 5.0
+_MOST_UNSEEN: Final = 15
+"""Of one root, so that none drowns what is said of the others."""
 
 
 class Task(Record, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ class Answer(Record, frozen=True, kw_only=True):
 def observe(look: Look) -> Seen:
     if look.running is None:
         return
-    entered, left, end = 0, 0, time.monotonic() + MOST_ALL_S
+    entered, end = 0, time.monotonic() + MOST_ALL_S
     for found in look.running.other_roots():
         if isinstance(found, Unseen):
             yield found
@@ -85,12 +87,11 @@ def observe(look: Look) -> Seen:
             continue
         look.progress("containers", entered)
         if entered == MOST or time.monotonic() > end:
-            left += 1
+            # Each by itself, so that what was found in it before does not count as gone.
+            yield Unseen(place=f"{found.container}:/", reason="more containers than one look enters")
             continue
         entered += 1
         yield from _inside(look, look.running, Task(root=found, ours=ours, wanted=look.wanted))
-    if left:
-        yield Unseen(place="containers", reason=f"{left:,} containers more than one look enters")
 
 
 def _is_ours(shared: Iterable[str]) -> bool:
@@ -114,13 +115,13 @@ def _inside(look: Look, machine: Machine, task: Task) -> Seen:
     )
     timer = threading.Timer(MOST_S, process.kill)
     timer.start()
-    began = time.monotonic()
+    began, unseen = time.monotonic(), 0
     try:
         for said in _conversation(process, task, look.examiner.cache):
             look.progress("containers", 0)
             if said.seen is not None:
                 yield _of_container(said.seen, container, machine)
-            if said.unseen is not None:
+            if said.unseen is not None and (unseen := unseen + 1) <= _MOST_UNSEEN:
                 yield _place_of_container(said.unseen, container)
         process.wait(_WAIT_S)
     except subprocess.TimeoutExpired:  # it closed its output and goes on
@@ -130,6 +131,9 @@ def _inside(look: Look, machine: Machine, task: Task) -> Seen:
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: it ends when that lets go
             process.communicate(timeout=_WAIT_S)
+    if unseen > _MOST_UNSEEN:
+        more = f"{unseen - _MOST_UNSEEN:,} more places could not be looked into"
+        yield Unseen(place=f"{container}:/", reason=more)
     if process.returncode not in (0, HAS_ENDED):
         late = time.monotonic() - began >= MOST_S
         why = f"took longer than {MOST_S:g} s: only a part was looked at" if late else "the look failed"

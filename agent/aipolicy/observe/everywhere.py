@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from aipolicy.core.conclude import lies_under_its_name
-from aipolicy.core.model import Executable, Extension, Observation, Package, Process, Unseen
+from aipolicy.core.model import App, Executable, Extension, Observation, Package, Process, Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook, Examiner, resolve
@@ -224,7 +224,8 @@ def _is_proof(found: Package | Extension) -> bool:
 def _has_room(found: Observation, counts: "Counter[tuple[object, ...]]") -> bool:
     """Whether it is listed; it is counted if it is."""
     what = found.package.name if isinstance(found, Package | Extension) else ""
-    keys = ((found.owner.uid,), (found.owner.uid, what))
+    container = None if isinstance(found, App | Process) else found.container  # each may have its own root
+    keys = ((found.owner.uid, container), (found.owner.uid, container, what))
     room = counts[keys[0]] < _MOST_OF_ONE_OWNER and (not what or counts[keys[1]] < _MOST_OF_ONE)
     if room:
         counts.update(keys)

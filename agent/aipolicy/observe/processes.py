@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.model import FileFacts, FileKind, Process, Unseen
+from aipolicy.core.place import place_in
 from aipolicy.core.wire import printable
 from aipolicy.examine import Examiner
 from aipolicy.examine.files import NO_SUCH_FILE
@@ -45,36 +46,39 @@ def with_facts(process: Process, machine: Machine, examiner: Examiner) -> Iterat
     pid = process.pid
     file = script_file = None
     if (image := _image(process, machine, examiner)) is not None:
-        file = image
-        process = msgspec.structs.replace(process, exe=image.path)
+        file, container = image
+        process = msgspec.structs.replace(process, exe=file.path, container=container)
         if (script := machine.script_place(process)) is not None and machine.out_of_reach(script):
             process = msgspec.structs.replace(process, script=None, module=None)  # it lies in there, too
     elif process.exe:
         file = yield from _read(
-            machine, process.exe, lambda: examiner.program(machine.program(pid), process.exe)
+            place_in(process.container, process.exe),
+            machine.program_out_of_reach(process),
+            lambda: examiner.program(machine.program(pid), process.exe),
         )
     if file is not None and file.interpreter is not None:
         process = _as_interpreter(process, file.interpreter, machine)
     if (place := machine.script_place(process)) is not None:
-        script_file = yield from _read(machine, place, lambda: examiner.script(place))
+        script_file = yield from _read(place, machine.out_of_reach(place), lambda: examiner.script(place))
     yield msgspec.structs.replace(process, file=file, script_file=script_file)
     for loaded in process.loads:
         alone = msgspec.structs.replace(process, script=loaded, loads=(), module=None, file=file)
         if (hook := machine.script_place(alone)) is not None:
-            script_file = yield from _read(machine, hook, functools.partial(examiner.loaded, hook))
+            load = functools.partial(examiner.loaded, hook)
+            script_file = yield from _read(hook, machine.out_of_reach(hook), load)
             yield msgspec.structs.replace(alone, script_file=script_file)
 
 
-def _image(process: Process, machine: Machine, examiner: Examiner) -> FileFacts | None:
-    """The AppImage that it runs from, which mounts itself where only its user may read."""
-    if not process.exe or not (process.contained or machine.out_of_reach(process.exe)):
+def _image(process: Process, machine: Machine, examiner: Examiner) -> tuple[FileFacts, str | None] | None:
+    """The AppImage that it runs from, which mounts itself where only its user may read; and its container."""
+    if not process.exe or not machine.program_out_of_reach(process):
         return None
     for pid in machine.serving(process.pid):
         server = machine.process(pid)
-        if isinstance(server, Process) and server.exe and not machine.out_of_reach(server.exe):
+        if isinstance(server, Process) and server.exe and not machine.program_out_of_reach(server):
             facts = examiner.program(machine.program(pid), server.exe)
             if isinstance(facts, FileFacts) and facts.kind is FileKind.APPIMAGE:
-                return facts
+                return facts, server.container
     return None
 
 
@@ -88,16 +92,16 @@ def _as_interpreter(process: Process, family: str, machine: Machine) -> Process:
 
 
 def _read(
-    machine: Machine, place: str, look: Callable[[], FileFacts | Unseen]
+    place: str, why_not: str | None, look: Callable[[], FileFacts | Unseen]
 ) -> Generator[Unseen, None, FileFacts | None]:
-    if reason := machine.out_of_reach(place):
-        yield Unseen(place=printable(place), reason=reason)
+    if why_not:
+        yield Unseen(place=printable(place), reason=why_not)
         return None
     found = look()
     if isinstance(found, FileFacts):
         return found
     if found.reason != NO_SUCH_FILE:  # it ended meanwhile, or its script is gone
-        yield found
+        yield msgspec.structs.replace(found, place=printable(place))
     return None
 
 

@@ -76,6 +76,9 @@ class DarwinMachine:
     def program(self, pid: int) -> str:
         return self._table.program(pid)
 
+    def program_out_of_reach(self, process: Process) -> str | None:
+        return self.out_of_reach(process.exe)
+
     def script_place(self, process: Process) -> str | None:
         return process.script
 

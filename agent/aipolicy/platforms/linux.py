@@ -101,6 +101,9 @@ class LinuxMachine:
     def program(self, pid: int) -> str:
         return self._table.program(pid)
 
+    def program_out_of_reach(self, process: Process) -> str | None:
+        return self._table.program_out_of_reach(process.pid)
+
     def script_place(self, process: Process) -> str | None:
         return self._table.script_place(process)
 

@@ -14,18 +14,21 @@ _CAP_DAC_READ_SEARCH: Final = 2  # linux/capability.h: read every file and folde
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _PR_SET_NO_NEW_PRIVS: Final = 38  # sys/prctl.h
 _PR_SET_PDEATHSIG: Final = 1
+_NICE: Final = 10
 
 
 def enter(root: Root, proc: str = "/proc") -> tuple[Mount, ...]:
     """From here on every path of this process starts in `root`, and of its rights only that to read is left.
 
-    The mounts there are returned. ProcessLookupError: its processes have ended. Only for a process that does
-    nothing else, has loaded all its modules and has no descriptor of a folder: the files there are anybody's.
+    Whoever else wants the processor goes first. The mounts there are returned. ProcessLookupError: its
+    processes have ended. Only for a process that does nothing else, has loaded all its modules and has no
+    descriptor of a folder: the files there are anybody's.
     """
     fd, mounts = _opened(root, proc)
     posix: Any = os  # typeshed hides these on Windows
     posix.fchdir(fd)
     posix.chroot(".")
+    posix.nice(_NICE)
     os.close(fd)
     _keep_the_right_to_read()
     return mounts

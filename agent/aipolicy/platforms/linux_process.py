@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import printable
 from aipolicy.platforms.linux_fuse import serving
-from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read, same_file
+from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
+from aipolicy.platforms.linux_proc import Stat, Status, link, parse_stat, parse_status, read, same_file
+from aipolicy.platforms.linux_roots import LARGEST_MOUNTINFO, container_of
 from aipolicy.platforms.linux_script import Given, script_of
 from aipolicy.platforms.linux_terminal import terminal_of
 from aipolicy.platforms.machine import Image, Terminal
@@ -122,13 +124,18 @@ class ProcessTable:
             pass
         return program
 
+    def program_out_of_reach(self, pid: int) -> str | None:
+        folder = os.path.dirname(self.program(pid))
+        exe = link(f"{folder}/exe")
+        return None if exe is None else self._why_not_touched(folder, exe)
+
     def image(self, pid: int) -> Image | None:
         base = self._base(pid)
         if base is None or base.stat.kernel_thread:
             return None
         device, inode = 0, 0  # the start time and the stack still tell two programs apart
         try:
-            if self._out_of_reach(os.readlink(f"{base.folder}/exe")) is None:
+            if self._why_not_touched(base.folder, os.readlink(f"{base.folder}/exe")) is None:
                 found = os.stat(f"{base.folder}/exe")
                 device, inode = found.st_dev, found.st_ino
         except PermissionError:
@@ -221,11 +228,31 @@ class ProcessTable:
             loads=tuple(printable(named) for named, _ in given.loads),
             module=given.module,
             contained=contained,
+            container=self._container(base.folder, exe, given) if contained else None,
         )
         places = {printable(named): place for named, place in given.loads}
         if process.script is not None:
             places[process.script] = given.place
         return _Seen(process=process, places=places, unsettled=given.unsettled)
+
+    def _container(self, folder: str, exe: str, given: Given) -> str | None:
+        """None where what it runs is ours all the same, as in a service's private namespace."""
+        if given.script is not None:
+            return None if given.place == given.script else container_of(folder)
+        if self._why_not_touched(folder, exe) is not None:
+            return container_of(folder)
+        gone = exe.endswith(_DELETED)
+        ours = same_file("/", f"{folder}/root") if gone else same_file(exe, f"{folder}/exe")
+        return None if ours else container_of(folder)
+
+    def _why_not_touched(self, folder: str, exe: str) -> str | None:
+        """By the mounts that it sees: people may run programs from a FUSE of their own, where no other is."""
+        if _inode(f"{folder}/ns/mnt") in (None, self._namespace):
+            return self._out_of_reach(exe)
+        mounts = parse_mountinfo(read(f"{folder}/mountinfo", LARGEST_MOUNTINFO) or b"")
+        places = (exe.removesuffix(_DELETED), "/") if exe.endswith(_DELETED) else (exe,)
+        found = (may_hang(mount_of(os.path.normpath(place), mounts)) for place in places)
+        return next((why for why in found if why), None)
 
     def _kept(self, pid: int, base: _Base, given: Given) -> Given:
         """The script of this exec: some programs write a title over their arguments a moment after it."""

@@ -131,6 +131,9 @@ class Machine(Files, Protocol):
     def program(self, pid: int) -> str:
         """A path that opens the program of a process whatever became of its name."""
 
+    def program_out_of_reach(self, process: Process) -> str | None:
+        """Why its program is not to be touched; a container's own mounts count there."""
+
     def script_place(self, process: Process) -> str | None:
         """The path that opens its script: it may lie in a container, or its name not be printable."""
 

@@ -59,7 +59,7 @@ def test_verify_of_a_policy_that_blocks_nothing_is_good(tmp_path: Path) -> None:
     found = json.loads(out)
     assert (code, found["good"]) == (0, True)
     assert {one["condition"] for one in found["controls"]} == {"off"}
-    assert len(found["controls"]) == 4
+    assert len(found["controls"]) == 5
 
 
 def test_wrong_input_is_exit_code_2(policy: str, tmp_path: Path) -> None:

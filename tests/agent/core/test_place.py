@@ -44,10 +44,24 @@ def test_an_install_and_its_parts_in_one_container_are_one() -> None:
     )
 
 
-def test_a_package_in_a_container_backs_no_title_here() -> None:
+@pytest.mark.parametrize(
+    ("runs_in", "sure"),
+    [(None, Confidence.POSSIBLE), ("ns-2", Confidence.POSSIBLE), ("ns-1", Confidence.LIKELY)],
+)
+def test_a_package_in_a_container_backs_a_title_there(runs_in: str | None, sure: Confidence) -> None:
     whole = replace(package("npm", "@acme/code", owner=ALICE), container="ns-1")
-    running = [f for f in together(process("acme", native("/usr/bin/node")), whole) if f.pid is not None]
-    assert [f.confidence for f in running] == [Confidence.POSSIBLE]
+    titled = replace(process("acme", native("/usr/bin/node")), container=runs_in, contained=True)
+    running = [f for f in together(titled, whole) if f.pid is not None]
+    assert [f.confidence for f in running] == [sure]
+
+
+def test_one_program_that_runs_in_two_containers_is_two_findings() -> None:
+    one = replace(process("notes", native("/opt/notes", marks=TWO)), contained=True)
+    found = together(replace(one, container="ns-1"), replace(one, container="ns-2", pid=one.pid + 1))
+    assert [(f.path, f.form) for f in found] == [
+        ("ns-1:/opt/notes", "process in another namespace"),
+        ("ns-2:/opt/notes", "process in another namespace"),
+    ]
 
 
 @pytest.mark.parametrize("container", ["3f2a8c11d0e4", "ns-4026532177", "ns-4026532177-2", "/var/lib/jail"])

@@ -207,3 +207,27 @@ def test_no_terminal_where_there_is_none_or_it_may_be_somebody_elses(proc: ProcF
     proc.add(201, exe="/bin/a", tty=(136 << 8) | 1, pids=[201, 5])
     proc.add(202, exe="/bin/a", tty=(3 << 8) | 1)
     assert [table(proc).terminal(pid) for pid in (200, 201, 202, 999)] == [None] * 4
+
+
+FUSE = b"90 80 0:60 / / rw - overlay overlay rw\n91 90 0:70 / /work rw - fuse.evil evil rw\n"
+
+
+@pytest.mark.parametrize(
+    ("exe", "reason"), [("/work/notes", "on fuse.evil, which may hang"), ("/usr/bin/notes", None)]
+)
+def test_the_mounts_that_a_process_sees_say_whether_its_program_is_touched(
+    proc: ProcFolder, exe: str, reason: str | None
+) -> None:
+    place = proc.add(200, exe=exe, namespace="other")
+    (place / "mountinfo").write_bytes(FUSE)
+    assert table(proc).program_out_of_reach(200) == reason
+    found = one(proc, 200)
+    assert found.container == f"ns-{os.stat(place / 'ns/mnt').st_ino}"
+
+
+def test_where_our_mounts_count_its_own_are_not_read(proc: ProcFolder) -> None:
+    place = proc.add(200, exe="/work/notes")
+    (place / "mountinfo").write_bytes(FUSE)
+    assert table(proc).program_out_of_reach(200) is None
+    proc.add(201, exe="/far/notes")
+    assert table(proc).program_out_of_reach(201) == "on nfs, which may hang"

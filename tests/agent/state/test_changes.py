@@ -120,6 +120,16 @@ def test_another_closed_place_hides_nothing(place):
     assert Gone in {type(t.about) for t in changes.tell}
 
 
+def test_what_was_in_a_container_is_gone_with_it_but_not_with_a_look_that_failed():
+    there = seen(path="3f2a8c11d0e4:/opt/x/claude")
+    ledger = known(there, seen(path="/opt/x/claude"))
+    failed = full_look(ledger, [seen(path="/opt/x/claude")], Look(unseen=(closed("3f2a8c11d0e4:/"),)))
+    assert failed.forget == ()
+    ended = full_look(ledger, [seen(path="/opt/x/claude")], Look(unseen=(closed("ns-4026532177:/"),)))
+    assert ended.forget == (key_of(there),)
+    assert [t.about.path for t in ended.tell if isinstance(t.about, Gone)] == ["3f2a8c11d0e4:/opt/x/claude"]
+
+
 def test_an_unreadable_proc_hides_running_tools_only():
     changes = full_look(known(seen(), running(5)), [], Look(unseen=(closed("/proc"),)))
     (gone,) = [t.about for t in changes.tell if isinstance(t.about, Gone)]

@@ -5,8 +5,8 @@ One module per vendor's control. The tools obey by their own will: it is the fir
 
 from typing import Final
 
-from aipolicy.enforce.controls import claude_code, codex, gemini_cli, vscode
+from aipolicy.enforce.controls import claude_code, codex, gemini_cli, qwen_code, vscode
 from aipolicy.enforce.controls.control import Control
 
-CONTROLS: Final[tuple[Control, ...]] = (claude_code, codex, gemini_cli, vscode)
+CONTROLS: Final[tuple[Control, ...]] = (claude_code, codex, gemini_cli, qwen_code, vscode)
 """Every control there is; a test fails when a module is missing."""

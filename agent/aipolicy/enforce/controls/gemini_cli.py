@@ -1,25 +1,15 @@
-"""Gemini CLI's system settings: with an enforced way to sign in that does not exist, none is left.
+"""Gemini CLI's system settings: see sign_in.py.
 
-`gemini -p` ends with code 41 and prints the enforced way, which is where the words stand; its full screen
-opens and offers no way to sign in: measured on 0.61.0, and `-p` on 0.4.1 to 0.10.0. It skips the file where
-others may write to its folder.
+`gemini -p` ends with code 41 and the words; its full screen opens and offers no way to sign in: measured on
+0.61.0, and `-p` from 0.4.1 on. It skips the file where others may write to its folder.
 https://github.com/google-gemini/gemini-cli/blob/main/docs/cli/enterprise.md
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aipolicy.enforce.controls.control import (
-    LINUX,
-    MACOS,
-    WINDOWS,
-    Ban,
-    Preferences,
-    Registry,
-    Setting,
-    Wanted,
-    of,
-)
+from aipolicy.enforce.controls import sign_in
+from aipolicy.enforce.controls.control import LINUX, MACOS, WINDOWS, Ban, Preferences, Registry, Wanted
 
 NAME: Final = "gemini-cli"
 TITLE: Final = "Gemini CLI"
@@ -37,12 +27,7 @@ _PLACES: Final = {
 
 
 def files(bans: Sequence[Ban], system: str) -> tuple[Wanted, ...]:
-    ban = of("gemini-cli", bans)
-    path = ("security", "auth", "enforcedType")
-    settings = (Setting(path=path, value=ban.words, signed=True),) if ban else ()
-    return (
-        Wanted(file=_PLACES[system], form="json", settings=settings, effect="refuses to start with a prompt"),
-    )
+    return sign_in.files("gemini-cli", _PLACES, bans, system)
 
 
 def registry(bans: Sequence[Ban]) -> tuple[Registry, ...]:

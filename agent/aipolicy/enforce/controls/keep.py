@@ -152,10 +152,15 @@ def _read_back(wanted: Wanted, machine: Machine) -> _Stands:
         return _Stands(condition=OFF)
     path = place.at(machine, wanted.file)
     try:
-        table = _table(path, wanted, place.look(machine, path).text)
+        found = place.look(machine, path)
+        table = _table(path, wanted, found.text)
         rivals = _rivals(wanted, machine)
     except Blocked as why:
         return _Stands(condition=OVERRIDDEN, detail=str(why))
+    if found.hidden:
+        return _Stands(
+            condition=OVERRIDDEN, detail=f"{found.hidden}: people's tools may not read it: chmod o+rX"
+        )
     absent, against = missing(table, wanted.settings)
     theirs = [f"IT's own {name} in {path}" for name in against]
     theirs += [f"IT's own {shown(setting)} in {file}" for setting, file in rivals.items()]

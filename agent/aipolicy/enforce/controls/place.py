@@ -6,6 +6,7 @@ alone; within a root-only one nobody else can be in the way.
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 from aipolicy.core.model import Record
@@ -23,9 +24,13 @@ class Blocked(Exception):
 
 
 class Looked(Record, frozen=True, kw_only=True):
-    """A settings file. text: null where there is none. mode, owner: as they are to stay."""
+    """A settings file. text: null where there is none. mode, owner: as they are to stay.
+
+    hidden: the part of its path that people's tools cannot read, empty where they can.
+    """
 
     text: str | None
+    hidden: str = ""
     mode: int = _SHARED
     owner: tuple[int, int] | None = None
 
@@ -60,7 +65,18 @@ def look(machine: Machine, path: str) -> Looked:
         raise Blocked(str(error)) from error
     except UnicodeDecodeError as error:
         raise Blocked(f"{path}: not UTF-8") from error
-    return Looked(text=text, mode=status.st_mode & 0o7777, owner=(status.st_uid, status.st_gid))
+    owner = (status.st_uid, status.st_gid)
+    return Looked(text=text, hidden=_hidden(path, machine), mode=status.st_mode & 0o7777, owner=owner)
+
+
+def _hidden(path: str, machine: Machine) -> str:
+    """What of the path keeps others from reading the file: the tools that are to obey run as anybody."""
+    wanted = stat.S_IROTH
+    while path.rstrip("/\\") != machine.root.rstrip("/\\"):
+        if not os.stat(path, follow_symlinks=False).st_mode & wanted:
+            return path
+        path, wanted = os.path.dirname(path), stat.S_IXOTH
+    return ""
 
 
 def put(path: str, text: str, like: Looked) -> None:

@@ -6,6 +6,7 @@ What is for macOS and Windows follows the vendors' documents and has never been 
 import plistlib
 import uuid
 from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from aipolicy.core.model import Record
 from aipolicy.enforce.controls import json_file, toml_file
@@ -20,7 +21,7 @@ from aipolicy.enforce.controls.control import (
     tree_of,
 )
 
-_OURS = uuid.UUID("6f0e6a52-1c0b-5d2e-9a36-0b7a2f9d8f51")
+_OURS: Final = uuid.UUID("6f0e6a52-1c0b-5d2e-9a36-0b7a2f9d8f51")
 """The namespace of our profiles' ids: the same profile has the same id, so that it replaces itself."""
 
 
@@ -43,10 +44,9 @@ def _render(control: Control, bans: Sequence[Ban], system: str) -> Iterator[Rend
     if system == WINDOWS:
         for registry in control.registry(bans):
             yield Rendered(place=f"{control.NAME}.reg, by `reg import` or group policy", text=_reg(registry))
-    if system == MACOS:
-        for preferences in control.preferences(bans):
-            place = f"{control.NAME}.mobileconfig, by your device management"
-            yield Rendered(place=place, text=_profile(control, preferences))
+    if system == MACOS and (preferences := control.preferences(bans)):
+        place = f"{control.NAME}.mobileconfig, by your device management"
+        yield Rendered(place=place, text=_profile(control, preferences))
 
 
 def _file(wanted: Wanted) -> str:
@@ -68,17 +68,10 @@ def _reg(registry: Registry) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def _profile(control: Control, preferences: Preferences) -> str:
+def _profile(control: Control, preferences: Sequence[Preferences]) -> str:
     """https://developer.apple.com/documentation/devicemanagement/toplevel"""
-    inner = {
-        **preferences.keys,
-        "PayloadType": preferences.domain,
-        "PayloadIdentifier": f"aipolicy.{control.NAME}.settings",
-        "PayloadUUID": str(uuid.uuid5(_OURS, f"{control.NAME}.settings")).upper(),
-        "PayloadVersion": 1,
-    }
     profile = {
-        "PayloadContent": [inner],
+        "PayloadContent": [_payload(control, one) for one in preferences],
         "PayloadDisplayName": f"AI policy: {control.TITLE}",
         "PayloadType": "Configuration",
         "PayloadIdentifier": f"aipolicy.{control.NAME}",
@@ -87,3 +80,14 @@ def _profile(control: Control, preferences: Preferences) -> str:
         "PayloadVersion": 1,
     }
     return plistlib.dumps(profile, sort_keys=False).decode()
+
+
+def _payload(control: Control, preferences: Preferences) -> dict[str, Any]:
+    name = f"{control.NAME}.{preferences.domain}"
+    return {
+        **preferences.keys,
+        "PayloadType": preferences.domain,
+        "PayloadIdentifier": f"aipolicy.{name}",
+        "PayloadUUID": str(uuid.uuid5(_OURS, name)).upper(),
+        "PayloadVersion": 1,
+    }

@@ -64,7 +64,7 @@ def merge(table: Table, wanted: Sequence[Setting], ours: Ours) -> Merged:
             tables += [setting.path[:end] for end in range(1, len(setting.path))]
             adopted = True
     mine = Ours(settings=tuple(settings), tables=tuple(dict.fromkeys(tables)))
-    return Merged(ours=mine, theirs=tuple(theirs), adopted=adopted)
+    return Merged(ours=mine, theirs=tuple(dict.fromkeys(theirs)), adopted=adopted)
 
 
 def missing(table: Table, wanted: Sequence[Setting]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -79,7 +79,7 @@ def missing(table: Table, wanted: Sequence[Setting]) -> tuple[tuple[str, ...], t
             absent.append(shown(setting.path))
         elif found is not _NOTHING and not setting.opening and not _same(found, setting.value):
             theirs.append(shown(setting.path))
-    return tuple(absent), tuple(theirs)
+    return tuple(absent), tuple(dict.fromkeys(theirs))
 
 
 def has(table: Table, path: Path) -> bool:

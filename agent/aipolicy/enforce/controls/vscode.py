@@ -31,6 +31,8 @@ AROUND: Final = (
 
 _KEY: Final = "AllowedExtensions"
 _FILE: Final = "/etc/vscode/policy.json"
+_DOMAINS: Final = ("com.microsoft.VSCode", "com.todesktop.230313mzl4w4u92")
+"""VS Code, and Cursor from 1.2: https://docs.cursor.com/account/teams/enterprise-settings"""
 _EDITORS: Final = frozenset({"vscode", "vscode-insiders"})
 
 
@@ -61,7 +63,8 @@ def preferences(bans: Sequence[Ban]) -> tuple[Preferences, ...]:
     settings = _settings(bans)
     if not settings:
         return ()
-    return (Preferences(domain="com.microsoft.VSCode", keys={_KEY: as_json(tree_of(settings)[_KEY])}),)
+    keys = {_KEY: as_json(tree_of(settings)[_KEY])}
+    return tuple(Preferences(domain=domain, keys=keys) for domain in _DOMAINS)
 
 
 def obeyed_by(finding: Finding) -> bool:

@@ -46,10 +46,19 @@ def test_no_control_is_missing_from_the_list() -> None:
     [
         ("mode: block\nbanned: [claude-code]\n", {"claude-code", "vscode"}),
         ("mode: block\nbanned: ['vendor:openai']\n", {"codex", "vscode"}),
-        ("mode: block\nbanned: ['category:cli']\n", {"claude-code", "codex", "gemini-cli", "vscode"}),
-        ("mode: block\nbanned: ['*']\n", {"claude-code", "codex", "gemini-cli", "vscode"}),
-        ("mode: block\nbanned: ['*']\napproved: [claude-code]\n", {"codex", "gemini-cli", "vscode"}),
-        ("mode: block\nbanned: []\nunlisted: block\n", {"claude-code", "codex", "gemini-cli", "vscode"}),
+        (
+            "mode: block\nbanned: ['category:cli']\n",
+            {"claude-code", "codex", "gemini-cli", "qwen-code", "vscode"},
+        ),
+        ("mode: block\nbanned: ['*']\n", {"claude-code", "codex", "gemini-cli", "qwen-code", "vscode"}),
+        (
+            "mode: block\nbanned: ['*']\napproved: [claude-code]\n",
+            {"codex", "gemini-cli", "qwen-code", "vscode"},
+        ),
+        (
+            "mode: block\nbanned: []\nunlisted: block\n",
+            {"claude-code", "codex", "gemini-cli", "qwen-code", "vscode"},
+        ),
         ("mode: block\nbanned: []\n", set()),
         ("mode: block\nbanned: [{tool: codex, action: warn}]\n", set()),
         ("mode: warn\nbanned: ['*']\n", set()),

@@ -9,7 +9,7 @@ import pytest
 
 from aipolicy.enforce.controls import CONTROLS
 from aipolicy.enforce.controls.keep import verify
-from native_controls import BLOCK, CLAUDE, CLAUDE_OURS, CODEX, FREE, GEMINI, VSCODE, Host, banned
+from native_controls import BLOCK, CLAUDE, CLAUDE_OURS, CODEX, FREE, GEMINI, QWEN, VSCODE, Host, banned
 
 ITS_JSON = '{\n    "env": {"HTTPS_PROXY": "http://proxy:3128"},\n    "cleanupPeriodDays": 7\n}\n'
 ITS_TOML = '# our rails\nallowed_approval_policies = ["on-request"] # for now\n\n[features]\nx = true\n'
@@ -24,7 +24,7 @@ def test_on_a_machine_without_any_the_files_are_made_and_removed_again(host: Hos
     before = host.etc()
     states = host.enforce(BLOCK)
     assert {state.condition for state in states.values()} == {"in force"}
-    for file in (CLAUDE, CLAUDE_OURS, CODEX, GEMINI, VSCODE):
+    for file in (CLAUDE, CLAUDE_OURS, CODEX, GEMINI, QWEN, VSCODE):
         status = host.path(file).stat()
         assert stat.S_IMODE(status.st_mode) == 0o644
         assert stat.S_IMODE(host.path(file).parent.stat().st_mode) == 0o755
@@ -34,15 +34,15 @@ def test_on_a_machine_without_any_the_files_are_made_and_removed_again(host: Hos
 
 
 def test_what_it_had_there_stays_byte_for_byte(host: Host) -> None:
-    for file in (CLAUDE, GEMINI, VSCODE):
-        host.put(file, ITS_JSON, 0o640)
+    for file in (CLAUDE, GEMINI, QWEN, VSCODE):
+        host.put(file, ITS_JSON, 0o664)
     host.put(CODEX, ITS_TOML)
     before = host.etc()
     assert {state.condition for state in host.enforce(BLOCK).values()} == {"in force"}
     assert list(host.json(GEMINI)) == ["env", "cleanupPeriodDays", "security"]
     assert "# our rails" in host.text(CODEX)
     assert "# for now" in host.text(CODEX)
-    assert stat.S_IMODE(host.path(GEMINI).stat().st_mode) == 0o640
+    assert stat.S_IMODE(host.path(GEMINI).stat().st_mode) == 0o664
     host.enforce(FREE)
     assert host.etc() == before
 
@@ -202,9 +202,10 @@ def test_no_link_fifo_or_folder_is_followed_opened_or_replaced(host: Host) -> No
     host.path("/etc/codex").mkdir()
     os.mkfifo(host.path(CODEX))
     host.path(VSCODE).mkdir(parents=True)
+    host.path(QWEN).mkdir(parents=True)
     host.path("/etc/claude-code").symlink_to(host.path("/home/bob"))
     states = host.enforce(BLOCK)
-    assert [state.condition for state in states.values()] == ["overridden"] * 4
+    assert [state.condition for state in states.values()] == ["overridden"] * 5
     assert elsewhere.read_text() == "{}"
     assert list(elsewhere.parent.iterdir()) == [elsewhere]
     assert host.path(GEMINI).is_symlink()
@@ -220,10 +221,20 @@ def test_a_folder_that_others_may_write_to_is_left_alone(host: Host) -> None:
     assert list(host.path("/etc/codex").iterdir()) == []
 
 
+def test_a_file_that_peoples_tools_cannot_read_is_not_called_in_force(host: Host) -> None:
+    host.put(GEMINI, "{}", 0o640)
+    host.put(CODEX, "")
+    host.path(CODEX).parent.chmod(0o750)
+    states = host.enforce(BLOCK)
+    for name, place in (("gemini-cli", host.path(GEMINI)), ("codex", host.path(CODEX).parent)):
+        assert states[name].condition == "overridden"
+        assert f"{place}: people's tools may not read it" in states[name].detail
+
+
 def test_a_kill_between_memory_and_file_leaves_nothing_behind(host: Host) -> None:
     before = host.etc()
     host.enforce(BLOCK)
-    for file in (CLAUDE, CLAUDE_OURS, CODEX, GEMINI, VSCODE):  # remembered, and never written
+    for file in (CLAUDE, CLAUDE_OURS, CODEX, GEMINI, QWEN, VSCODE):  # remembered, and never written
         host.path(file).unlink()
     host.enforce(FREE)
     assert [name for name in host.etc() if "." in name] == [name for name in before if "." in name]

@@ -16,6 +16,7 @@ def test_on_linux_it_is_the_files_that_the_agent_writes() -> None:
         "/etc/claude-code/managed-settings.json",
         "/etc/codex/requirements.toml",
         "/etc/gemini-cli/settings.json",
+        "/etc/qwen-code/settings.json",
         "/etc/vscode/policy.json",
     }
 
@@ -39,9 +40,15 @@ def test_a_profile_is_the_same_each_time_and_carries_the_domain() -> None:
     assert [profile] == list(render(vscode, banned(BLOCK), "macos"))
     payload = plistlib.loads(profile.text.encode())
     assert payload["PayloadScope"] == "System"
-    [inner] = payload["PayloadContent"]
-    assert inner["PayloadType"] == "com.microsoft.VSCode"
-    assert json.loads(inner["AllowedExtensions"])["*"] is True
+    code, cursor = payload["PayloadContent"]
+    assert (code["PayloadType"], cursor["PayloadType"]) == (
+        "com.microsoft.VSCode",
+        "com.todesktop.230313mzl4w4u92",
+    )
+    assert json.loads(code["AllowedExtensions"])["*"] is True
+    assert cursor["AllowedExtensions"] == code["AllowedExtensions"]
+    ids = {one["PayloadUUID"] for one in (payload, code, cursor)}
+    assert len(ids) == 3
 
 
 def test_the_files_of_windows_and_macos_lie_where_the_vendors_say() -> None:
