@@ -1,6 +1,7 @@
 """Policies turned into bans, and a fake machine's vendors' files, for the tests of native controls."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,7 @@ class Host:
         self.machine = FakeMachine(folder / "machine")
         self.machine.file("/etc/hostname", b"testhost\n", 0o644)
         self.state = folder / "state"
-        self.state.mkdir()
+        self.state.mkdir(exist_ok=True)
 
     def enforce(self, policy: str) -> dict[str, ControlStatus]:
         """By a new agent each time: what it knows of earlier ones is in the state folder."""
@@ -79,3 +80,11 @@ class Host:
             name = str(place.relative_to(self.path("/etc")))
             found[name] = place.read_bytes() if place.is_file() else b""
         return found
+
+
+if __name__ == "__main__":
+    host = Host(Path(sys.argv[1]))
+    while True:
+        for policy in (BLOCK, FREE):
+            host.enforce(policy)
+            print("turn", flush=True)  # noqa: T201

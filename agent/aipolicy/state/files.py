@@ -18,7 +18,7 @@ def write_safely(
     temporary file is fixed, so that a kill leaves at most one behind. owner: uid and gid, ours if not given.
     Raises OSError.
     """
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = temporary_of(path)
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _OURS)
     try:
@@ -35,6 +35,11 @@ def write_safely(
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def temporary_of(path: Path) -> Path:
+    """Where `write_safely` writes first, and what a kill may leave behind."""
+    return path.with_name(f".{path.name}.new")
 
 
 def read_small(path: Path, limit: int) -> bytes | None:

@@ -3,10 +3,11 @@
 IT's own settings are never changed: one that stands against a control makes it `overridden`, and is named.
 """
 
+import contextlib
 import glob
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from aipolicy.core.model import Record
@@ -128,7 +129,9 @@ def _merge(
             place.remove(path, memory.folders_of(path))
         elif before != after:
             place.put(path, mine.before if unbroken and mine.before is not None else after, found)
-        memory.forget(path)
+        if ours is not None:
+            place.tidy(path)
+            memory.forget(path)
         return merged
     text = found.text if before == after and found.text is not None else after
     memory.keep(
@@ -168,23 +171,36 @@ def _read_back(wanted: Wanted, machine: Machine) -> _Stands:
         return _Stands(condition=OVERRIDDEN, detail="by " + ", ".join(theirs))
     if absent:
         return _Stands(condition=MISSING, detail=f"{path} has no {', '.join(absent)}")
-    return _Stands(condition=IN_FORCE, detail=path)
+    return _Stands(condition=IN_FORCE, detail=path + _not_looked_into(wanted, machine))
 
 
 def _rivals(wanted: Wanted, machine: Machine) -> dict[tuple[str, ...], str]:
     """The settings that another file of the vendor's says something of, and which file."""
-    own = place.at(machine, wanted.file)
     found: dict[tuple[str, ...], str] = {}
-    for pattern in wanted.rivals:
-        for file in sorted(glob.glob(place.at(machine, pattern)))[:_MOST_RIVALS]:
-            if file == own:
-                continue
-            try:
-                table = _table(file, wanted, place.look(machine, file).text)
-            except Blocked:
-                continue  # the tool may read it or not; what it does then is seen by no file
+    for file in _others(wanted, machine):
+        with contextlib.suppress(Blocked):
+            table = _table(file, wanted, place.look(machine, file).text)
             found |= {s.path: file for s in wanted.settings if has(table, s.path)}
     return found
+
+
+def _not_looked_into(wanted: Wanted, machine: Machine) -> str:
+    """The vendor's other files that the tool may read and we cannot: what they say is not known."""
+    said: list[str] = []
+    for file in _others(wanted, machine):
+        try:
+            place.look(machine, file)
+        except Blocked as why:
+            said.append(str(why))
+    return f"; not looked into: {', '.join(said)}" if said else ""
+
+
+def _others(wanted: Wanted, machine: Machine) -> Iterator[str]:
+    own = place.at(machine, wanted.file)
+    for pattern in wanted.rivals:
+        for file in sorted(glob.glob(place.at(machine, pattern)))[:_MOST_RIVALS]:
+            if file != own:
+                yield file
 
 
 def _table(path: str, wanted: Wanted, text: str | None) -> Table:

@@ -12,7 +12,7 @@ from pathlib import Path
 from aipolicy.core.model import Record
 from aipolicy.examine.files import CannotLook, open_regular
 from aipolicy.platforms.machine import Machine
-from aipolicy.state.files import sync_folder, write_safely
+from aipolicy.state.files import sync_folder, temporary_of, write_safely
 
 _LIMIT = 256 << 10
 _SHARED = 0o644
@@ -99,6 +99,7 @@ def missing_folders(path: str) -> tuple[str, ...]:
 
 def remove(path: str, folders: tuple[str, ...]) -> None:
     """Removes the file, and of `folders` (innermost first) those that are empty now. Raises OSError."""
+    tidy(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     for folder in folders:
@@ -107,3 +108,9 @@ def remove(path: str, folders: tuple[str, ...]) -> None:
         except OSError:
             return  # somebody else's files are in it
         sync_folder(Path(folder).parent)
+
+
+def tidy(path: str) -> None:
+    """Removes what a kill in the middle of `put` left beside the file. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(temporary_of(Path(path)))

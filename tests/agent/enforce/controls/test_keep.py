@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -239,6 +241,36 @@ def test_a_kill_between_memory_and_file_leaves_nothing_behind(host: Host) -> Non
     host.enforce(FREE)
     assert [name for name in host.etc() if "." in name] == [name for name in before if "." in name]
     assert {state.condition for state in host.enforce(BLOCK).values()} == {"in force"}
+
+
+def test_killed_at_any_moment_it_leaves_nothing_behind(host: Host) -> None:
+    """A child puts them in force and takes them away, over and over, and is killed in the middle."""
+    host.put(GEMINI, ITS_JSON)
+    host.put(CODEX, ITS_TOML)
+    before = host.etc()
+    tests = str(Path(__file__).parents[3])
+    environ = {**os.environ, "PYTHONPATH": f"{tests}:{Path(tests).parent / 'agent'}"}
+    for lines in (1, 2, 5, 8):
+        command = [sys.executable, "-m", "native_controls", str(host.state.parent)]
+        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            for _ in range(lines):
+                assert child.stdout.readline() == b"turn\n"
+            child.kill()
+        assert host.json(GEMINI)["cleanupPeriodDays"] == 7
+        assert "# our rails" in host.text(CODEX)
+    assert {state.condition for state in host.enforce(BLOCK).values()} == {"in force"}
+    host.enforce(FREE)
+    assert host.etc() == before
+
+
+def test_another_file_of_the_vendors_that_cannot_be_looked_into_is_named(host: Host) -> None:
+    its = host.path("/etc/claude-code/managed-settings.d/90-it.json")
+    its.parent.mkdir(parents=True)
+    its.symlink_to(host.put("/opt/it.json", "{}"))
+    state = host.enforce(BLOCK)["claude-code"]
+    assert state.condition == "in force"
+    assert f"not looked into: {its}: a symbolic link" in state.detail
 
 
 def test_a_memory_that_takes_nothing_keeps_the_files_untouched(host: Host) -> None:
