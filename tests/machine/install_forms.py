@@ -15,6 +15,7 @@ from machine.real_packages import CACHE, fetched, locked, npm_cache
 
 _CLIENTS = ("pnpm@10", "yarn@1.22.22", "bun@1")
 _PYTHON_CLIENTS = ("pipx", "uv", "shiv==1.0.8", "pex==2.105.2", "pyinstaller==6.22.3")
+_PYTHON_RUNNERS = ("ipython==9.10.1", "coverage==7.17.5", "debugpy==1.8.22", "setproctitle==1.3.8")
 _QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error")
 
 Install = Callable[[Path, str], None]
@@ -48,6 +49,17 @@ def python_clients() -> Path:
         if not (folder / ".complete").exists():
             fetched("python3", "-m", "venv", "--clear", str(folder))
             fetched(str(folder / "bin" / "pip"), "install", "--quiet", *_PYTHON_CLIENTS)
+            (folder / ".complete").touch()
+    return folder / "bin"
+
+
+def python_runners() -> Path:
+    """The bin folder with programs that run a Python script they are told to run."""
+    folder = CACHE / "python-runners"
+    with locked("pip"):
+        if not (folder / ".complete").exists():
+            fetched("python3", "-m", "venv", "--clear", str(folder))
+            fetched(str(folder / "bin" / "pip"), "install", "--quiet", *_PYTHON_RUNNERS)
             (folder / ".complete").touch()
     return folder / "bin"
 

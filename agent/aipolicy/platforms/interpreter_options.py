@@ -4,33 +4,14 @@ Facts about other people's programs: a new option with a value of its own is a w
 """
 
 import re
-from collections.abc import Callable
 from typing import Final
 
-from aipolicy.core.model import Record
-
-
-class Told(Record, frozen=True, kw_only=True):
-    """What the options lead to: rest starts with the script, or a module is named, or neither.
-
-    loads: what was to be loaded before, or is named by typed-in code. behind: the arguments of the module.
-    from_input: the script is what the program reads from its input.
-    """
-
-    rest: tuple[bytes, ...] = ()
-    module: str | None = None
-    loads: tuple[bytes, ...] = ()
-    behind: tuple[bytes, ...] = ()
-    from_input: bool = False
-
-
-Reader = Callable[[list[bytes]], Told]
-_NOTHING: Final = Told()
-_INPUT: Final = b"-"
+from aipolicy.platforms.option_letters import LETTERS
+from aipolicy.platforms.told import INPUT_SIGN, NOTHING, Reader, Told
 
 # --- the JavaScript runtimes -----------------------------------------------------------------------------
 # Values of V8 options (--max-old-space-size) come with "=" only; of node's own also as the next argument.
-# The list is getCLIOptionsInfo() of node 20 and 24: every option of type string, number, host or list.
+# The list is getCLIOptionsInfo() of node 20, 24 and 26: every option of type string, number, host or list.
 
 _NODE_VALUED = frozenset(
     b"""-r --require --import --loader --experimental-loader -C --conditions --input-type --title --env-file
@@ -46,7 +27,10 @@ _NODE_VALUED = frozenset(
     --experimental-config-file --test-concurrency --test-name-pattern --test-skip-pattern --test-reporter
     --test-reporter-destination --test-shard --test-timeout --test-isolation --test-global-setup
     --test-coverage-include --test-coverage-exclude --test-coverage-branches --test-coverage-functions
-    --test-coverage-lines --build-snapshot-config""".split()
+    --test-coverage-lines --test-random-seed --test-rerun-failures --experimental-test-tag-filter
+    --build-snapshot-config --experimental-package-map --config-file --vfs-load --process-timeout
+    --stack-trace-limit --max-old-space-size-percentage --bench-reporter --bench-reporter-destination
+    --bench-samples --bench-warmup --bench-isolation --bench-name-pattern""".split()
 )
 _NODE_LOADS = frozenset(b"-r --require --import --loader --experimental-loader".split())
 _BUN_LOADS = _NODE_LOADS | {b"--preload"}
@@ -86,7 +70,13 @@ def read_node(arguments: list[bytes]) -> Told:
     if rest is None:
         return Told(loads=loads)
     rest = rest[1:] if rest[:1] in ([b"inspect"], [b"debug"]) else rest
-    return Told(rest=tuple(rest), loads=loads, from_input=rest[:1] in ([], [_INPUT]))
+    instead = read_node(rest[1:]).rest[:1] if _may_be_a_value(arguments, rest) else ()
+    return Told(
+        rest=tuple(rest),
+        loads=loads,
+        from_input=rest[:1] in ([], [INPUT_SIGN]),
+        instead=instead[0] if instead else None,
+    )
 
 
 def read_bun(arguments: list[bytes]) -> Told:
@@ -97,7 +87,7 @@ def read_bun(arguments: list[bytes]) -> Told:
         rest = _positionals(arguments, _BUN_VALUED, _NODE_CODE) or []
         loads += _loads(arguments, _BUN_VALUED, _BUN_LOADS)
     rest = [] if rest[:1] and rest[0] in _BUN_OTHER else rest
-    return Told(rest=tuple(rest), loads=loads, from_input=rest[:1] == [_INPUT])
+    return Told(rest=tuple(rest), loads=loads, from_input=rest[:1] == [INPUT_SIGN])
 
 
 def read_deno(arguments: list[bytes]) -> Told:
@@ -108,8 +98,8 @@ def read_deno(arguments: list[bytes]) -> Told:
         rest = _positionals(arguments, _DENO_VALUED, frozenset()) or []
         loads += _loads(arguments, _DENO_VALUED, _DENO_LOADS)
     if not rest or rest[0] in _DENO_OTHER:
-        return _NOTHING
-    return Told(rest=tuple(rest), loads=loads, from_input=rest[0] == _INPUT)
+        return NOTHING
+    return Told(rest=tuple(rest), loads=loads, from_input=rest[0] == INPUT_SIGN)
 
 
 def _positionals(
@@ -127,6 +117,19 @@ def _positionals(
             return None
         index += 2 if argument in valued else 1
     return []
+
+
+def _may_be_a_value(arguments: list[bytes], rest: list[bytes]) -> bool:
+    """Of an option that we do not know. What looks like a script is one, though it be gone by now."""
+    before = arguments[: len(arguments) - len(rest)][-1:]
+    looks = bool(rest) and not (b"/" in rest[0] or b"." in rest[0])
+    return (
+        looks
+        and before != []
+        and before[0].startswith(b"--")
+        and before[0] != b"--"
+        and b"=" not in before[0]
+    )
 
 
 def _loads(
@@ -176,111 +179,10 @@ def read_loader(arguments: list[bytes]) -> Told:
     return Told(rest=tuple(_positionals(arguments, _LOADER_VALUED, _LOADER_OTHER) or ()))
 
 
-# --- python, ruby, perl, shells: letters may be joined ("-Im mod", "-ec code") ---------------------------
-
-
-class _Letters(Record, frozen=True, kw_only=True):
-    """What option letters take.
-
-    valued: the rest of the argument, or the next one. attached: the rest only. digits: digits that follow.
-    later: the next argument even where letters follow ("-eou pipefail"). code: what runs is no file, or the
-    file is only checked. from_input: what runs is read from the input, whatever follows.
-    dash_ends: a lone "-" ends the options, instead of meaning the input.
-    """
-
-    valued: bytes = b""
-    attached: bytes = b""
-    digits: bytes = b""
-    later: bytes = b""
-    code: bytes = b""
-    from_input: bytes = b""
-    module: bytes = b""
-    long_valued: frozenset[bytes] = frozenset()
-    long_code: frozenset[bytes] = frozenset()
-    signs: bytes = b"-"
-    dash_ends: bool = False
-
-
-_PYTHON = _Letters(valued=b"WX", code=b"c", module=b"m", long_valued=frozenset({b"--check-hash-based-pycs"}))
-_RUBY = _Letters(
-    valued=b"IrCE",
-    attached=b"FKix",
-    digits=b"0TW",
-    code=b"ec",
-    long_valued=frozenset(b"--encoding --external-encoding --internal-encoding --enable --disable".split()),
-)
-_PERL = _Letters(valued=b"I", attached=b"CDFVMimx", digits=b"0l", code=b"eEc")
-_SHELL = _Letters(
-    later=b"oO",
-    code=b"c",
-    from_input=b"s",
-    long_valued=frozenset({b"--rcfile", b"--init-file"}),
-    signs=b"-+",
-    dash_ends=True,
-)
-_FISH = _Letters(
-    valued=b"CdDofp",
-    code=b"c",
-    long_valued=frozenset(b"--init-command --debug --debug-output --profile --features".split()),
-    long_code=frozenset({b"--command"}),
-)
-_DIGITS = re.compile(rb"x[0-9a-fA-F]+|[0-9]*")
-MODULE: Final = re.compile(r"\w+(\.\w+)*")
-
-
-def _reader(letters: _Letters) -> Reader:
-    def read(arguments: list[bytes]) -> Told:
-        waiting = list(arguments)
-        while waiting:
-            argument = waiting[0]
-            ends = argument == b"--" or (argument == b"-" and letters.dash_ends)
-            if ends or argument == _INPUT or argument[:1] not in (letters.signs[:1], letters.signs[-1:]):
-                rest = tuple(waiting[1:] if ends else waiting)
-                return Told(rest=rest, from_input=rest[:1] in ((), (_INPUT,)))
-            del waiting[0]
-            if argument.startswith(b"--"):
-                if argument.split(b"=", 1)[0] in letters.long_code:
-                    return _NOTHING
-                del waiting[: argument in letters.long_valued]
-            elif (told := _cluster(letters, argument[1:], waiting)) is not None:
-                return told
-        return Told(from_input=True)
-
-    return read
-
-
-def _cluster(letters: _Letters, cluster: bytes, waiting: list[bytes]) -> Told | None:
-    """Reads joined letters and takes values off `waiting`; what they lead to when they end the options."""
-    while cluster:
-        letter, cluster = cluster[:1], cluster[1:]
-        if letter in letters.code:
-            return _NOTHING
-        if letter in letters.from_input:
-            return Told(from_input=True)
-        if letter in letters.module:
-            name = (cluster or b"".join(waiting[:1])).decode("utf-8", "replace")
-            behind = tuple(waiting if cluster else waiting[1:])
-            return Told(module=name, behind=behind) if MODULE.fullmatch(name) else _NOTHING
-        if letter in letters.attached:
-            return None
-        if letter in letters.valued:
-            del waiting[: not cluster]
-            return None
-        if letter in letters.later:
-            del waiting[:1]
-        if letter in letters.digits and (digits := _DIGITS.match(cluster)):
-            cluster = cluster[digits.end() :]
-    return None
-
-
 READERS: Final[dict[str, Reader]] = {
     "node": read_node,
     "bun": read_bun,
     "deno": read_deno,
-    "python": _reader(_PYTHON),
-    "ruby": _reader(_RUBY),
-    "perl": _reader(_PERL),
-    "shell": _reader(_SHELL),
-    "fish": _reader(_FISH),
     "loader": read_loader,
+    **LETTERS,
 }

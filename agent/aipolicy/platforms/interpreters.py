@@ -1,6 +1,6 @@
 """What an interpreter was told to run: the one script or module among its arguments, nothing else of them.
 
-Pure, and with interpreter_options and runners the only place that takes arguments apart. Reading the
+Pure, and with the readers of options and runners the only place that takes arguments apart. Reading the
 arguments and finding the file are the platform's part.
 """
 
@@ -23,12 +23,14 @@ class Ran(Record, frozen=True, kw_only=True):
 
     loads: what runs before that, or beside it. script: as it was given, perhaps relative; INPUT where it is
     read from the input. module: what `python -m` names.
+    instead: the script where that is no file.
     family: node, bun, deno, python, ruby, perl, shell, fish, loader or shebang: how the file is looked for.
     interpreter: the interpreter as it was called (argv[0]); it leads to a virtual environment.
     """
 
     family: str
     script: bytes | None = None
+    instead: bytes | None = None
     module: str | None = None
     loads: tuple[bytes, ...] = ()
     interpreter: bytes = b""
@@ -100,7 +102,14 @@ def _read(family: str, arguments: Sequence[bytes], program: bytes, comm: bytes) 
     interpreter = arguments[0] if arguments else b""
     if told.from_input and _is_untitled(interpreter, program, comm):
         script = INPUT
-    return Ran(family=family, script=script, module=told.module, loads=told.loads, interpreter=interpreter)
+    return Ran(
+        family=family,
+        script=script,
+        instead=told.instead,
+        module=told.module,
+        loads=told.loads,
+        interpreter=interpreter,
+    )
 
 
 def _is_untitled(called: bytes, program: bytes, comm: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from msgspec import structs
 
-from aipolicy.platforms.interpreters import Ran, may_run_a_script, what_runs
+from aipolicy.platforms.interpreters import Ran, family_of, may_run_a_script, what_runs
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Status, link, read, same_file, split_arguments, started_as
 from aipolicy.platforms.posix_users import account_of
@@ -57,7 +57,7 @@ def script_of(
     data = read(f"{folder}/cmdline", _MAX_BYTES)
     if not data:
         return Given(unsettled=True)
-    ran = what_runs(program, split_arguments(data), comm, family)
+    ran = what_runs(program, _as_called(split_arguments(data)), comm, family)
     if ran is None or ran.nothing:
         ran = Ran(family="shebang", script=started_as(folder))  # its arguments may be gone, or unknown to us
     if ran.nothing:
@@ -85,6 +85,12 @@ def script_of(
         return Given(module=ran.module, loads=loads)
     script, place = named(found)
     return Given(script=script, place=place, module=ran.module, loads=loads)
+
+
+def _as_called(arguments: list[bytes]) -> list[bytes]:
+    """A launcher that runs a script itself gives its process the title of the call it stands for (pm2)."""
+    words = arguments[0].split() if len(arguments) == 1 else []
+    return words if len(words) > 1 and family_of(words[0]) and words[1].startswith(b"/") else arguments
 
 
 def _inside(folder: str, exe: str, pid: int, home: str | None) -> View:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from aipolicy.platforms.interpreter_options import MODULE, Told
+from aipolicy.platforms.told import MODULE, Told
 
 
 class _Runner(NamedTuple):

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 
 from aipolicy.core.model import Record
@@ -58,6 +59,8 @@ def find_script(ran: Ran, view: View) -> str | None:
         if _PACKAGE_SPEC.fullmatch(given):
             return given
         candidates = _script_files(given.removeprefix("file://"), ran.family, view)
+        if ran.instead is not None:
+            candidates = chain(candidates, _script_files(os.fsdecode(ran.instead), ran.family, view))
     else:
         return None
     return _first(candidates, view)

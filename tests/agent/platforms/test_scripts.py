@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.platforms.interpreters import Ran
+from aipolicy.platforms.interpreters import Ran, what_runs
 from aipolicy.platforms.links import resolve
 from aipolicy.platforms.scripts import View, find_loads, find_script
 
@@ -67,6 +67,22 @@ def test_a_descriptor_leads_to_its_file_or_to_one_without_a_name(tmp_path: Path)
             assert find_script(Ran(family="node", script=f"{folder}/{pipe[0]}".encode()), own) is None
     for end in pipe:
         os.close(end)
+
+
+def test_the_value_of_an_option_that_is_newer_than_we_is_no_script(tmp_path: Path) -> None:
+    cli = make(tmp_path, "cli.js")
+    new, own = b"node --newer-than-we value -r x cli.js".split(), view(tmp_path)
+    ran = what_runs(b"node", new)
+    assert ran is not None
+    assert find_script(ran, own) == cli
+    for gone in (
+        b"node --newer-than-we ./eslint cli.js",
+        b"node eslint cli.js",
+        b"node --known=x eslint cli.js",
+    ):
+        checked = what_runs(b"node", gone.split())
+        assert checked is not None
+        assert find_script(checked, own) is None, "a script that is gone since was given the tool's file"
 
 
 def test_without_a_folder_a_relative_name_is_nothing(tmp_path: Path) -> None:
