@@ -60,7 +60,8 @@ def test_the_tool_is_recognised_and_its_launcher_is_not_accused(
     if shutil.which(program) is None:
         pytest.skip(f"needs {program}")
     child = begin(way, place, started)
-    assert list(accused(child.pid, examiner).values()) == [way.said]
+    said = until(lambda: list(accused(child.pid, examiner).values()))
+    assert said == [way.said]
 
 
 INNOCENT = {

@@ -21,6 +21,7 @@ from aipolicy.core.model import Finding, Process
 from aipolicy.examine import Examiner
 from aipolicy.observe.processes import with_facts
 from aipolicy.platforms import this_machine
+from aipolicy.platforms.machine import Machine
 from aipolicy.tools import load
 from machine.install_forms import node_clients, python_clients, python_runners
 from machine.real_packages import aider_wheel, npm_prefix, script_claude
@@ -131,12 +132,13 @@ def accused(pid: int, examiner: Examiner) -> dict[int, Said]:
     return {one: said for one in below if (said := found(one, examiner))}
 
 
-def found(pid: int, examiner: Examiner) -> Said:
-    return tuple(sorted({(f.tool, f.confidence.value) for f in findings(pid, examiner)}))
+def found(pid: int, examiner: Examiner, machine: Machine | None = None) -> Said:
+    return tuple(sorted({(f.tool, f.confidence.value) for f in findings(pid, examiner, machine)}))
 
 
-def findings(pid: int, examiner: Examiner) -> list[Finding]:
-    machine = this_machine()
+def findings(pid: int, examiner: Examiner, machine: Machine | None = None) -> list[Finding]:
+    """machine: one that may have seen it before."""
+    machine = machine or this_machine()
     process = machine.process(pid)
     if not isinstance(process, Process):
         return []
