@@ -15,7 +15,7 @@ import pytest
 from appimages import QUICKLY, RUNTIME, squashed
 from corpus.places import Form, Place, Source, link, put, tree_of_links
 from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, node_clients, python_clients
-from machine.real_packages import CACHE, fetched, wheel
+from machine.real_packages import CACHE, fetched, npm_prefix, wheel
 from machine.roots import busybox_root, container
 
 # --- installed -------------------------------------------------------------------------------------------
@@ -179,10 +179,14 @@ def _native_runs(name: str) -> Form:
 
 
 def _through_the_loader(source: Source, place: Place) -> int:
+    return place.run(_loader(), put(source.program_file, place.home / "work/notes"))
+
+
+def _loader() -> Path:
     loader = next(Path("/lib64").glob("ld-linux*.so.*"), None)
     if loader is None:
         pytest.skip("needs glibc's loader in /lib64")
-    return place.run(loader, put(source.program_file, place.home / "work/notes"))
+    return loader
 
 
 def _packages_script_runs(source: Source, place: Place) -> int:
@@ -194,6 +198,32 @@ def _packages_script_runs(source: Source, place: Place) -> int:
 def _copied_script_runs(source: Source, place: Place) -> int:
     script = put(source.script_file, place.home / "work" / _named("notes{suffix}", source))
     return place.run(_node(), script)
+
+
+def _typed_in_import(source: Source, place: Place) -> int:
+    script = put(source.script_file, place.home / "work/notes.mjs")
+    return place.run(_node(), "-e", f"import('{script}')")
+
+
+def _by_a_renamed(program: str) -> Form:
+    def form(source: Source, place: Place) -> int:
+        real = Path(_node()) if program == "node" else _deno()
+        words = ["run", "-A"] if program == "deno" else []
+        interpreter = put(real, place.home / "bin/engine")
+        return place.run(interpreter, *words, put(source.script_file, place.home / "work/notes.mjs"))
+
+    return form
+
+
+def _by_node_through_the_loader(source: Source, place: Place) -> int:
+    return place.run(_loader(), _node(), put(source.script_file, place.home / "work/notes.mjs"))
+
+
+def _deno() -> Path:
+    """The program of its platform's package: the one that starts it would put a copy into the cache."""
+    platform = {"x86_64": "x64", "aarch64": "arm64"}.get(os.uname().machine, "x64")
+    name = f"@deno/linux-{platform}-glibc"
+    return npm_prefix(f"{name}@2.9.6") / "lib/node_modules" / name / "deno"
 
 
 def _code_folder_runs(source: Source, place: Place) -> int:
@@ -278,6 +308,10 @@ FORMS: dict[str, Form] = {
     "running, native through ld.so": _through_the_loader,
     "running, package's script": _packages_script_runs,
     "running, script copied": _copied_script_runs,
+    "running, imported by typed-in code": _typed_in_import,
+    "running, by a renamed node": _by_a_renamed("node"),
+    "running, by a renamed deno": _by_a_renamed("deno"),
+    "running, node through ld.so": _by_node_through_the_loader,
     "running, code folder copied": _code_folder_runs,
     "running, entry script": _entry_script_runs,
     "running, python -m": _module_runs,

@@ -1,6 +1,7 @@
 """Builds what looks like an AI tool and is none; what there is to build is in lookalikes.yaml."""
 
 import json
+import re
 import shutil
 import struct
 from collections.abc import Callable
@@ -63,6 +64,33 @@ def _command(what: What, place: Place) -> int:
     program = shutil.which(words[0])
     if program is None:
         pytest.skip(f"needs {words[0]}")
+    return place.run(program, *words[1:])
+
+
+def _given_the_tool(what: What, place: Place) -> int:
+    """A program that is given the real script of a tool, and reads or installs it, but does not run it.
+
+    The tool lies outside of all homes, and so is not found where it lies. An npm package in braces stands for
+    its command: {eslint@10.15.0}, or the one named: {typescript@5.9.3:tsc}.
+    """
+    claude = npm_prefix("@anthropic-ai/claude-code@1.0.100")
+    texts = {
+        "cli": claude / "lib/node_modules/@anthropic-ai/claude-code/cli.js",
+        "bun": next(node_clients().glob("@oven/bun-linux-*/bin/bun"), "bun"),
+        "clients": python_clients(),
+    }
+
+    def command(found: re.Match[str]) -> str:
+        if found[1] in texts:
+            return str(texts[found[1]])
+        package, _, name = found[1].partition(":")
+        return str(npm_prefix(package) / "bin" / (name or package.partition("@")[0]))
+
+    words = re.sub(r"\{([^}]+)\}", command, what["given the tool"]).split()
+    program = shutil.which(words[0])
+    if program is None:
+        pytest.skip(f"needs {words[0]}")
+    (place.home / "app.js").write_text("console.log('mine')")
     return place.run(program, *words[1:])
 
 
@@ -225,6 +253,7 @@ MAKERS: dict[str, Maker] = {
     "deb": _deb,
     "sleep called": _sleep_called,
     "command": _command,
+    "given the tool": _given_the_tool,
     "files": _files,
     "program with": _program_with,
     "git pack": _git_pack,

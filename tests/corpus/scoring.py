@@ -10,7 +10,7 @@ import pytest
 
 from aipolicy.cli.inputs import NO_POLICY
 from aipolicy.core import policy as policies
-from aipolicy.core.model import Confidence, Finding, Owner, Process, State
+from aipolicy.core.model import Confidence, Finding, Owner, Process, State, Unseen
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.survey import survey
 from aipolicy.examine import Examiner, examiner_for
@@ -128,7 +128,7 @@ def _share(part: int, whole: int) -> float:
 
 def answers(cases: Iterable[Case], folder: Path, started: Started) -> tuple[Answer, ...]:
     """Builds every case below `folder`, looks at all at once, and again when the installs are gone."""
-    machine = FakeMachine(folder)
+    machine = _Corpus(folder)
     built = build(cases, machine, started)
     examiner = examiner_for(load())
     found = look(machine, examiner)
@@ -145,6 +145,17 @@ def answers(cases: Iterable[Case], folder: Path, started: Started) -> tuple[Answ
 
 def _of(findings: Iterable[Finding], number: int) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.owner.name == f"home{number}")
+
+
+class _Corpus(FakeMachine):
+    """Homes of its own, and in them processes as this kernel shows them, but of the cases' persons."""
+
+    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
+        seen = super().process(pid)
+        if family is None or not isinstance(seen, Process):
+            return seen
+        again = this_machine().process(pid, family)
+        return msgspec.structs.replace(again, owner=seen.owner) if isinstance(again, Process) else again
 
 
 def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list[Answer]:
@@ -169,7 +180,6 @@ def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list
 
 
 def _run(machine: FakeMachine, pid: int, owner: Owner) -> None:
-    """The process as this kernel shows it, but of the case's person."""
     seen = this_machine().process(pid)
     assert isinstance(seen, Process), seen
     machine.running[pid] = Running(process=msgspec.structs.replace(seen, owner=owner))

@@ -73,7 +73,9 @@ def test_a_relative_script_that_went_elsewhere_is_known_if_it_was_seen_before(
 ) -> None:
     """Who comes later finds no such file in the folder where it is now."""
     folder = place / "moving"
-    code = "setTimeout(() => 0, 6e5); await new Promise(done => process.once('SIGUSR2', done)); process.chdir('/'); "
+    code = (
+        "setTimeout(() => 0, 6e5); await new Promise(go => process.once('SIGUSR2', go)); process.chdir('/'); "
+    )
     folder.mkdir()
     (folder / "notes.mjs").write_text(
         f"console.log('up'); {code} console.log('up');" + (place / "notes.mjs").read_text().partition("\n")[2]
