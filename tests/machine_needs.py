@@ -1,5 +1,6 @@
 """What the tests in machine/ need, said as reasons to skip; and children that end with their test."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -9,6 +10,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import pytest
+
+from aipolicy.platforms import this_machine
 
 NEEDS_LINUX = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux: reads /proc")
 NEEDS_ROOT = pytest.mark.skipif(
@@ -65,6 +68,10 @@ class Started:
         _trace: TracebackType | None,
     ) -> None:
         for child in self._children:
+            # `setsid` puts some into a group of their own.
+            for below in this_machine().descendants(child.pid):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(below, 9)
             try:
                 os.killpg(child.pid, 9)
             except (ProcessLookupError, PermissionError):

@@ -116,6 +116,7 @@ ESCAPES = {
     "a name made at run time": Way("node made.cjs"),
     "NODE_OPTIONS": Way("env NODE_OPTIONS=--import={cli} node app.js"),
     "a pipe": Way("sh -c 'cat {bundle} | node'"),
+    "the REPL": Way("sh -c '(echo .load {bundle}; sleep 600) | node -i'"),
     "code that hides the name": Way("node -e \"import(''+'{cli}')\""),
     "a script that imports it by a name made up": Way("node other.mjs {cli}"),
     "BUN_BE_BUN": Way("env BUN_BE_BUN=1 {bunapp} {bundle}"),
