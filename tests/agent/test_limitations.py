@@ -1,7 +1,7 @@
 """Every line of docs/limitations.md on seeing, naming and running has a test that shows it, or says why none.
 
-A test is named by its function and, where that has cases, by the name of the case. A line without an entry here
-skips: it says no more than what somebody wrote.
+A test is named by its function and, where that has cases, by the name of the case. A line without an entry
+skips: nothing shows it.
 """
 
 import re
@@ -54,7 +54,6 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_images_that_are_not_looked_into_are_said",
     ),
     "What runs from a mounted AppImage": ("test_what_runs_inside_is_known_by_its_appimage",),
-    "A program made by PyInstaller": ("test_a_program_that_brings_a_tool_along",),
     "What was read of a file": (
         "test_what_changes_through_a_mapping_is_read_again_where_no_time_tells_of_it",
         "test_facts_of_a_large_program_are_kept_once_a_store_would_show",
