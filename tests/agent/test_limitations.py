@@ -54,6 +54,7 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_images_that_are_not_looked_into_are_said",
     ),
     "What runs from a mounted AppImage": ("test_what_runs_inside_is_known_by_its_appimage",),
+    "A program made by PyInstaller": ("test_a_program_that_brings_a_tool_along",),
     "What was read of a file": (
         "test_what_changes_through_a_mapping_is_read_again_where_no_time_tells_of_it",
         "test_facts_of_a_large_program_are_kept_once_a_store_would_show",
@@ -131,6 +132,9 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
     "a program made by Electron": ("test_this_way_still_escapes[BUN_BE_BUN]",),
     "a zipapp": ("test_a_zip_that_starts_a_tool", "test_what_pex_unpacked_and_runs"),
     "from an AppImage that mounts": ("test_what_runs_inside_is_known_by_its_appimage",),
+    "the tool's script compiled": ("test_compiled_into_one_program",),
+    "packed by UPX": ("test_a_large_program_packed_by_upx_cannot_be_judged_and_that_is_said",),
+    "pkg with": ("test_what_any_other_packer_packed_still_escapes",),
     "`npx`": ("test_the_tool_is_recognised_and_its_launcher_is_not_accused[npx]",),
     "pm2": ("test_the_tool_is_recognised_and_its_launcher_is_not_accused[pm2]",),
     "a chroot": (
@@ -138,7 +142,7 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_a_format_registered_with_the_kernel",
         "test_a_daemon_whose_front_end_and_file_are_gone",
     ),
-    "built anew": ("test_built_anew_and_minified", "test_compiled_into_one_program"),
+    "built anew": ("test_built_anew_and_minified",),
     "its marks patched": (
         "test_its_marks_patched_away_escapes",
         "test_obfuscated_escapes",
