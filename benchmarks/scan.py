@@ -1,11 +1,13 @@
-"""The look at a machine of five users and 50,000 files, beside `find` there and sha256sum of a program.
+"""The look at a machine of five users, 50,000 files and as many in node_modules.
+
+Beside `find` there, and sha256sum of a program.
 
 Ratios from one run: the walk and the whole look against `find`, the examiner against `sha256sum`. Cold means
 that the kernel's caches were dropped (root only) and nothing was examined before; "first" the same with the
 files in memory; warm the next look of the same daemon. The start is `aipolicy scan --help`. System folders
 are left out: they differ by machine.
 
-    python benchmarks/scan.py [--files N] [--rounds N] [--program FILE]...
+    python benchmarks/scan.py [--files N] [--modules N] [--rounds N] [--program FILE]...
 """
 
 import argparse
@@ -77,8 +79,11 @@ def drop_caches() -> bool:
 # --- the tree ----------------------------------------------------------------------------------------------
 
 
-def build(machine: FakeMachine, files: int) -> None:
-    """Homes of developers: sources in folders of ten files, and one install of each of five kinds."""
+def build(machine: FakeMachine, files: int, modules: int) -> None:
+    """Homes of developers: sources in folders of ten files, and one install of each of five kinds.
+
+    modules: how many files more lie in node_modules, which no walk enters.
+    """
     for number in range(USERS):
         home = machine.add_user(f"user{number}").home
         for folder in range(files // USERS // FILES_PER_FOLDER):
@@ -86,6 +91,11 @@ def build(machine: FakeMachine, files: int) -> None:
             place.mkdir(parents=True)
             for name in range(FILES_PER_FOLDER):
                 (place / f"file{name}.py").write_bytes(b"x = 1\n")
+        for folder in range(modules // USERS // FILES_PER_FOLDER):
+            place = Path(home, "src", f"project{folder % 20}", "node_modules", f"package{folder}", "dist")
+            place.mkdir(parents=True)
+            for name in range(FILES_PER_FOLDER):
+                (place / f"file{name}.js").write_bytes(b"x = 1\n")
         npm_package(f"{home}/.npm-global/lib/node_modules", "claude-code-2.1.197", NATIVE_CLAUDE)
         npm_package(f"{home}/src/app/node_modules", "qwen-code-0.15.10")
         aider(f"{home}/.local/share/pipx/venvs/aider-chat")
@@ -195,12 +205,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--files", type=int, default=50_000)
+    options.add_argument("--modules", type=int, default=50_000, help="files in node_modules besides")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--program", action="append", help="a large program (node)")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=DISK if os.path.isdir(DISK) else None) as folder:
         machine = LikeTheRealOne(Path(folder))
-        build(machine, chosen.files)
+        build(machine, chosen.files, chosen.modules)
         compare_looks(machine, chosen.rounds)
     for program in chosen.program or filter(None, [shutil.which("node")]):
         compare_examiner(program, chosen.rounds)

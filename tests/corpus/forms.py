@@ -52,10 +52,13 @@ def _named(target: str, source: Source) -> str:
     return target.format(name=Path(source.program).name, suffix=Path(source.script).suffix)
 
 
-def _hard_link(source: Source, place: Place) -> None:
-    target = place.home / "bin" / "notes"
-    target.parent.mkdir()
-    link(str(source.program_file), str(target))
+def _hard_link_at(place_in_home: str) -> Form:
+    def form(source: Source, place: Place) -> None:
+        target = place.home / place_in_home
+        target.parent.mkdir(parents=True)
+        link(str(source.program_file), str(target))
+
+    return form
 
 
 def _version_folder(source: Source, place: Place) -> None:
@@ -285,7 +288,11 @@ FORMS: dict[str, Form] = {
     "native, renamed": _copied("bin/notes", "program"),
     "native, bytes appended": _copied("bin/notes", "program", b"\0appended\0" * 500),
     "native, AppImage": _appimage,
-    "native, hard link": _hard_link,
+    "native, hard link": _hard_link_at("bin/notes"),
+    "native, below node_modules": _hard_link_at("work/shop/node_modules/left-pad/dist/notes"),
+    "native, below site-packages": _hard_link_at("work/.venv/lib/python3.11/site-packages/left/notes"),
+    "native, in the trash": _hard_link_at(".local/share/Trash/files/notes"),
+    "native, in a cache": _hard_link_at(".cache/go-build/ab/notes"),
     "native, version folder": _version_folder,
     "script, copied": _copied("bin/notes", "script"),
     "script, code folder copied": _code_folder_linked,

@@ -20,7 +20,7 @@ from aipolicy.core.tools import Wanted
 from aipolicy.examine import FactsCache
 from aipolicy.examine.places import is_within
 from aipolicy.observe.look import Look, Seen
-from aipolicy.observe.walk import IMAGES_IN_HOME
+from aipolicy.observe.not_entered import IMAGES_IN_HOME
 from aipolicy.platforms.machine import Machine, Root
 
 NAME: Final = "containers"

@@ -32,6 +32,7 @@ class Disguises:
     def __init__(self) -> None:
         self._looks = -1
         self._found: dict[tuple[str, int | None], list[str]] = {}
+        self._below: dict[str, list[str]] = {}
 
     def next_look(self) -> None:
         """Another look begins."""
@@ -51,6 +52,17 @@ class Disguises:
         before = [path for path in known if path not in here and os.path.lexists(path)]
         self._found[top, owner] = [path for path in seen if is_disguised(path)] + before
         return before
+
+    def keep_below(self, folder: str, found: list[str]) -> None:
+        """What was found below a folder that is looked through in turns."""
+        if found:
+            self._below[folder] = found
+        else:
+            self._below.pop(folder, None)
+
+    def below(self, folder: str) -> list[str]:
+        """Of what was kept, the files that are still there."""
+        return [path for path in self._below.get(folder, ()) if os.path.lexists(path)]
 
 
 def is_disguised(name: str) -> bool:

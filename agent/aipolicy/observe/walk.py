@@ -13,9 +13,11 @@ from typing import Final
 from aipolicy.core.model import Unseen
 from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook
-from aipolicy.examine.files import cannot_look, is_folder
+from aipolicy.examine.files import cannot_look
 from aipolicy.examine.python_package import named_in_folder
+from aipolicy.observe.below import Below
 from aipolicy.observe.loose import Disguises, is_as_a_program, is_disguised
+from aipolicy.observe.not_entered import IN_HOME_PRUNED, IN_HOME_SKIPPED, is_a_store, is_pruned
 
 MOST_ENTRIES: Final = 1_000_000
 MOST_PLACES: Final = 10_000
@@ -28,40 +30,7 @@ _REPORT_EVERY: Final = 2_000
 _SITES: Final = frozenset({"site-packages", "dist-packages"})
 _BINS: Final = frozenset({"bin", "sbin", "shims", "Scripts"})
 _LINKED: Final = _BINS | {"node_modules"}
-_PRUNED: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".Trash", ".pnpm-store", "lost+found"})
-IMAGES_IN_HOME: Final = ".local/share/containers"
-_IN_HOME_PRUNED: Final = (
-    ".local/share/Trash",
-    IMAGES_IN_HOME,
-    ".local/share/Steam",
-    ".local/share/flatpak/repo",
-    ".local/share/flatpak/runtime",
-    ".npm/_cacache",
-    ".npm/_logs",
-    ".cargo/registry",
-    ".cargo/git",
-    ".rustup",
-    "go/pkg",
-    ".m2/repository",
-    ".gradle/caches",
-    ".ivy2",
-    ".nuget/packages",
-    ".mozilla",
-    ".thunderbird",
-    ".config/google-chrome",
-    ".config/chromium",
-    ".config/BraveSoftware",
-    ".config/microsoft-edge",
-)
-"""Caches and profiles: many files, and nothing in them is installed."""
-_CACHES_WITHOUT_PROGRAMS: Final = frozenset(
-    {
-        "BraveSoftware", "Homebrew", "JetBrains", "bazel", "ccache", "chromium", "fontconfig", "go-build",
-        "google-chrome", "huggingface", "mesa_shader_cache", "microsoft-edge", "mozilla", "pip", "sccache",
-        "thumbnails", "thunderbird", "tracker3", "yarn",
-    }
-)  # fmt: skip
-"""Many files, and what is in use of them lies elsewhere."""
+_OF_PACKAGES: Final = _SITES | {"node_modules"}
 _VERSION_FOLDER: Final = re.compile(r"v?\d+")
 _DENO_CACHE: Final = re.compile(r"/npm/registry\.npmjs\.org$|/deno/npm/[^/]+$")
 """By registry; DENO_DIR is ~/.cache/deno if it is not set (docs.deno.com, environment variables)."""
@@ -129,10 +98,12 @@ class _Walk:
         self._bounds = bounds
         self._progress = progress
         self._wanted = wanted
-        self._skip = bounds.skip | {f"{top}/{inner}" for inner in _IN_HOME_PRUNED}
+        self._skip = bounds.skip | {f"{top}/{inner}" for inner in IN_HOME_SKIPPED}
+        self._pruned = {f"{top}/{inner}" for inner in IN_HOME_PRUNED} - bounds.skip
         self._waiting = [(top, 0)]
         self._next_report = _REPORT_EVERY
         self._left_out = 0
+        self._not_entered: list[str] = []
 
     def run(self, first: Iterable["os.DirEntry[str]"] | None = None, owner: int | None = None) -> Tree:
         """first: what to begin with where of all that lies in the top folder only one owner's is walked."""
@@ -163,7 +134,19 @@ class _Walk:
             more = f"{self._left_out:,} folders more than are looked into"
             self.tree.cannot(CannotLook(self.tree.top, more))
         self.tree.loose += self._bounds.disguises.others(self.tree.top, owner, self.tree.loose)
+        self._look_below()
         return self.tree
+
+    def _look_below(self) -> None:
+        """Large programs in the folders that were not entered."""
+        below = Below(self._bounds.disguises, self._bounds.out_of_reach, self._bounds.most_entries)
+        for done, folder in enumerate(self._not_entered):
+            self._progress("folders of packages", done)
+            for path in below.files_of(folder):
+                self._keep(self.tree.loose, path)
+        if below.is_exhausted:
+            most = f"more than {self._bounds.most_entries:,} files in packages and caches"
+            self.tree.cannot(CannotLook(self.tree.top, f"{most}: only a part was looked at"))
 
     def _folders(self, folder: str, entries: Iterable["os.DirEntry[str]"]) -> list[str]:
         """The names of the folders in it; of its files those that bear a wanted program's name are noted."""
@@ -196,10 +179,14 @@ class _Walk:
         in_extensions = _holds_extensions(folder)
         for child in inner:
             path = f"{folder}/{child}"
-            if child in _PRUNED or path in self._skip or _is_a_store(folder, name, child):
+            if path in self._skip or is_a_store(folder, name, child):
                 continue
-            if not self._is_known(path, child, in_extensions):
+            if path in self._pruned or is_pruned(name, child):
+                self._not_entered.append(path)
+            elif not self._is_known(path, child, in_extensions):
                 self._later(path, depth + 1)
+            elif child in _OF_PACKAGES:
+                self._not_entered.append(path)
 
     def _is_known(self, path: str, name: str, in_extensions: bool) -> bool:
         """Note what a folder is by its name; whether that is all there is to know of it."""
@@ -256,22 +243,6 @@ class _Walk:
 def _holds_extensions(folder: str) -> bool:
     """Whether a person's extensions lie in it; in `app/extensions` lie the parts of the editor itself."""
     return folder.endswith("/extensions") and not folder.endswith("/app/extensions")
-
-
-def _is_a_store(folder: str, name: str, child: str) -> bool:
-    """Whether `child` of `folder` only keeps copies: what is in use of them is linked, or lies elsewhere."""
-    if name == ".cache":
-        return child in _CACHES_WITHOUT_PROGRAMS
-    if name == "store":
-        return _VERSION_FOLDER.fullmatch(child) is not None  # pnpm's
-    if name == "berry":
-        return child in (
-            "index",
-            "metadata",
-        )  # yarn's: of every file by its digest, linked where it is in use
-    if child == "pkgs":
-        return is_folder(f"{folder}/conda-meta")
-    return folder.endswith("/install/cache") and not child.startswith(".bunx-")  # bun's
 
 
 def is_mounted_image(path: str) -> bool:
