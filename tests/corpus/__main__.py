@@ -44,7 +44,8 @@ def _line(answer: Answer) -> str:
     case, found = answer.case, answer.meant
     if found is None:
         return f"| {case.source} | {case.form} | {answer.not_built or '**no**'} | | |"
-    version = found.version if answer.version_right else f"**{found.version or 'unknown'}**"
+    stated = found.version or "none stated"
+    version = stated if answer.version_right else f"**{found.version or 'unknown'}**"
     because = ", ".join(dict.fromkeys(evidence.kind for evidence in found.because))
     return f"| {case.source} | {case.form} | {found.confidence} | {version} | {because} |"
 

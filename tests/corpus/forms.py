@@ -8,6 +8,7 @@ is seen as the kernel shows it, and next to none of its code has run.
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,14 @@ def _zipapp_runs(source: Source, place: Place) -> int:
     return place.run("/usr/bin/python3", _zipapp(source, place))
 
 
+def _package_folder_runs(source: Source, place: Place) -> int:
+    """The package's folder alone, without the metadata that pip puts beside it."""
+    with zipfile.ZipFile(wheel(source.pypi)) as archive:
+        inside = [name for name in archive.namelist() if name.startswith(f"{source.module}/")]
+        archive.extractall(place.home, inside)
+    return place.run("/usr/bin/python3", "-m", source.module)
+
+
 # --- in a container --------------------------------------------------------------------------------------
 
 
@@ -322,4 +331,5 @@ FORMS: dict[str, Form] = {
     "running, code folder copied": _code_folder_runs,
     "running, entry script": _entry_script_runs,
     "running, python -m": _module_runs,
+    "running, python -m, folder copied": _package_folder_runs,
 }

@@ -76,6 +76,8 @@ ENDED = {
     "a script that imports a script that imports it": Way("node requires.cjs", CLAUDE),
     "a script that imports it, renamed node": Way("{mynode} ./imports.mjs", CLAUDE),
     "node --import, of a script that imports it": Way("node --import ./imports.mjs app.js", CLAUDE),
+    "python -m, of a copied folder": Way("sh -c 'cd copied && exec {python} -m aider'", AIDER),
+    "python, a script of a copied folder": Way("{python} copied/aider/__main__.py", AIDER),
     # an interpreter under another name
     "renamed node": Way("{mynode} {cli}", CLAUDE),
     "renamed node, an option": Way("{mynode} --no-warnings {cli}", CLAUDE),

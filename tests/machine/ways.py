@@ -77,6 +77,7 @@ def furnished(here: Path) -> Path:
     for name in ("__init__.py", "__main__.py"):
         code = (site / "aider" / name).read_text()
         (site / "aider" / name).write_text(WAITS_PY + code)
+    shutil.copytree(site / "aider", here / "copied/aider")
     (here / "app.py").write_text(WAITS_PY)
     (here / "other.mjs").write_text("await import(process.argv[2])")
     (here / "code").mkdir()

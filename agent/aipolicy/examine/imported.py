@@ -1,15 +1,16 @@
 """The files that a script loads, and those that they load: a tool's code often lies beside its entry script.
 
-Only what is named relative to a file that is loaded counts, never a library by its name: an application that
-depends on a tool's package, or lists marks, is not the tool, while one that loads a copy of the tool's code
-from its own folder runs that code. What the marks in so many files are worth is `core.content`'s affair.
+Of JavaScript that is what a file names relative to itself (`imports`), of Python the package that is started
+(`python_imports`); never a library by its name. An application that depends on a tool's package, or lists
+marks, is not the tool, while one that loads a copy of the tool's code from its own folder runs that code.
+What the marks in so many files are worth is `core.content`'s affair.
 """
 
 import os
 import posixpath
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,11 +19,12 @@ from aipolicy.core.model import FileFacts, FileKind
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import MIB, CannotLook, Neighbour, neighbour
 from aipolicy.examine.imports import ImportSearch
+from aipolicy.examine.python_imports import is_python, modules_in, place_of
 from aipolicy.examine.remembered import identity_of
 
 MOST_FILES: Final = 128
 MOST_BYTES: Final = 64 * MIB
-MOST_LOOKUPS: Final = 512
+MOST_LOOKUPS: Final = 1_024
 """Of one script and all that it loads, breadth first, which also bounds the depth.
 
 The largest bundle in chunks known has 40 files and 27 MB; of an unbundled tool the marks are chosen among the
@@ -48,7 +50,7 @@ class Imported:
         self._facts = facts
         self._is_fresh = is_fresh
         self._search = ImportSearch()
-        self._names: dict[tuple[int, ...], tuple[str, ...]] = {}
+        self._names: dict[tuple[int, ...], _Names] = {}
 
     def of(self, script: FileFacts, path: str, folder: int) -> tuple[FileFacts, ...]:
         """Those with marks, in the order in which they are met; no more once they prove a tool.
@@ -59,7 +61,7 @@ class Imported:
             return ()
         base, name = os.path.split(path)
         found: list[FileFacts] = []
-        for place, facts in self._loaded(folder, name):
+        for place, facts in self._loaded(folder, name, os.path.basename(base)):
             if facts.marks:
                 shown = printable(os.path.normpath(os.path.join(base, place)))
                 found.append(msgspec.structs.replace(facts, path=shown))
@@ -67,9 +69,9 @@ class Imported:
                     break
         return tuple(found)
 
-    def _loaded(self, folder: int, script: str) -> Iterator[tuple[str, FileFacts]]:
-        """Each file with its place, relative to the folder of the script; not the script itself."""
-        waiting = deque([script])
+    def _loaded(self, folder: int, script: str, folder_name: str) -> Iterator[tuple[str, FileFacts]]:
+        """Each file with its place, relative to the folder of the script; but for the script itself."""
+        waiting: deque[tuple[str, ...]] = deque([(script,)])
         named = {script}
         met: set[tuple[int, int]] = set()
         lookups = _Budget(MOST_LOOKUPS)
@@ -90,18 +92,19 @@ class Imported:
                     names = self._names_in(near)
                 except CannotLook:
                     continue
-            for name in names:
-                place = posixpath.normpath(posixpath.join(posixpath.dirname(near.path), name))
-                if place not in named and len(named) < MOST_LOOKUPS:
-                    named.add(place)
-                    waiting.append(place)
+            for places in names.places(near.path, folder_name):
+                if places[0] not in named and len(named) < MOST_LOOKUPS:
+                    named.add(places[0])
+                    waiting.append(places)
 
-    def _names_in(self, near: Neighbour) -> tuple[str, ...]:
+    def _names_in(self, near: Neighbour) -> "_Names":
         identity = identity_of(near.status)
         known = self._names.get(identity)
         if known is None:
             with near.open() as file:
-                known = self._search.search(file, MOST_BYTES)
+                python = is_python(near.path, file)
+                names = modules_in(file) if python else self._search.search(file, MOST_BYTES)
+            known = _Names(python, names)
             if not self._is_fresh(near.status):
                 if len(self._names) >= _MOST_REMEMBERED:
                     self._names.clear()
@@ -119,9 +122,30 @@ class _Budget:
         return self._left >= 0
 
 
-def _first(folder: int, name: str, lookups: _Budget) -> Neighbour | None:
-    """The file that is loaded under this name."""
-    for place in _places(name):
+class _Names(NamedTuple):
+    """What a file says that it loads; see `imports` and `python_imports`."""
+
+    python: bool
+    names: tuple[str, ...]
+
+    def places(self, importer: str, folder: str) -> Iterator[tuple[str, ...]]:
+        """For each name the places where its file is looked for, in that order, as `importer` is given.
+
+        folder: the name of the entry script's.
+        """
+        for name in self.names:
+            if self.python:
+                if (module := place_of(name, importer, folder)) is not None:
+                    yield f"{module}.py", f"{module}/__init__.py"
+            else:
+                place = posixpath.normpath(posixpath.join(posixpath.dirname(importer), name))
+                if tried := tuple(_javascript(place)):
+                    yield tried
+
+
+def _first(folder: int, places: tuple[str, ...], lookups: _Budget) -> Neighbour | None:
+    """The file that is loaded under a name."""
+    for place in places:
         if not lookups.spend():
             return None
         try:
@@ -131,7 +155,7 @@ def _first(folder: int, name: str, lookups: _Budget) -> Neighbour | None:
     return None
 
 
-def _places(name: str) -> Iterator[str]:
+def _javascript(name: str) -> Iterator[str]:
     """As node and bun look for it; what is loaded as data is left out."""
     ending = posixpath.splitext(name)[1]
     if ending not in _DATA:  # node takes everything else for code, whatever its name

@@ -1,0 +1,60 @@
+"""Which modules of its own package a Python file imports, and where they lie.
+
+https://docs.python.org/3/reference/import.html
+"""
+
+import posixpath
+import re
+from typing import Final
+
+from aipolicy.examine.files import OpenFile
+
+_MOST_BYTES: Final = 1 << 20
+"""Of one file: the largest module of a tool known has a fifth of it."""
+_MOST_NAMES: Final = 2_000
+_FROM: Final = re.compile(
+    rb"^[ \t]*from[ \t]+(\.*[\w.]*)[ \t]+import\b[ \t]*(?:\(([\w\s,]{1,2000})|([\w ,\t]{1,2000}))?",
+    re.MULTILINE,
+)
+_IMPORT: Final = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]{1,2000})", re.MULTILINE)
+_FIRST_LINE: Final = re.compile(rb"#![^\n]*(?:python|pypy)", re.IGNORECASE)
+
+
+def is_python(path: str, file: OpenFile) -> bool:
+    """By its name, or by its first line."""
+    return path.endswith((".py", ".pyw")) or _FIRST_LINE.match(file.read(256)) is not None
+
+
+def modules_in(file: OpenFile) -> tuple[str, ...]:
+    """The modules that it may import, dots for relative ones in front; `from a import b` names a and a.b."""
+    data = file.read(_MOST_BYTES)
+    found: dict[str, None] = {}
+    for module, in_brackets, plain in _FROM.findall(data):
+        name = module.decode("utf-8", "replace")
+        found[name] = None
+        for part in (in_brackets or plain).split(b","):
+            words = part.split()
+            if words:
+                inner = words[0].decode("utf-8", "replace")
+                found[name + inner if name.endswith(".") else f"{name}.{inner}"] = None
+    for names in _IMPORT.findall(data):
+        for part in names.split(b","):
+            words = part.split()
+            if words:
+                found[words[0].decode("utf-8", "replace")] = None
+    return tuple(found)[:_MOST_NAMES]
+
+
+def place_of(module: str, importer: str, folder: str) -> str | None:
+    """Where it lies, without an ending, relative to the entry script's folder, as `importer` is.
+
+    folder: that folder's name. By its full name only the package is followed that the script is of: what else
+    lies beside that is a library, in site-packages or where pip put it, and whoever uses it is not it.
+    """
+    bare = module.lstrip(".")
+    dots = len(module) - len(bare)
+    inner = bare.replace(".", "/")
+    if dots:
+        above = (posixpath.dirname(importer) or ".", *[".."] * (dots - 1), inner)
+        return posixpath.normpath("/".join(above))
+    return f"../{inner}" if inner.partition("/")[0] == folder else None
