@@ -172,6 +172,7 @@ def test_the_agent_keeps_them_as_its_policy_says(etc: PrivateEtc, tmp_path: Path
     policy.write_text("mode: block\nbanned: [gemini-code-assist, cursor]\n")
     aipolicy = [sys.executable, "-m", "aipolicy"]
     environ = {**os.environ, "AIPOLICY_NATIVE_CONTROLS": "on", "PYTHONPATH": str(AGENT)}
+    environ["AIPOLICY_GUARD"] = "off"  # it would guard the whole machine, and outlive a killed agent
 
     def status() -> dict[str, Any]:
         asked = etc.inside([*aipolicy, "status", "--state", str(state), "--format", "json"])
