@@ -1,6 +1,6 @@
 """Files inside a squashfs 4.0 image, which its owner may have made to hang or flood us.
 
-Own code and no library: ADR 7. Nothing is unpacked to a disk; a block of at most 1 MiB is held at a time, and
+Own code and no library: ADR 8. Nothing is unpacked to a disk; a block of at most 1 MiB is held at a time, and
 every image has a bound on names and on bytes.
 """
 
