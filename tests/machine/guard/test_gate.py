@@ -102,6 +102,18 @@ def test_a_banned_program_put_over_an_allowed_one_that_has_run_is_refused(lab: G
     assert refused(place)
 
 
+def test_a_file_with_two_names_that_is_mapped_over_is_asked_about_again(lab: GuardLab) -> None:
+    """It is never left out of the kernel's questions: its times tell."""
+    place = lab.put(lab.allowed, "notes")
+    size = lab.banned.stat().st_size + 4096
+    place.write_bytes(place.read_bytes().ljust(size, b"\1"))  # no hole: to fill one moves its times
+    (lab.disk / "other").hardlink_to(place)
+    assert not refused(place)
+    with place.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        memory[: lab.banned.stat().st_size] = lab.banned.read_bytes()
+    assert refused(place)
+
+
 def test_a_filesystem_mounted_later_is_guarded(lab: GuardLab) -> None:
     subprocess.run(["umount", lab.disk], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "guarded", lab.disk], check=True)

@@ -96,7 +96,9 @@ class Classifier:
         return [judge.verdict(finding, self._now()) for finding in judge.findings([process])]
 
     def _by_contents_alone(self, facts: FileFacts, starting: Process, blocked: Verdict) -> bool:
-        """Whether it would be refused at any other place."""
+        """Whether it would be refused at any other place. A script is judged with what lies beside it."""
+        if facts.kind is FileKind.SCRIPT:
+            return False
         bare = _starting(msgspec.structs.replace(facts, package=None), "/", starting.owner)
         return any(
             v.action is Action.BLOCK and v.finding.tool == blocked.finding.tool for v in self._verdicts(bare)

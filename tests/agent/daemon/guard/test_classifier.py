@@ -96,6 +96,16 @@ def test_a_script_of_the_tools_package_is_refused_in_that_place_only(bench: Benc
     assert not ruling.anywhere
 
 
+def test_a_script_that_is_a_tool_by_what_it_loads_is_refused_in_that_place_only(bench: Bench) -> None:
+    """pnpm links one small entry script into many packages, and what lies beside it differs."""
+    body = b"// " + "\n// ".join(CLAUDE).encode() + b"\n" + b"//" * 600_000
+    bench.machine.file("home/a/notes/chunk.mjs", body)
+    script = bench.machine.file("home/a/notes/cli.mjs", b"#!/usr/bin/env node\nimport './chunk.mjs'\n")
+    ruling = bench.ruling(script)
+    assert ruling.verdict is not None
+    assert not ruling.anywhere
+
+
 def test_a_file_with_many_links_is_asked_about_at_each_place(bench: Bench) -> None:
     program = bench.machine.file("home/a/store/cli.js", b"#!/usr/bin/env node\nrun()\n")
     os.link(program, bench.machine.at("home/a/cli.js"))
