@@ -59,6 +59,7 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_what_changes_through_a_mapping_is_read_again_where_no_time_tells_of_it",
         "test_facts_of_a_large_program_are_kept_once_a_store_would_show",
     ),
+    "nexe, pkg, Nuitka": "not tried, as it says: their parts could not be had",
     "A Python zip": ("test_a_zip_that_only_brings_it", "test_a_zip_that_starts_a_tool"),
     "A script that is read from a pipe": (
         "test_this_way_still_escapes[a pipe]",
