@@ -17,6 +17,7 @@ from aipolicy.core.weigh import surer, weigh
 from aipolicy.core.wire import finding_key
 
 _IN_NODE_MODULES: Final = "/node_modules/"
+_IN_PNPMS_STORE: Final = "/.pnpm/"
 
 
 def in_order(finding: Finding) -> tuple[str | int, ...]:
@@ -112,7 +113,9 @@ def _where_it_could_be(finding: Finding) -> Iterator[tuple[str, int, str]]:
 
 def _node_modules_of(finding: Finding) -> str | None:
     tree, found, _rest = finding.path.partition(_IN_NODE_MODULES)
-    return tree if found and Kind.NPM in kinds_of(finding) else None
+    if not found or Kind.NPM not in kinds_of(finding):
+        return None
+    return tree.partition(_IN_PNPMS_STORE)[0]  # pnpm's global packages have a node_modules each
 
 
 def _core(version: str | None) -> str:

@@ -117,6 +117,15 @@ def test_a_platform_package_that_npm_laid_beside_the_main_one() -> None:
     assert (finding.path, finding.version) == (f"{MODULES}/@acme/code", "1.2.3")
 
 
+def test_a_platform_package_beside_the_main_one_in_pnpms_store() -> None:
+    store = "/home/alice/.local/share/pnpm/global/5/.pnpm"
+    main = f"{store}/@acme+code@1.2.3/node_modules/@acme/code"
+    part = f"{store}/@acme+code-linux-x64@1.2.3/node_modules/@acme/code-linux-x64"
+    beside = package("npm", "@acme/code-linux-x64", version="1.2.3", path=part)
+    (finding,) = together(beside, main_package(path=main))
+    assert (finding.path, finding.version) == (main, "1.2.3")
+
+
 def test_a_part_that_states_no_version_belongs_to_what_it_lies_beside() -> None:
     beside = package("npm", "@acme/code-linux-x64", path=f"{MODULES}/@acme/code-linux-x64")
     assert [f.version for f in together(beside, main_package())] == ["1.2.3"]
