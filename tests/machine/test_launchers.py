@@ -37,13 +37,13 @@ LAUNCHERS = {
     "bunx": Way("{bun} x --no-install gemini", GEMINI),
     "bunx --bun": Way("{bun} x --bun --no-install gemini", GEMINI),
     "nodemon": Way("{nodemon} {bundle}", GEMINI),
-    "forever": Way("{forever} {bundle}", GEMINI),
+    "forever": Way("env HOME={here} {forever} {bundle}", GEMINI),
     # its title says what it runs, as far as there is room in the arguments that it writes over
     "pm2": Way("env PM2_HOME={here}/.pm2 {pm2} --no-daemon start {short}", GEMINI),
     "tsx": Way("{tsx} {cli}", CLAUDE),
     "child_process.fork": Way("node -e \"require('child_process').fork('{bundle}')\"", GEMINI),
     "uv run": Way("{uv} run --no-project --python {python} ./site-packages/aider/__main__.py", AIDER),
-    "ipython": Way("{runners}/ipython ./site-packages/aider/__main__.py", AIDER),
+    "ipython": Way("env HOME={here} {runners}/ipython ./site-packages/aider/__main__.py", AIDER),
     "coverage": Way("{runners}/coverage run --data-file x ./site-packages/aider/__main__.py", AIDER),
     "python -m coverage": Way("{runners}/python -m coverage run ./site-packages/aider/__main__.py", AIDER),
     "python -m debugpy": Way(
@@ -70,7 +70,7 @@ INNOCENT = {
     "pm2": Way("env PM2_HOME={here}/.pm2 {pm2} --no-daemon start app.js"),
     "tsx": Way("{tsx} app.js"),
     "ts-node": Way("{ts-node} --transpile-only --compiler {typescript} app.js"),
-    "ipython": Way("{runners}/ipython app.py"),
+    "ipython": Way("env HOME={here} {runners}/ipython app.py"),
     "coverage": Way("{runners}/coverage run --data-file x app.py"),
     "strace": Way("strace -f -o /dev/null node app.js"),
 }
