@@ -167,20 +167,22 @@ def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list
         place = Place(home=Path(user.home), started=started, uid=user.uid, boxes=boxes)
         try:
             pid = case.build(place)
+            if pid is not None:
+                _run(machine, pid, Owner(uid=user.uid, name=user.name), case)
         except pytest.skip.Exception as reason:
             built.append(Answer(case=case, not_built=str(reason.msg)))
             continue
         built.append(Answer(case=case, home=user.home))
-        if pid is not None:
-            _run(machine, pid, Owner(uid=user.uid, name=user.name))
     names = {box.name for box in boxes}
     roots = this_machine().other_roots()
     machine.roots += [root for root in roots if isinstance(root, Root) and root.container in names]
     return built
 
 
-def _run(machine: FakeMachine, pid: int, owner: Owner) -> None:
+def _run(machine: FakeMachine, pid: int, owner: Owner, case: Case) -> None:
     seen = this_machine().process(pid)
+    if seen is None and case.tool is None:
+        pytest.skip("it ended before it could be stopped and looked at")
     assert isinstance(seen, Process), seen
     machine.running[pid] = Running(process=msgspec.structs.replace(seen, owner=owner))
 
