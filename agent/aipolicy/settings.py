@@ -25,9 +25,10 @@ class Settings:
     keep all events here. enrolment_secret_file: the file that holds the enrolment secret. proxy: the HTTP
     proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a
     folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds from scan to scan.
-    native_controls: whether this agent writes the vendors' managed settings: on, off, or auto, which is on
-    for root with the system's state folder. guard: whether root's agent on Linux starts the exec gate
-    where no service does: on, off, or auto, which is on.
+    stop_at_most: how many programs that run here a new policy may newly stop without being accepted first;
+    0 is no limit. native_controls: whether this agent writes the vendors' managed settings: on, off, or
+    auto, which is on for root with the system's state folder. guard: whether root's agent on Linux starts
+    the exec gate where no service does: on, off, or auto, which is on.
     """
 
     policy: str | None = None
@@ -39,6 +40,7 @@ class Settings:
     tools: str | None = None
     tags: tuple[str, ...] = ()
     scan_every_s: int = 900
+    stop_at_most: int = 20
     native_controls: str = "auto"
     guard: str = "auto"
 
@@ -100,16 +102,18 @@ def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
 
 def _checked(where: str, setting: str, text: str) -> str | int:
     if setting == "scan_every_s":
-        return _seconds(where, text)
+        return _number(where, setting, text, 10, 86_400)
+    if setting == "stop_at_most":
+        return _number(where, setting, text, 0, 1_000_000)
     if setting in ("native_controls", "guard"):
         return _switch(where, setting, text)
     return text
 
 
-def _seconds(where: str, text: str) -> int:
-    if text.isascii() and text.isdigit() and 10 <= int(text) <= 86_400:
+def _number(where: str, setting: str, text: str, least: int, most: int) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
         return int(text)
-    raise SettingsError(f"{where}: scan_every_s is a whole number of seconds from 10 to 86400, not {text!r}")
+    raise SettingsError(f"{where}: {setting} is a whole number from {least} to {most}, not {text!r}")
 
 
 def _switch(where: str, setting: str, text: str) -> str:

@@ -30,7 +30,7 @@ def test_a_flag_is_above_the_environment_and_that_above_the_file(tmp_path: Path)
     ("text", "words"),
     [
         ("servr: https://x\n", "1:1: unknown setting 'servr'"),
-        ("scan_every_s: soon\n", "whole number of seconds"),
+        ("scan_every_s: soon\n", "whole number from"),
         ("scan_every_s: 1\n", "from 10 to 86400"),
         ("tags: ci\n", "list of words"),
         ("server: [a]\n", "one text"),

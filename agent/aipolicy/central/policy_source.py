@@ -18,6 +18,9 @@ from aipolicy.state.files import read_small, write_safely
 
 MOST_BYTES: Final = MAX_BYTES
 _SETTLE_S: Final = 0.2
+ACCEPTED: Final = "policy.accepted"
+HELD: Final = "policy.held"
+"""One that would stop so much at once that an administrator is to accept it first."""
 _LAST_GOOD: Final = "policy.last-good.yaml"
 
 
@@ -122,6 +125,24 @@ class LastGood:
         if not newline or not head.startswith(mark):
             return None
         return PolicyText(name=head[len(mark) :].decode(errors="replace"), content=content, sha256=sha256)
+
+
+class NotedVersion:
+    """The version of a policy, noted in the state folder: HELD, or ACCEPTED by an administrator."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / name
+
+    def note(self, version: str) -> None:
+        """Raises OSError."""
+        write_safely(self._path, f"{version}\n".encode())
+
+    def version(self) -> str:
+        """The one noted last, empty where none was."""
+        try:
+            return (read_small(self._path, 100) or b"").decode("ascii", "replace").strip()
+        except OSError:
+            return ""
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:

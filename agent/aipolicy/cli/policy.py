@@ -1,16 +1,22 @@
-"""`aipolicy policy check`: every error of a policy at once, or that it is right."""
+"""`aipolicy policy`: check shows every error of a policy at once, accept lets a held one act."""
 
+import re
 import sys
+from pathlib import Path
 
 import click
 import msgspec
 
+from aipolicy.central.policy_source import ACCEPTED, NotedVersion
 from aipolicy.cli import inputs
+from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Code, Problem, annotate_all
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import MAX_BYTES
+from aipolicy.platforms import this_machine
+from aipolicy.settings import Settings
 
 DEFAULT_FILE = "policy.yaml"
 
@@ -72,6 +78,26 @@ def check(files: tuple[str, ...], tools_dir: str | None, form: str) -> None:
         for file in checked:
             _show(file)
     sys.exit(0 if report.ok else 2)
+
+
+@policy.command()
+@click.argument("version")
+@click.option("--state", metavar="DIR", help="The agent's state folder; the system's where none is given.")
+def accept(version: str, state: str | None) -> None:
+    """Let a policy come into force that the agent here holds, because it would stop so much at once.
+
+    VERSION is the one that `aipolicy status` names. It counts for this machine and this version only.
+    """
+    if not re.fullmatch(r"[0-9a-f]{12}", version):
+        raise Failure(f"{printable(version)!r} is no version: `aipolicy status` names the one that is held")
+    settings = Settings(state=state)
+    admin = this_machine().is_admin()
+    folder = Path(settings.state_dir(admin=admin, environ=inputs.environ()))
+    try:
+        NotedVersion(folder, ACCEPTED).note(version)
+    except OSError as error:
+        raise Failure(f"{folder}: {error.strerror}: run it as the agent does, with its --state") from error
+    click.echo(f"accepted: version {version} comes into force within two seconds if the agent here holds it")
 
 
 def _check(file: str, known: policies.KnownTools) -> CheckedFile:

@@ -17,6 +17,7 @@ import msgspec
 from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
 from aipolicy.core.model import Action, Unseen
+from aipolicy.core.policy import Policy
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
 from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
@@ -30,6 +31,7 @@ from aipolicy.daemon.local_api import LocalApi, socket_path
 from aipolicy.daemon.native_controls import NativeControls, keeps_them
 from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
+from aipolicy.daemon.reach import in_words, newly_stopped
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.scanner import Scanner
 from aipolicy.daemon.teller import Teller
@@ -88,6 +90,7 @@ class Daemon:
             state_dir=self._state,
             conditions=self._reporter.conditions,
             now=self._now,
+            too_much=self._too_much,
         )
         self._cache = EvidenceCache(self._state / "evidence.db")
         examiner = examiner_for(catalog, self._cache)
@@ -159,6 +162,14 @@ class Daemon:
             conditions.well("catalog", "in force", version)
         return start.catalog
 
+    def _too_much(self, policy: Policy) -> str | None:
+        """What a new policy would stop here, where that is more than may be stopped without a question."""
+        most = self._settings.stop_at_most
+        stopped = newly_stopped(
+            self._scanner.findings, self._judge(), self._judge(policy), self._reporter.now()
+        )
+        return in_words(stopped) if most and len(stopped) > most else None
+
     def _guard_link(self) -> GuardLink | None:
         if self._machine.os != "linux" or not self._machine.is_admin() or self._settings.guard == "off":
             return None
@@ -202,7 +213,7 @@ class Daemon:
     def _loop(self) -> None:
         beats, moved = -1, time.monotonic()
         while not self._stopping:
-            if self._awoken() or self._keeper.passing:
+            if self._awoken() or self._keeper.passing or self._keeper.released:
                 if self._keeper.refresh():
                     self._use_policy()
                     self._scanner.judge_again()
@@ -255,11 +266,12 @@ class Daemon:
         if self._courier is not None:
             self._courier.wake()
 
-    def _judge(self) -> Judge:
+    def _judge(self, policy: Policy | None = None) -> Judge:
+        """By the policy in force, or another one."""
         host = self._machine.host(__version__)
         return Judge(
             catalog=self._catalog,
-            policy=self._keeper.current,
+            policy=policy or self._keeper.current,
             surroundings=Surroundings(
                 device=self._store.identity().device,
                 hostname=host.hostname,

@@ -1,11 +1,20 @@
 """The policy in force: taken from its source, checked, and never replaced by a worse one."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from aipolicy.central.policy_source import FilePolicy, LastGood, NoPolicy, PolicyText
+from aipolicy.central.policy_source import (
+    ACCEPTED,
+    HELD,
+    FilePolicy,
+    LastGood,
+    NoPolicy,
+    NotedVersion,
+    PolicyText,
+)
 from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
 from aipolicy.core.problem import annotate
 from aipolicy.daemon.health import Conditions
@@ -30,14 +39,20 @@ class PolicyKeeper:
         state_dir: Path,
         conditions: Conditions,
         now: Callable[[], datetime],
+        too_much: Callable[[Policy], str | None] = lambda _policy: None,
     ) -> None:
-        """Raises NoGoodPolicy where neither the file nor the last good one can be used."""
+        """Raises NoGoodPolicy where neither the file nor the last good one can be used.
+
+        too_much: why a policy would do so much here that somebody is to accept it first; None: it would not.
+        """
         self.file = path
         self._known = known
         self._source = FilePolicy(path)
         self._last_good = LastGood(state_dir)
         self._conditions = conditions
         self._now = now
+        self._too_much = too_much
+        self._accepted, self._held = NotedVersion(state_dir, ACCEPTED), NotedVersion(state_dir, HELD)
         self._sha256 = ""
         self.since = now()
         self.passing = False
@@ -62,9 +77,25 @@ class PolicyKeeper:
                 _PART, "rejected", f"{_first_line(errors)}; {self._staying()}", self._now()
             )
             return False
+        if (why := self._too_much(policy)) is not None and self._accepted.version() != policy.version:
+            self._hold(policy.version, why)
+            return False
         self._take(policy, found)
         self._conditions.well(_PART, "in force", f"version {policy.version}")
         return True
+
+    @property
+    def released(self) -> bool:
+        """Whether the policy that was held has been accepted since: refresh takes it."""
+        held = self._held.version()
+        return held != "" and self._accepted.version() == held != self.current.version
+
+    def _hold(self, version: str, why: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk: it is asked about again after the next start
+            self._held.note(version)
+        said = f"version {version} would stop {why}; {self._staying()}; "
+        said += f"if that is meant: aipolicy policy accept {version}"
+        self._conditions.wrong(_PART, "held", said, self._now())
 
     def _first(self) -> Policy:
         found = self._source.read()
@@ -73,6 +104,8 @@ class PolicyKeeper:
                 policy = parse(found.content, found.name, self._known)
             except PolicyErrors as errors:
                 return self._kept(_first_line(errors), "\n".join(annotate(p) for p in errors.problems))
+            if self._held.version() == policy.version != self._accepted.version():
+                return self._kept(f"version {policy.version} is held", f"version {policy.version} is held")
             self._take(policy, found)
             self._conditions.well(_PART, "in force", f"version {policy.version}")
             return policy

@@ -1,12 +1,14 @@
 """The policy in force is never replaced by a worse one, and a wrong one is said with its line."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from aipolicy.central.policy_source import ACCEPTED, NotedVersion
 from aipolicy.core.model import Action, Health
-from aipolicy.core.policy import KnownTools
+from aipolicy.core.policy import KnownTools, Policy
 from aipolicy.daemon.health import Conditions
 from aipolicy.daemon.policy_keeper import NoGoodPolicy, PolicyKeeper
 
@@ -26,13 +28,14 @@ class Bench:
         self.told: list[Health] = []
         self.conditions = Conditions(self.told.append)
 
-    def keeper(self) -> PolicyKeeper:
+    def keeper(self, too_much: Callable[[Policy], str | None] = lambda _policy: None) -> PolicyKeeper:
         return PolicyKeeper(
             path=str(self.file),
             known=KNOWN,
             state_dir=self.state,
             conditions=self.conditions,
             now=lambda: datetime(2026, 9, 1, tzinfo=UTC),
+            too_much=too_much,
         )
 
 
@@ -89,3 +92,37 @@ def test_a_first_start_with_a_broken_policy_says_what_is_wrong(bench: Bench) -> 
     bench.file.write_text("banned: [claud-code]\n")
     with pytest.raises(NoGoodPolicy, match=r"policy\.yaml:1:10"):
         bench.keeper()
+
+
+def test_a_policy_that_would_stop_very_much_is_held_until_it_is_accepted(bench: Bench) -> None:
+    bench.file.write_text("mode: block\nbanned: [qoder]\n")
+    keeper = bench.keeper(lambda policy: "30 programs" if "claude" in str(policy.banned) else None)
+    before = keeper.current
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    assert not keeper.refresh()
+    assert keeper.current == before
+    assert not keeper.released
+    (problem,) = bench.conditions.problems()
+    assert problem.condition == "held"
+    version = problem.detail.rpartition(" ")[2]
+    assert f"version {version} would stop 30 programs" in problem.detail
+
+    restarted = bench.keeper()
+    assert restarted.current == before, "a restart is no way around it"
+
+    NotedVersion(bench.state, ACCEPTED).note(version)
+    assert keeper.released
+    assert keeper.refresh()
+    assert keeper.current.version == version
+    assert not keeper.released
+    assert bench.keeper().current.version == version
+
+
+def test_another_policy_than_the_held_one_is_taken(bench: Bench) -> None:
+    bench.file.write_text("mode: block\nbanned: [qoder]\n")
+    keeper = bench.keeper(lambda policy: "30 programs" if "claude" in str(policy.banned) else None)
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    assert not keeper.refresh()
+    bench.file.write_text("mode: report\nbanned: [qoder]\n")
+    assert keeper.refresh()
+    assert not bench.conditions.problems()
