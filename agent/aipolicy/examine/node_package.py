@@ -1,5 +1,6 @@
 """package.json, of npm packages and editor extensions: what it states, whether its code is there."""
 
+import itertools
 import os
 import re
 import stat
@@ -92,6 +93,13 @@ def _natives(manifest: Manifest) -> Iterator[str]:
     return (name for name in manifest.optional if _is_native_part(name, manifest.name or ""))
 
 
+def native_programs(folder: str, manifest: Manifest) -> Iterator[str]:
+    """The large programs of the packages for one platform that this one depends on, below it or beside it."""
+    for name in itertools.islice(_natives(manifest), _MOST_FOLDERS):
+        for place in _modules_near(folder):
+            yield from large_programs(f"{place}/node_modules/{name}")
+
+
 def large_programs(folder: str, deepest: int = 2) -> Iterator[str]:
     """Executable files as large as a tool in a package and its folders; not in what it depends on."""
     inner = []
@@ -169,9 +177,13 @@ def _words(name: str) -> frozenset[str]:
 
 def _is_installed(folder: str, name: str, out_of_reach: OutOfReach) -> bool:
     """Below the package, or beside it: the same or an outer node_modules."""
+    manifests = (f"{place}/node_modules/{name}/package.json" for place in _modules_near(folder))
+    return any(_size(manifest, out_of_reach) for manifest in manifests)
+
+
+def _modules_near(folder: str) -> list[str]:
     outer = folder.rpartition("/node_modules/")[0]
-    places = [folder, outer] if outer else [folder]
-    return any(_size(f"{place}/node_modules/{name}/package.json", out_of_reach) for place in places)
+    return [folder, outer] if outer else [folder]
 
 
 def _text(value: object) -> str | None:

@@ -20,6 +20,7 @@ _ENDINGS: Final = (".dist-info", ".egg-info")
 _RECORD_HEAD: Final = 256 << 10
 _ENTRY_POINTS: Final = 256 << 10
 _MOST_FILES: Final = 60
+_MOST_COMMANDS: Final = 64
 _CODE: Final = (".py", ".so", ".pyd", ".pyc", ".pth")
 _LONGEST: Final = 256
 _ENTRY: Final = re.compile(r"\s*([\w.]+)\s*:\s*([\w.]+)")
@@ -98,6 +99,24 @@ def read_entry_points(text: str) -> tuple[EntryPoint, ...]:
             if entry and name.strip() and not name.lstrip().startswith(("#", ";")):
                 found.append(EntryPoint(name.strip(), *entry.groups()))
     return tuple(found)
+
+
+def program_modules(folder: str) -> Iterator[str]:
+    """Where the files lie that start the distribution's commands: entry scripts, and what `python -m` runs.
+
+    Entry scripts lie in the `bin` of the prefix (lib/pythonX.Y/site-packages), or beside the modules
+    (`pip install --target`). Not all that is named needs to be there.
+    """
+    site = os.path.dirname(folder)
+    modules: dict[str, None] = {}
+    for entry in entry_points(folder)[:_MOST_COMMANDS]:
+        if "/" not in entry.name:
+            yield os.path.normpath(f"{site}/../../../bin/{entry.name}")
+            yield f"{site}/bin/{entry.name}"
+        modules |= dict.fromkeys((entry.module, entry.module.partition(".")[0]))
+    for module in modules:
+        path = f"{site}/{module.replace('.', '/')}"
+        yield from (f"{path}.py", f"{path}/__init__.py", f"{path}/__main__.py")
 
 
 def top_levels(folder: str) -> frozenset[str]:

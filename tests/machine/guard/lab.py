@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,9 +17,18 @@ from typing import Any
 import pytest
 
 from aipolicy.central.policy_source import FilePolicy, LastGood, PolicyText
+from aipolicy.core.model import State
+from aipolicy.core.policy import parse
 from aipolicy.daemon.catalog_keeper import catalog_at_start
+from aipolicy.daemon.enforcer import installed_outcome
 from aipolicy.daemon.guard.command import deadman_command, guard_socket
+from aipolicy.daemon.guard.places import found
+from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.enforce.guard import messages
+from aipolicy.examine import examiner_for
+from aipolicy.tools import load
+from corpus.scoring import look
+from host import FakeMachine
 from machine_needs import until
 
 MARKS = ("aipolicy-test-probe-first-mark-7d1f", "aipolicy-test-probe-second-mark-93ab")
@@ -64,9 +74,12 @@ def compiled(folder: Path, name: str, marks: tuple[str, ...] = (), *flags: str) 
 
 
 class GuardLab:
-    """folder: for the programs' originals, unguarded. disk: the guarded filesystem."""
+    """folder: for the programs' originals, unguarded. disk: the guarded filesystem.
 
-    def __init__(self, folder: Path) -> None:
+    ext4: as on a machine's own disk, where what was read once is not read again; else it lies in memory.
+    """
+
+    def __init__(self, folder: Path, *, ext4: bool = False) -> None:
         self.folder = folder
         self.disk = folder / "disk"
         self.state = folder / "state"
@@ -78,9 +91,11 @@ class GuardLab:
         (self.tools / "test-probe.yaml").write_text(_TOOL)
         catalog = catalog_at_start(str(self.tools), self.state)
         assert not catalog.fault, catalog.fault
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1500m,mode=755", "guarded", self.disk], check=True
-        )
+        if ext4:
+            _mount_image(folder / "disk.img", self.disk)
+        else:
+            memory = ["mount", "-t", "tmpfs", "-o", "size=1500m,mode=755", "guarded", str(self.disk)]
+            subprocess.run(memory, check=True)
         self.banned = compiled(folder, "banned", MARKS)
         self.allowed = compiled(folder, "allowed")
         self.process: subprocess.Popen[bytes] | None = None
@@ -135,6 +150,22 @@ class GuardLab:
         assert self._channel is not None
         assert messages.send(self._channel, message)
 
+    def tell_found(self, machine: FakeMachine, tool: str) -> None:
+        """What the agent tells the guard after a look at the homes of `machine`, which lie on the disk."""
+        catalog, examiner = load(), examiner_for(load())
+        judge = Judge(
+            catalog=catalog,
+            policy=parse(f"mode: block\nbanned: [{tool}]\n", "policy.yaml", catalog.known),
+            surroundings=Surroundings(device="d", hostname="h", os="linux"),
+        )
+        verdicts = [judge.verdict(finding, datetime.now(UTC)) for finding in look(machine, examiner)]
+        outcomes = [
+            installed_outcome(verdict) for verdict in verdicts if verdict.finding.state is State.INSTALLED
+        ]
+        places = list(found(outcomes, examiner))
+        for at in range(0, len(places), 16):
+            self.say({"judge": places[at : at + 16]})
+
     def report(self, ready: Callable[[dict[str, Any]], bool] = lambda _report: True) -> dict[str, Any]:
         """The first report from now on that is as wanted."""
         return until(lambda: r if (r := self._hear().get("report")) and ready(r) else None)
@@ -174,6 +205,13 @@ class GuardLab:
             self.stop()
         finally:
             subprocess.run(["umount", "-l", self.disk], check=False)
+
+
+def _mount_image(image: Path, at: Path) -> None:
+    with image.open("wb") as file:
+        file.truncate(6 << 30)
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-m", "0", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, at], check=True)
 
 
 def refused(*command: str | Path, **how: Any) -> bool:

@@ -54,13 +54,16 @@ class Classifier:
         self._tool_packages = tool_packages
         self._now = now
 
-    def start(self, fd: int, path: str, uid: int, file: File) -> Ruling:
-        """About executing the file that `fd` has open and that the kernel calls `path`."""
+    def start(self, fd: int, path: str, uid: int, file: File, *, given: bool = False) -> Ruling:
+        """About executing the file that `fd` has open and that the kernel calls `path`.
+
+        given: also about a text that an interpreter may be told to run, with or without a first line `#!`.
+        """
         facts = self._examiner.program(f"/proc/self/fd/{fd}", path)
         if not isinstance(facts, FileFacts):
             return _PASSES_NOW
         in_place = _lies_at(path, file)
-        if in_place and facts.kind is FileKind.SCRIPT:
+        if in_place and (facts.kind is FileKind.SCRIPT or (given and facts.kind is FileKind.OTHER)):
             facts = self._examiner.script(path)  # with what it loads
             if not isinstance(facts, FileFacts):
                 return _PASSES_NOW

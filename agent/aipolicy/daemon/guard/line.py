@@ -1,5 +1,6 @@
 """One line of the classifier: questions of the gate come in, rulings go out."""
 
+import os
 import socket
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ from aipolicy.core.model import Verdict
 from aipolicy.daemon.guard.classifier import PASSES, Classifier, Ruling
 from aipolicy.daemon.guard.rules import GuardRules
 from aipolicy.enforce.guard import messages
-from aipolicy.enforce.guard.book import EVERYBODY, File
+from aipolicy.enforce.guard.book import EVERYBODY, File, file_of
 from aipolicy.enforce.guard.table import Refusal
 
 
@@ -70,17 +71,18 @@ class AnswerLine:
             ruling = self._classifier.open(int(asked["pid"]), path)
         else:
             ruling = self._classifier.start(fd, path, uid, file)
-        if self._refusal(ruling, file, path, uid) is not None:
+        if self.refusal(ruling, file, path, uid) is not None:
             self.watch(fd)
         return ruling
 
-    def refusal(self, fd: int, file: File, place: str, uid: int) -> Refusal | None:
-        """Whether this file would be refused to `uid`, and how far."""
+    def ruling(self, fd: int, place: str, uid: int) -> Ruling:
+        """Whether this file would be refused to `uid`, by itself or given to an interpreter."""
         if self._rules.policy is None:
-            return None
-        return self._refusal(self._classifier.start(fd, place, uid, file), file, place, uid)
+            return PASSES
+        return self._classifier.start(fd, place, uid, file_of(os.fstat(fd)), given=True)
 
-    def _refusal(self, ruling: Ruling, file: File, place: str, uid: int) -> Refusal | None:
+    def refusal(self, ruling: Ruling, file: File, place: str, uid: int) -> Refusal | None:
+        """What the table is to hold of it; None: it passes."""
         if ruling.verdict is None:
             return None
         refusal = Refusal(file, place, ruling.anywhere, EVERYBODY if ruling.everybody else uid)

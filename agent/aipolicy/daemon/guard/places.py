@@ -3,13 +3,15 @@
 So an interpreter is refused a script that was never executed by itself.
 """
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aipolicy.core.model import Action, Finding, Outcome
 from aipolicy.examine import CannotLook, Examiner
-from aipolicy.examine.node_package import program_files
+from aipolicy.examine.node_package import native_programs, program_files
+from aipolicy.examine.python_package import program_modules
 
 
 class Place(NamedTuple):
@@ -27,7 +29,25 @@ def found(outcomes: Iterable[Outcome], examiner: Examiner) -> Iterator[Place]:
             yield from (Place(path, finding.owner.uid) for path in _programs(finding, examiner))
 
 
+def compiled(path: str) -> Iterator[str]:
+    """What CPython keeps compiled of a module (PEP 3147), and reads instead of it."""
+    folder, name = os.path.split(path)
+    if not name.endswith(".py"):
+        return
+    begins = name.removesuffix("py")
+    try:
+        with os.scandir(f"{folder}/__pycache__") as entries:
+            there = [entry.name for entry in itertools.islice(entries, _MOST_COMPILED)]
+    except (OSError, ValueError):
+        return
+    fitting = (name for name in there if name.startswith(begins) and name.endswith(".pyc"))
+    yield from (f"{folder}/__pycache__/{name}" for name in itertools.islice(fitting, _MOST_VERSIONS))
+
+
 def _programs(finding: Finding, examiner: Examiner) -> Iterator[str]:
+    if finding.path.endswith((".dist-info", ".egg-info")):
+        yield from program_modules(finding.path)
+        return
     if not os.path.isdir(finding.path):
         yield finding.path
         return
@@ -37,3 +57,8 @@ def _programs(finding: Finding, examiner: Examiner) -> Iterator[str]:
         return
     if manifest is not None:
         yield from program_files(finding.path, manifest)
+        yield from native_programs(finding.path, manifest)
+
+
+_MOST_COMPILED: Final = 5_000
+_MOST_VERSIONS: Final = 16

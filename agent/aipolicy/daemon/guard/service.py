@@ -8,6 +8,7 @@ import contextlib
 import os
 import select
 import socket
+import stat
 import time
 from collections import deque
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from aipolicy.core.model import Verdict
 from aipolicy.daemon.catalog_keeper import kept_catalog
 from aipolicy.daemon.guard.classifier import Classifier
 from aipolicy.daemon.guard.line import AnswerLine
+from aipolicy.daemon.guard.places import compiled
 from aipolicy.daemon.guard.rules import GuardRules
 from aipolicy.daemon.judge import Judge
 from aipolicy.enforce.guard import messages, table
@@ -91,34 +93,39 @@ class GuardService:
         before = before or list(table.load(str(self._state / table.TABLE)))
         self._refusals.clear()
         self._table_stale = True
-        again = [self._judged_at(refusal.place, refusal.uid) for refusal in before]
+        again = [one for refusal in before for one in self._judged_at(refusal.place, refusal.uid)]
         messages.send(self._line.channel, {"forget": self._rules.number})
         for refused in again:
-            self._refuse_now(refused)
+            self._refuse_now(*refused)
         messages.send(self._line.channel, {"ready": [os.getpid(), self._slow_pid]})
 
-    def _judged_at(self, place: str, uid: int) -> tuple[Refusal, int] | None:
-        """The refusal of a file that nobody starts just now, and the file, open; None: it passes."""
-        flags = os.O_RDONLY | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC")
+    def _judged_at(self, place: str, uid: int) -> list[tuple[Refusal, int]]:
+        """The refusals of a file that nobody starts just now, and of what Python compiled of it; each with
+        the file, open. None: it passes.
+        """
+        fd = _opened(place)
+        if fd is None:
+            return []
+        refused: list[tuple[Refusal, int]] = []
         try:
-            fd = os.open(place, flags)
-        except (OSError, ValueError):
-            return None
-        refusal = None
-        try:
-            refusal = self._line.refusal(fd, file_of(os.fstat(fd)), place, uid)
+            ruling = self._line.ruling(fd, place, uid)
+            files = [(place, fd)]
+            if ruling.verdict is not None:
+                files += [(path, there) for path in compiled(place) if (there := _opened(path)) is not None]
+            for path, there in files:
+                refusal = self._line.refusal(ruling, file_of(os.fstat(there)), path, uid)
+                if refusal is not None:
+                    refused.append((refusal, there))
         finally:
-            if refusal is None:
+            if not refused:
                 os.close(fd)
-        return None if refusal is None else (refusal, fd)
+        return refused
 
-    def _refuse_now(self, refused: tuple[Refusal, int] | None) -> None:
-        if refused is not None:
-            refusal, fd = refused
-            known = refusal.known()
-            messages.send(self._line.channel, {"known": [[list(known.file), *known[1:]]]})
-            self._line.watch(fd)
-            os.close(fd)
+    def _refuse_now(self, refusal: Refusal, fd: int) -> None:
+        known = refusal.known()
+        messages.send(self._line.channel, {"known": [[list(known.file), *known[1:]]]})
+        self._line.watch(fd)
+        os.close(fd)
 
     # --- what is heard -----------------------------------------------------------------------------------
 
@@ -205,7 +212,8 @@ class GuardService:
                 messages.send(self._line.channel, {"enter": int(message["enter"])})
             elif "judge" in message:
                 for place, uid in message["judge"]:
-                    self._refuse_now(self._judged_at(str(place), int(uid)))
+                    for refused in self._judged_at(str(place), int(uid)):
+                        self._refuse_now(*refused)
 
     def _tell(self) -> None:
         """Refusals until they are taken, and now and then how all is."""
@@ -267,6 +275,19 @@ def _serve_large(
         if first in ready:  # it never writes: the first line has ended
             return
         rules.refresh()
+
+
+def _opened(place: str) -> int | None:
+    """A file of a person's: what lies there may have been exchanged for anything."""
+    flags = os.O_RDONLY | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC")
+    try:
+        fd = os.open(place, flags)
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
 
 
 def _listener(path: str) -> socket.socket:
