@@ -54,8 +54,9 @@ from machine.guard.lab import GuardLab, refused
 from machine.real_packages import CACHE
 from machine_needs import Started, until
 
-GUARDED, WATCHED = 53_101, 53_102
-"""Uids that nobody has; the watch's judge knows one of them."""
+GUARDED = 53_101
+WATCHED = 53_200 + os.getpid() % 800
+"""Uids that nobody has; the watch knows the second only, which another run here does not share."""
 STARTS = 20
 """How often a form that is not refused at once is ended, over all tools that have it."""
 ALSO_ENDED: Final = 2
