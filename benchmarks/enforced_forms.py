@@ -15,6 +15,7 @@ in its first instants: so it does not end by itself for want of an account or a 
 
 import argparse
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -57,6 +58,7 @@ from machine_needs import Started, until
 GUARDED = 53_101
 WATCHED = 53_200 + os.getpid() % 800
 """Uids that nobody has; the watch knows the second only, which another run here does not share."""
+MOMENTS = ("first", "second", "found")
 STARTS = 20
 """How often a form that is not refused at once is ended, over all tools that have it."""
 ALSO_ENDED: Final = 2
@@ -66,6 +68,7 @@ _ENDS_S = 12.0
 """Longer than the enforcer waits before it kills."""
 _TOLD_S = 1.0
 _SAID_S = 3.0
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 _HELD = {
     "hold.cjs": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60000)\n",
     "sitecustomize.py": "import time\ntime.sleep(60)\n",
@@ -94,7 +97,7 @@ class Recorded(Place):
 
 @dataclass(kw_only=True)
 class Row:
-    """What came of one form, over its tools. starts: (refused, started) at each of three moments."""
+    """What came of one form. starts: whether it was refused, at each of the three moments."""
 
     form: str
     how: str
@@ -137,7 +140,9 @@ def ways(case: Case, place: Recorded, names: Sequence[str]) -> Iterator[Way]:
             yield Way(how="through ld.so", command=(str(loader), str(script)), stops=True)
         elif (interpreter := _interpreter_of(script)) is not None:
             yield Way(how=f"by {Path(interpreter).name}", command=(interpreter, str(script)), stops=False)
-        yield Way(how="by itself", command=(str(program),), stops=_is_native(program))
+        if not _head(program).startswith(b"PK"):
+            stops = _is_native(program) or b"python" in _head(script).partition(b" ")[0]
+            yield Way(how="by itself", command=(str(program),), stops=stops)
 
 
 def _programs(home: Path, names: Sequence[str]) -> list[Path]:
@@ -149,7 +154,8 @@ def _programs(home: Path, names: Sequence[str]) -> list[Path]:
         if name in names or name.startswith(("notes", "Notes"))
     ]
     there += list(home.glob(".local/share/claude/versions/*"))
-    can = [path for path in there if os.access(path, os.X_OK) and _head(path).startswith((b"#!", b"\x7fELF"))]
+    can = [path for path in there if _head(path).startswith((b"#!", b"\x7fELF")) and os.access(path, os.X_OK)]
+    can += [path for path in there if _head(path).startswith(b"PK")]  # a zipapp without a first line
     return sorted(can, key=_of_a_person)[:1]
 
 
@@ -170,13 +176,15 @@ def _head(path: Path) -> bytes:
 
 
 def _interpreter_of(script: Path) -> str | None:
+    if _head(script).startswith(b"PK"):  # a zipapp without a first line
+        return shutil.which("python3", path=_PATH)
     words = _head(script).decode(errors="replace").removeprefix("#!").split()
     if not words:
-        return shutil.which("node") if script.suffix in (".js", ".mjs", ".cjs") else None
+        return None
     name = (
         next((w for w in words[1:] if not w.startswith("-")), "") if words[0].endswith("/env") else words[0]
     )
-    return shutil.which(name)
+    return shutil.which(name, path=_PATH)
 
 
 # --- started ---------------------------------------------------------------------------------------------
@@ -184,7 +192,7 @@ def _interpreter_of(script: Path) -> str | None:
 
 def start(way: Way, home: Path, uid: int, held: Path | None = None) -> "subprocess.Popen[bytes]":
     """Raises PermissionError where the kernel refuses it."""
-    environ = {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    environ = {"HOME": str(home), "PATH": _PATH}
     if held is not None:
         environ |= {"NODE_OPTIONS": f"--require={held}/hold.cjs", "PYTHONPATH": str(held)}
     return subprocess.Popen(
@@ -205,8 +213,8 @@ def is_refused(way: Way, home: Path) -> bool:
     """Whether the kernel refuses the program, or its file to what is told to run it."""
     try:
         child = start(way, home, GUARDED)
-    except PermissionError as error:
-        return error.errno == 1  # EPERM is the guard's word, EACCES that of the file's mode
+    except OSError as error:
+        return error.errno == errno.EPERM  # the guard's word; EACCES is that of the file's mode
     try:
         _, said = child.communicate(timeout=_RUNS_S)
     except subprocess.TimeoutExpired:
@@ -219,7 +227,10 @@ def is_refused(way: Way, home: Path) -> bool:
 def ended(way: Way, home: Path, held: Path, enforcer: Noted) -> tuple[float | None, str]:
     """Milliseconds until it was ended, or what else was said of it."""
     begun = time.monotonic()
-    child = start(way, home, WATCHED, None if way.stops else held)
+    try:
+        child = start(way, home, WATCHED, None if way.stops else held)
+    except OSError as error:
+        return None, f"not started: {error.strerror}"
     if way.stops:
         child.send_signal(signal.SIGSTOP)
     try:
@@ -324,8 +335,8 @@ def tried(case: Case, lab: GuardLab, held: Path, enforcer: Noted, starts: int) -
                 _guarded(way, row, lab, machine, str(case.tool))
                 _watched(row, way, home, held, enforcer, starts)
                 yield row
-        except pytest.skip.Exception as reason:
-            print(f"not built: {case.title}: {reason.msg}", file=sys.stderr)
+        except (pytest.skip.Exception, OSError) as reason:
+            print(f"not built: {case.title}: {reason}", file=sys.stderr)
     shutil.rmtree(folder)
 
 
@@ -361,38 +372,33 @@ def _names(case: Case) -> tuple[str, ...]:
 
 
 def together(rows: Iterable[Row]) -> list[Row]:
-    """One row per form and way, over all tools."""
-    by: dict[tuple[str, str], Row] = {}
+    """One row for all forms that were started in one way and answered alike."""
+    by: dict[tuple[object, ...], Row] = {}
     for row in rows:
-        into = by.setdefault((row.form, row.how), Row(form=row.form, how=row.how))
-        for moment, answers in row.starts.items():
-            into.starts.setdefault(moment, []).extend(answers)
+        alike = (row.how, str(row.starts), tuple(row.else_said))
+        into = by.setdefault(alike, Row(form=row.form, how=row.how, starts=row.starts))
+        if row.form not in into.form.split("; "):
+            into.form += f"; {row.form}"
         into.ended_ms += row.ended_ms
-        into.else_said += [f"{row.tools[0]}: {said}" for said in row.else_said]
+        into.else_said += row.else_said
         into.tools += row.tools
-    return list(by.values())
+    return sorted(by.values(), key=lambda row: (row.how, str(row.starts)))
 
 
 def table(rows: Iterable[Row]) -> str:
-    """In Markdown; docs/guard-forms.md has the last one."""
+    """In Markdown; docs/guard.md has the last one."""
     lines = [
-        "| form | started | tools | refused at the first start | at the second | once found by a look "
-        "| ended, p50 / p99 ms | else |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| form | started | refused at its first start | at the second | once a look has found it "
+        "| ended otherwise: p50 / p99 ms (starts) | else |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        refused = " | ".join(_share(row.starts[moment]) for moment in ("first", "second", "found"))
+        refused = " | ".join("yes" if all(row.starts[moment]) else "**no**" for moment in MOMENTS)
         lines.append(
-            f"| {row.form} | {row.how} | {len(row.tools)} | {refused} | {_times(row.ended_ms)} "
+            f"| {row.form} | {row.how} | {refused} | {_times(row.ended_ms)} "
             f"| {'; '.join(dict.fromkeys(row.else_said))} |"
         )
     return "\n".join(lines)
-
-
-def _share(refused: Sequence[bool]) -> str:
-    if all(refused):
-        return "yes"
-    return f"{sum(refused)} of {len(refused)}" if any(refused) else "no"
 
 
 def _times(ended_ms: Sequence[float]) -> str:
