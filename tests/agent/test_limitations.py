@@ -87,6 +87,7 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_no_link_is_followed",
         "test_no_mount_is_entered",
     ),
+    "Copies of older versions": ("test_the_answer_is_right_or_a_known_fault",),
     "A tool that a package": ("test_a_program_in_another_package_is_embedded_there",),
     "The Codex application": "macOS only; the catalog's own note on codex",
     "Qoder CN": ("test_a_fork_that_shares_the_code_is_told_by_its_own_package",),

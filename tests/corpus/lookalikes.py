@@ -124,6 +124,20 @@ def _program_with(what: What, place: Place) -> None:
     target.chmod(0o755)
 
 
+def _core_dump(what: What, place: Place) -> None:
+    """What the kernel writes of a program that crashed: an ELF file, in it all that the program held."""
+    program = next(
+        p for p in npm_prefix(what["core dump of"]).rglob("claude") if p.stat().st_size > 50_000_000
+    )
+    target = place.home / "work/core.4711"
+    target.parent.mkdir()
+    shutil.copyfile(program, target)
+    with target.open("r+b") as file:
+        file.seek(16)
+        file.write(struct.pack("<H", 4))  # ET_CORE
+    target.chmod(0o755)
+
+
 def _git_pack(what: What, place: Place) -> None:
     """A repository that holds our catalog, packed."""
     project = place.home / "work" / "rules"
@@ -256,6 +270,7 @@ MAKERS: dict[str, Maker] = {
     "given the tool": _given_the_tool,
     "files": _files,
     "program with": _program_with,
+    "core dump of": _core_dump,
     "git pack": _git_pack,
     "our catalog at": _our_catalog,
     "bun hello": _bun_hello,

@@ -14,11 +14,14 @@ _MACH_O: Final = frozenset(
 _FAT_MACH_O: Final = bytes.fromhex("cafebabe")
 _MOST_ARCHITECTURES: Final = 30  # a Java class starts with the same four bytes; its next four are 45 and more
 
+_ET_REL: Final = 1
+_ET_CORE: Final = 4
+
 
 def kind_of(head: bytes, names: bytes = b"") -> FileKind:
     """`head`: the first HEAD_BYTES. `names`: the directory of a zip, needed only where `may_be_zip(head)`."""
     if head.startswith(b"\x7fELF"):
-        return FileKind.ELF
+        return FileKind.OTHER if _is_no_program(head) else FileKind.ELF
     if head.startswith(b"MZ"):
         return FileKind.PE if _is_pe(head) else FileKind.OTHER
     if head[:4] in _MACH_O or _is_fat(head):
@@ -41,6 +44,14 @@ def may_be_zip(head: bytes) -> bool:
 def is_text(head: bytes) -> bool:
     """Whether it can be a program's source: UTF-8 or another encoding without NULs, or UTF-16."""
     return b"\0" not in head or head[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _is_no_program(head: bytes) -> bool:
+    """A core dump, which holds what a program held, or an object file: neither starts (elf(5), e_type)."""
+    if len(head) < 18:
+        return False
+    order = ">" if head[5] == 2 else "<"
+    return struct.unpack_from(f"{order}H", head, 16)[0] in (_ET_REL, _ET_CORE)
 
 
 def _is_pe(head: bytes) -> bool:

@@ -77,7 +77,11 @@ def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
         return True
     sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
     return has_code_of_sizes(sizes, manifest) or (
-        any(sizes) and any(_is_installed(folder, name, out_of_reach) for name in _natives(manifest))
+        any(sizes)
+        and (
+            any(_is_installed(folder, name, out_of_reach) for name in _natives(manifest))
+            or any(map(_has_bundle, {folder, *map(os.path.dirname, program_files(folder, manifest))}))
+        )
     )
 
 
@@ -140,6 +144,20 @@ def _has_bare_program(folder: str) -> bool:
                 if entry.is_file(follow_symlinks=False)
             ]
             return any(_is_native_size(entry.stat(follow_symlinks=False)) for entry in files)
+    except OSError:
+        return False
+
+
+def _has_bundle(folder: str) -> bool:
+    """Whether a script as large as a tool is there: Copilot's launcher takes it for lack of a program."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                entry.name.endswith((".js", ".mjs", ".cjs"))
+                and entry.is_file(follow_symlinks=False)
+                and entry.stat(follow_symlinks=False).st_size >= _A_NATIVE_PROGRAM
+                for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)
+            )
     except OSError:
         return False
 

@@ -14,6 +14,13 @@ def pe(offset: int = 0x80) -> bytes:
     return b"MZ" + b"\0" * 0x3A + struct.pack("<I", offset) + b"\0" * (offset - 0x40) + b"PE\0\0"
 
 
+def elf(sort: int, order: str = "<") -> bytes:
+    """sort: e_type."""
+    return (
+        b"\x7fELF\x02" + (b"\x02" if order == ">" else b"\x01") + b"\0" * 10 + struct.pack(f"{order}H", sort)
+    )
+
+
 def zipped(name: str, before: bytes = b"") -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
@@ -26,6 +33,12 @@ def zipped(name: str, before: bytes = b"") -> bytes:
     ("head", "kind"),
     [
         (b"\x7fELF\x02\x01\x01", FileKind.ELF),
+        (elf(2), FileKind.ELF),
+        (elf(3), FileKind.ELF),
+        (elf(3, ">"), FileKind.ELF),
+        (elf(1), FileKind.OTHER),  # an object file
+        (elf(4), FileKind.OTHER),  # a core dump
+        (elf(4, ">"), FileKind.OTHER),
         (pe(), FileKind.PE),
         (b"MZ is how this text begins", FileKind.OTHER),
         (b"MZ", FileKind.OTHER),

@@ -72,6 +72,18 @@ def test_what_is_left_in_place_of_a_program_that_was_not_fetched_is_no_code(
         (place / "package.json").unlink()
 
 
+def test_a_launcher_that_falls_back_on_a_bundle_is_code(tmp_path: Path) -> None:
+    """Copilot 0.0.401: its program for the machine is missing, and its launcher imports index.js."""
+    manifest = Manifest(
+        "@github/copilot", "0.0.401", programs=("loader.js",), optional=("@github/copilot-linux-x64",)
+    )
+    (tmp_path / "loader.js").write_text("import('./index.js')")
+    (tmp_path / "index.js").write_text("a helper")
+    assert not has_code(str(tmp_path), manifest, nothing_is_far)
+    (tmp_path / "index.js").write_bytes(b"/" * (1 << 20))
+    assert has_code(str(tmp_path), manifest, nothing_is_far)
+
+
 def test_a_small_launcher_of_a_script_is_code(tmp_path: Path) -> None:
     launcher = b"#!/usr/bin/env node\nimport './index.js'\n"
     assert code(npm_package(tmp_path / "node_modules", "continuedev-cli-1.5.47", launcher))
