@@ -87,6 +87,7 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_no_link_is_followed",
         "test_no_mount_is_entered",
     ),
+    "A Python tool whose METADATA": "tried by hand: a fork's own name cannot be told from any other dist's",
     "Copies of older versions": ("test_the_answer_is_right_or_a_known_fault",),
     "A tool that a package": ("test_a_program_in_another_package_is_embedded_there",),
     "The Codex application": "macOS only; the catalog's own note on codex",

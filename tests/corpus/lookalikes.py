@@ -95,7 +95,8 @@ def _given_the_tool(what: What, place: Place) -> int:
 
 
 def _files(what: What, place: Place) -> int | None:
-    """Files with texts; {marks TOOL}, {mark TOOL} and {every mark} stand for those of our catalog."""
+    """Files with texts; {marks TOOL}, {mark TOOL} and {every mark} stand for those of our catalog,
+    {a large payload} for 2 MiB."""
     for name, text in what["files"].items():
         target = place.home / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +109,7 @@ def _files(what: What, place: Place) -> int | None:
 
 
 def _filled(text: str) -> str:
+    text = text.replace("{a large payload}", "x" * (2 << 20))
     text = text.replace("{every mark}", "\n".join(mark.literal for mark in _CATALOG.wanted.marks))
     for tool in _CATALOG.tools:
         literals = [mark.literal for mark in tool.marks]
