@@ -133,7 +133,7 @@ class Daemon:
         self._guard = self._guard_link()
         if self._guard is not None:
             self._processes.contained = self._guard.enter
-            self._scanner.banned = self._guard.judge
+            self._processes.banned = self._scanner.banned = self._guard.judge
         if settings.server is not None:
             self._courier = Courier(
                 settings=settings,

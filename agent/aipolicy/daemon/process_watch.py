@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aipolicy.core.model import (
     Action,
@@ -19,6 +19,7 @@ from aipolicy.core.model import (
     Verdict,
 )
 from aipolicy.daemon.enforcer import Enforcer
+from aipolicy.daemon.guard.places import Place
 from aipolicy.daemon.judge import Judge
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.turns import Turns
@@ -63,6 +64,8 @@ class ProcessWatch:
         self._sweep = threading.Event()
         self.contained: Callable[[int], None] = lambda _pid: None
         """Told of each process that lives in a namespace of its own."""
+        self.banned: Callable[[Sequence[Place]], None] = lambda _places: None
+        """Told what a banned process was given to run: the guard is to refuse it from then on."""
         self.packages: tuple[Package, ...] = ()
         """What the last scan found installed: it can make surer what a process is."""
         self._stuck: dict[tuple[int, int], Outcome] = {}
@@ -174,6 +177,8 @@ class ProcessWatch:
         seen = [one for one in looked if isinstance(one, Process)]
         verdicts = [(process, verdict) for process in seen for verdict in self._judged(process)]
         for process, verdict in verdicts:
+            if verdict.action is Action.BLOCK and (place := self._machine.script_place(process)) is not None:
+                self.banned([Place(place, process.owner.uid)])
             outcome = self._enforcer.act(process, verdict, self._matches(verdict), self._now())
             if outcome is None:
                 continue

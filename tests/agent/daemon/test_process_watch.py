@@ -15,6 +15,7 @@ from aipolicy.core.model import Confidence, Event, FileFacts, Outcome, Package, 
 from aipolicy.core.policy import parse
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.enforcer import Enforcer
+from aipolicy.daemon.guard.places import Place
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reporter import Reporter
@@ -24,6 +25,7 @@ from aipolicy.platforms.events import Batch
 from aipolicy.state.store import Store
 from aipolicy.tools import load
 from host import FakeMachine
+from installed import npm_package
 
 PATIENCE_S = 30.0
 
@@ -118,6 +120,20 @@ def test_a_tool_that_hides_behind_its_title_after_half_a_second_was_not_seen_for
     [outcome] = bench.told()
     assert outcome.verdict.finding.confidence is Confidence.LIKELY
     assert bench.machine.signals == []
+
+
+def test_a_script_that_an_interpreter_was_given_is_told_to_the_guard(bench: Bench) -> None:
+    """Nobody executed it by itself and no scan has found it: its second start was not refused either."""
+    told: list[Place] = []
+    bench.watch.banned = told.extend
+    package = npm_package(Path(bench.bob.home) / "lib/node_modules", "claude-code-1.0.100")
+    innocent = bench.machine.file(f"{bench.bob.home}/server.js", b"serve()\n")
+    node = bench.machine.file("/usr/bin/node")
+    for script in (innocent, str(package / "cli.js")):
+        bench.starts.pids = [bench.machine.run(node, bench.bob, script=script).pid]
+        bench.a_few_turns()
+    await_that(lambda: told)
+    assert set(told) == {Place(str(package / "cli.js"), bench.bob.uid)}
 
 
 def test_what_is_no_interpreter_is_looked_at_once(bench: Bench) -> None:
