@@ -15,6 +15,7 @@ _FAT_MACH_O: Final = bytes.fromhex("cafebabe")
 _MOST_ARCHITECTURES: Final = 30  # a Java class starts with the same four bytes; its next four are 45 and more
 
 _ET_REL: Final = 1
+_ET_DYN: Final = 3
 _ET_CORE: Final = 4
 
 
@@ -47,11 +48,16 @@ def is_text(head: bytes) -> bool:
 
 
 def _is_no_program(head: bytes) -> bool:
-    """A core dump, which holds what a program held, or an object file: neither starts (elf(5), e_type)."""
-    if len(head) < 18:
+    """A core dump, which holds what a program held, an object file, a library: none starts (elf(5)).
+
+    A library is of the kind of a program at any address, but says no place where to begin.
+    """
+    if len(head) < 32:
         return False
-    order = ">" if head[5] == 2 else "<"
-    return struct.unpack_from(f"{order}H", head, 16)[0] in (_ET_REL, _ET_CORE)
+    order, entry = ">" if head[5] == 2 else "<", "Q" if head[4] == 2 else "I"
+    (kind,) = struct.unpack_from(f"{order}H", head, 16)
+    (begins_at,) = struct.unpack_from(f"{order}{entry}", head, 24)
+    return kind in (_ET_REL, _ET_CORE) or (kind == _ET_DYN and begins_at == 0)
 
 
 def _is_pe(head: bytes) -> bool:

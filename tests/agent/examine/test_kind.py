@@ -14,11 +14,10 @@ def pe(offset: int = 0x80) -> bytes:
     return b"MZ" + b"\0" * 0x3A + struct.pack("<I", offset) + b"\0" * (offset - 0x40) + b"PE\0\0"
 
 
-def elf(sort: int, order: str = "<") -> bytes:
-    """sort: e_type."""
-    return (
-        b"\x7fELF\x02" + (b"\x02" if order == ">" else b"\x01") + b"\0" * 10 + struct.pack(f"{order}H", sort)
-    )
+def elf(sort: int, order: str = "<", entry: int = 0x1000, bits: int = 2) -> bytes:
+    """sort: e_type. bits: 1 is 32, 2 is 64."""
+    ident = b"\x7fELF" + bytes([bits, 2 if order == ">" else 1]) + b"\0" * 10
+    return ident + struct.pack(f"{order}HHI", sort, 62, 1) + struct.pack(f"{order}QQ", entry, 64)
 
 
 def zipped(name: str, before: bytes = b"") -> bytes:
@@ -36,6 +35,8 @@ def zipped(name: str, before: bytes = b"") -> bytes:
         (elf(2), FileKind.ELF),
         (elf(3), FileKind.ELF),
         (elf(3, ">"), FileKind.ELF),
+        (elf(3, entry=0), FileKind.OTHER),  # a library
+        (elf(3, ">", entry=0), FileKind.OTHER),
         (elf(1), FileKind.OTHER),  # an object file
         (elf(4), FileKind.OTHER),  # a core dump
         (elf(4, ">"), FileKind.OTHER),
