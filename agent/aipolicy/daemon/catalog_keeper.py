@@ -4,6 +4,7 @@ It is read once, since marks, observers and the index are made from it: a change
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,9 @@ def catalog_at_start(own_dir: str | None, state: Path) -> StartingCatalog:
         catalog = with_own(files)
     except YamlErrors as errors:
         return _without(errors, own_dir, state)
-    _keep(_Kept(folder=own_dir, files=files), state)
+    kept = _Kept(folder=own_dir, files=files)
+    if kept != _kept(own_dir, state):  # else its reader would take it for another one
+        _keep(kept, state)
     return StartingCatalog(catalog=catalog)
 
 
@@ -56,6 +59,15 @@ def kept_catalog(own_dir: str | None, state: Path) -> Catalog:
         return with_own(kept.files) if kept else load()
     except YamlErrors:
         return load()
+
+
+def catalog_stamp(state: Path) -> tuple[int, ...]:
+    """Another one after each change of what `kept_catalog` reads; empty where there is nothing."""
+    try:
+        found = os.lstat(state / _LAST_GOOD)
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _without(errors: YamlErrors, own_dir: str, state: Path) -> StartingCatalog:

@@ -286,6 +286,8 @@ class Daemon:
         self._teller.instead = self._keeper.current.instead
         self._controls.refresh()
         self._processes.sweep()
+        if self._guard is not None:
+            self._guard.renew()
 
     def _scanned(self) -> None:
         self._cache.flush()

@@ -38,7 +38,7 @@ _DENY: Final = 2
 _EVENT: Final = struct.Struct("=IBBHQii")
 _ANSWER: Final = struct.Struct("=iI")
 _AT_FDCWD: Final = -100
-_MOST_BYTES: Final = 24 * 256
+_MOST_BYTES: Final = 24 * 64
 """Of events read at once: each brings a descriptor with it."""
 
 

@@ -48,15 +48,20 @@ def outlive_others() -> None:
         _os.setpriority(_os.PRIO_PROCESS, 0, -15)
 
 
-def allow_many_files() -> None:
-    """Raise the number of descriptors: where one cannot be made, the kernel refuses the program that asks."""
+def allow_many_files() -> int:
+    """Raise the number of descriptors: where one cannot be made, the kernel refuses the program that asks.
+
+    Returns how many there may be.
+    """
     resource: Any = importlib.import_module("resource")  # Windows has none
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = max(hard, _MOST_FILES)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (OSError, ValueError):
+        most = hard
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return int(most)
 
 
 def folder_of_ones_own(place: str) -> None:

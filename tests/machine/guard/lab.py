@@ -113,9 +113,12 @@ class GuardLab:
         assert isinstance(read, PolicyText)
         assert LastGood(self.state).keep(read)
 
-    def start(self, cap_s: float = 60.0) -> None:
-        """cap_s: long, so that no verdict comes too late on a busy machine."""
-        command = deadman_command(str(self.state), str(self.tools), [str(self.disk)], cap_s=cap_s)
+    def start(self, cap_s: float = 60.0, *, also: tuple[Path, ...] = (), under: tuple[str, ...] = ()) -> None:
+        """cap_s: long, so that no verdict comes too late on a busy machine. also: more mount points.
+        under: the command that starts it.
+        """
+        guarded = [str(place) for place in (self.disk, *also)]
+        command = [*under, *deadman_command(str(self.state), str(self.tools), guarded, cap_s=cap_s)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -184,6 +187,12 @@ class GuardLab:
         assert self.process is not None
         pid = self.process.pid
         return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    @property
+    def classifier(self) -> int:
+        """The process that judges small files; its child judges the large ones."""
+        gate = self.gate
+        return until(lambda: next((pid for pid in self.children() if pid != gate), None))
 
     # --- programs ---
 

@@ -52,7 +52,7 @@ class AnswerLine:
         try:
             ruling = self._ruling(asked, fd)
         finally:  # whatever happened, somebody waits for this
-            messages.send(
+            messages.send_surely(
                 self.channel,
                 {
                     "say": asked["ask"],
@@ -91,4 +91,4 @@ class AnswerLine:
 
     def watch(self, fd: int) -> None:
         """Be asked when this file is opened: an interpreter or the loader may run it."""
-        messages.send(self.channel, {"watch": True}, [fd])
+        messages.send_surely(self.channel, {"watch": True}, [fd])

@@ -28,6 +28,8 @@ _LOOK_S: Final = 0.5
 _SILENT_S: Final = 3.0
 _AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _END_S: Final = 3.0
+_HEALTHY_S: Final = 60.0
+"""In force for so long, it counts as well again; before that, each new start waits longer."""
 _ENTER_AGAIN_S: Final = 2.0
 """Something may have been mounted in a namespace since the guard was told of it."""
 
@@ -61,7 +63,10 @@ class GuardLink:
         self._child: subprocess.Popen[bytes] | None = None
         self._tries = 0
         self._due = 0.0
+        self._renewed = False
         self._heard = 0.0
+        self._since: float | None = None
+        """In force without a break since then."""
         self._life: tuple[int, int] = (0, 0)
         self._entered: dict[int, float] = {}
         self._ours: int | None = None
@@ -103,6 +108,10 @@ class GuardLink:
             for at in range(0, len(places), 16):
                 messages.send(channel, {"judge": places[at : at + 16]})
 
+    def renew(self) -> None:
+        """Another policy is in force: a guard that stays away gets another chance at once."""
+        self._renewed = True
+
     def _run(self) -> None:
         while not self._closed.is_set():
             try:
@@ -117,6 +126,11 @@ class GuardLink:
         if not self._wanted():
             self._leave()
             return
+        if self._renewed:
+            self._renewed, self._tries, self._due = False, 0, 0.0
+            if self.state == "away" and self._channel is not None:
+                self._disconnect()
+                self._end_child()
         if self._channel is None:
             self._connect()
         if self._channel is None:
@@ -170,7 +184,7 @@ class GuardLink:
             self._channel = None
 
     def _away(self, why: str) -> None:
-        self.state = "away"
+        self.state, self._since = "away", None
         detail = f"{why}: banned tools are ended after they have started, not refused before"
         self._reporter.conditions.wrong("guard", "away", detail, self._reporter.now())
 
@@ -203,8 +217,15 @@ class GuardLink:
             self._away("the kernel holds no mark of it")
         elif not report["numbers"]["ready"] or report["numbers"]["unmarked"]:
             self.state = "partly"  # only what was refused before is, or not on every filesystem
+        elif given_up := int(report["numbers"]["given_up"]):
+            self.state = "partly"
+            detail = f"{given_up} files start unjudged: judging them ended the classifier twice"
+            self._reporter.conditions.wrong("guard", "partly", detail, self._reporter.now())
         else:
-            self._tries = 0
+            if self._since is None:
+                self._since = self._now()
+            elif self._now() - self._since > _HEALTHY_S:
+                self._tries = 0
             self.state = "in force"
             self._reporter.conditions.well("guard", "in force", str(report["reason"]))
         if life != self._life:

@@ -40,6 +40,8 @@ class GuardRules:
             return False
         self._stamp = stamp
         kept = self._last_good.load()
+        if kept is None and self.policy is not None:
+            return False  # removed or damaged: the one before stays in force
         if kept is None:
             policy, digest = None, ""
         else:

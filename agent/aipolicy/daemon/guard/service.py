@@ -18,7 +18,7 @@ from typing import Final, cast
 import msgspec
 
 from aipolicy.core.model import Verdict
-from aipolicy.daemon.catalog_keeper import kept_catalog
+from aipolicy.daemon.catalog_keeper import catalog_stamp, kept_catalog
 from aipolicy.daemon.guard.classifier import Classifier
 from aipolicy.daemon.guard.line import AnswerLine
 from aipolicy.daemon.guard.places import compiled
@@ -30,7 +30,7 @@ from aipolicy.enforce.guard.deadman import CLASSIFIER_FDS
 from aipolicy.enforce.guard.table import Refusal
 from aipolicy.examine import examiner_for
 from aipolicy.platforms.linux_calls import effective_uid, open_flags
-from aipolicy.platforms.linux_self import fork
+from aipolicy.platforms.linux_self import die_with_parent, fork
 from aipolicy.platforms.local_peer import peer_uid
 from aipolicy.platforms.machine import Machine
 from aipolicy.state.evidence import EvidenceCache
@@ -55,8 +55,10 @@ class GuardService:
         rules: GuardRules,
         classifier: Classifier,
         listener: socket.socket,
+        catalog: tuple[int, ...],
     ) -> None:
         self._state = state
+        self._catalog = catalog
         self._rules = rules
         self._reports = reports
         self._slow_learned = slow_learned
@@ -73,12 +75,14 @@ class GuardService:
         self._report_due = 0.0
 
     def run(self) -> None:
-        """Until the gate's side or the second line is gone."""
+        """Until the gate's side or the second line is gone, or with another catalog: we start anew."""
         self._rules.refresh()
         self._begin()
         while True:
             self._wait()
             if not self._line.turn() or not self._hear_slow() or not self._hear_deadman():
+                return
+            if catalog_stamp(self._state) not in (self._catalog, ()):
                 return
             self._hear_daemon()
             self._accept()
@@ -94,10 +98,10 @@ class GuardService:
         self._refusals.clear()
         self._table_stale = True
         again = [one for refusal in before for one in self._judged_at(refusal.place, refusal.uid)]
-        messages.send(self._line.channel, {"forget": self._rules.number})
+        messages.send_surely(self._line.channel, {"forget": self._rules.number})
         for refused in again:
             self._refuse_now(*refused)
-        messages.send(self._line.channel, {"ready": [os.getpid(), self._slow_pid]})
+        messages.send_surely(self._line.channel, {"ready": [os.getpid(), self._slow_pid]})
 
     def _judged_at(self, place: str, uid: int) -> list[tuple[Refusal, int]]:
         """The refusals of a file that nobody starts just now, and of what Python compiled of it; each with
@@ -123,7 +127,7 @@ class GuardService:
 
     def _refuse_now(self, refusal: Refusal, fd: int) -> None:
         known = refusal.known()
-        messages.send(self._line.channel, {"known": [[list(known.file), *known[1:]]]})
+        messages.send_surely(self._line.channel, {"known": [[list(known.file), *known[1:]]]})
         self._line.watch(fd)
         os.close(fd)
 
@@ -209,7 +213,7 @@ class GuardService:
                 while self._untold and self._untold[0]["number"] <= message["taken"]:
                     self._untold.popleft()
             elif "enter" in message:
-                messages.send(self._line.channel, {"enter": int(message["enter"])})
+                messages.send_surely(self._line.channel, {"enter": int(message["enter"])})
             elif "judge" in message:
                 for place, uid in message["judge"]:
                     for refused in self._judged_at(str(place), int(uid)):
@@ -232,9 +236,12 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
     folder = Path(state)
     quick, slow, reports = (socket.socket(fileno=fd) for fd in CLASSIFIER_FDS)
     reports.setblocking(False)
-    catalog = kept_catalog(tools, folder)
+    stamp, catalog = catalog_stamp(folder), kept_catalog(tools, folder)
     here, there = messages.pair()
+    parent = os.getpid()
     pid = fork()
+    if not pid and not die_with_parent(parent):
+        return
     name = "quick" if pid else "slow"
     rules = GuardRules(folder, catalog, machine, machine.host("").hostname)
     examiner = examiner_for(catalog, EvidenceCache(folder / f"guard-{name}.db"))
@@ -246,10 +253,12 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
         lambda: datetime.now(UTC),
     )
     if not pid:
-        here.close()
+        for others in (here, quick, reports):  # the gate is to see which of us has ended
+            others.close()
         _serve_large(slow, there, rules, classifier)
         return
     there.close()
+    slow.close()
     GuardService(
         state=folder,
         quick=quick,
@@ -259,6 +268,7 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
         rules=rules,
         classifier=classifier,
         listener=_listener(listen_at),
+        catalog=stamp,
     ).run()
 
 
@@ -266,7 +276,9 @@ def _serve_large(
     channel: socket.socket, first: socket.socket, rules: GuardRules, classifier: Classifier
 ) -> None:
     def learned(refusal: Refusal, verdict: Verdict) -> None:
-        messages.send(first, {"refusal": list(refusal), "verdict": msgspec.json.encode(verdict).decode()})
+        messages.send_surely(
+            first, {"refusal": list(refusal), "verdict": msgspec.json.encode(verdict).decode()}
+        )
 
     line = AnswerLine(channel, rules, classifier, learned)
     rules.refresh()

@@ -15,7 +15,7 @@ from typing import Final
 from aipolicy.enforce.guard import messages, table
 from aipolicy.enforce.guard.filesystems import Filesystems
 from aipolicy.enforce.guard.gate import Gate
-from aipolicy.enforce.guard.questions import CAP_S
+from aipolicy.enforce.guard.questions import CAP_S, MOST_WAITING
 from aipolicy.enforce.guard.shared import Shared
 from aipolicy.platforms.linux_calls import KILL, TERM, pidfd_open
 from aipolicy.platforms.linux_mounts import MountTable
@@ -58,6 +58,7 @@ class Deadman:
         cap_s: float = CAP_S,
     ) -> None:
         self._cap_s = cap_s
+        self._most_waiting = 0
         self._of_agent = of_agent
         self._state = state
         self._command = list(classifier)
@@ -77,9 +78,12 @@ class Deadman:
 
     def run(self) -> int:
         """The exit code: 0 after an orderly end."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
-        allow_many_files()
+        for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+            # Ctrl-Z would stop gate and deadman together; the children inherit this.
+            signal.signal(number, signal.SIG_IGN)
+        self._most_waiting = min(MOST_WAITING, allow_many_files() // 4)
         outlive_others()
         self._start_classifier()
         self._start_gate()
@@ -106,6 +110,9 @@ class Deadman:
             self._gate_ended(now)
         elif self._gate:
             self._watch(now)
+        if self._classifier and self._shared.get("stuck") == self._classifier:
+            os.kill(self._classifier, KILL)
+            self._shared.set("stuck", 0)
         if not self._classifier and now >= self._classifier_due:
             self._start_classifier()
         self._report()
@@ -160,6 +167,8 @@ class Deadman:
             slow=self._slow[0],
             refused=[refusal.known() for refusal in refused],
             cap_s=self._cap_s,
+            most_waiting=self._most_waiting,
+            classifier=self._classifier,
         ).run()
 
     def _start_classifier(self) -> None:
@@ -169,6 +178,8 @@ class Deadman:
         self._quick, self._slow, self._reports = messages.pair(), messages.pair(), messages.pair()
         theirs = [end[1].fileno() for end in (self._quick, self._slow, self._reports)]
         self._classifier, self._classifier_fd = _forked(lambda: _execute(self._command, theirs))
+        for one in (self._quick, self._slow, self._reports):
+            one[1].close()  # else the gate would not see that the classifier has ended
         if self._gate:
             ours = [self._quick[0].fileno(), self._slow[0].fileno()]
             messages.send(self._control[0], {"classifier": self._classifier}, ours)
@@ -201,7 +212,7 @@ def _forked(work: Callable[[], None]) -> tuple[int, int]:
         return pid, pidfd_open(pid)
     code = 70
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         if die_with_parent(parent):
             work()

@@ -4,17 +4,26 @@ While it thinks, programs wait. So it does nothing that can take long: it opens 
 looks up nothing on a disk, has one thread, writes no log. Whatever goes wrong, the answer is: allowed.
 """
 
+import math
 import os
 import socket
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable
 from typing import Final
 
 from aipolicy.enforce.guard import messages
 from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, file_of
 from aipolicy.enforce.guard.filesystems import Filesystems
-from aipolicy.enforce.guard.questions import CAP_S, Line, Question, Questions, Subject, Waiting
+from aipolicy.enforce.guard.questions import (
+    CAP_S,
+    MOST_WAITING,
+    STUCK_S,
+    Question,
+    Questions,
+    Subject,
+    Waiting,
+)
 from aipolicy.enforce.guard.shared import Shared
 from aipolicy.platforms.linux_calls import ready_of
 from aipolicy.platforms.linux_permission import (
@@ -28,6 +37,8 @@ from aipolicy.platforms.linux_permission import (
 
 _BEAT_S: Final = 0.25
 _MOST_UNTOLD: Final = 1_000
+_BLAMED_TWICE: Final = 2
+_MOST_BLAMED: Final = 1_000
 
 
 class Gate:
@@ -35,6 +46,7 @@ class Gate:
 
     control: from the deadman; it brings new channels to the classifier. quick, slow: these channels. refused:
     what was refused before, so that it is from the first moment. cap_s: how long a program waits at most.
+    most_waiting: how many programs may. classifier: its pid.
     """
 
     def __init__(
@@ -48,6 +60,8 @@ class Gate:
         slow: socket.socket,
         refused: Collection[Known] = (),
         cap_s: float = CAP_S,
+        most_waiting: int = MOST_WAITING,
+        classifier: int = 0,
     ) -> None:
         self._group = group
         self._filesystems = filesystems
@@ -55,11 +69,13 @@ class Gate:
         self._control = control
         self._channels = {"quick": quick, "slow": slow}
         self._connected = True
+        self._classifier = classifier
         self._ready = False
         self._policy = 0
         self._own: frozenset[int] = frozenset()
         self._book = Book()
-        self._questions = Questions(cap_s)
+        self._questions = Questions(cap_s, most_waiting)
+        self._blamed: OrderedDict[File, int] = OrderedDict()
         self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
         self._ending = False
         for known in refused:
@@ -80,6 +96,7 @@ class Gate:
                 self._shared.add("faults")
         self._let_unasked_go(self._questions.overdue(time.monotonic()))
         self._send_questions()
+        self._look_whether_stuck()
         self._tell()
         self._shared.set("ready", int(self._ready))
         self._shared.set("waiting", self._questions.waiting)
@@ -149,7 +166,7 @@ class Gate:
                 return False
         elif not self._book.knows(file):
             return False
-        if not self._ready:
+        if not self._ready or self._blamed.get(file, 0) >= _BLAMED_TWICE:
             self._shared.add("unasked")
             return False
         subject = Subject(file, path, uid, opens, event.pid if opens else 0)
@@ -181,12 +198,13 @@ class Gate:
     # --- the classifier ----------------------------------------------------------------------------------
 
     def _send_questions(self) -> None:
-        for name, line in (("quick", self._questions.quick), ("slow", self._questions.slow)):
-            while self._ready and (question := line.next()) is not None:
-                if not self._send(self._channels[name], line, question):
+        for name, channel in self._channels.items():
+            line = self._questions.line(name)
+            while self._ready and (question := line.next(time.monotonic())) is not None:
+                if not self._send(channel, question):
                     break
 
-    def _send(self, channel: socket.socket, line: Line, question: Question) -> bool:
+    def _send(self, channel: socket.socket, question: Question) -> bool:
         subject, waiting = question.subject, tuple(question.waiting)
         message = {
             "ask": question.number,
@@ -206,6 +224,7 @@ class Gate:
         while (received := messages.receive(channel)) is not None:
             try:
                 if received.message is None:
+                    self._blame(self._questions.line(name).underway)
                     self._classifier_gone()
                     return
                 self._do(received.message, received.files)
@@ -233,11 +252,11 @@ class Gate:
 
     def _said(self, message: messages.Message) -> None:
         """The answer to a question; who has not waited long enough yet gets it."""
+        if message["policy"] != self._policy:  # by rules that are not in force, no longer or not yet
+            self._questions.again(int(message["say"]))
+            return
         answered = self._questions.answered(int(message["say"]))
         if answered is None:
-            return
-        if message["policy"] != self._policy:  # by rules that are no longer in force
-            self._let_unasked_go(answered[1])
             return
         (subject, all_waiting), refused = answered, bool(message["refused"])
         if not subject.opens:
@@ -260,6 +279,24 @@ class Gate:
         elif not subject.opens and self._book.passes_always(subject.file):
             self._group.let_pass(fd)
 
+    def _look_whether_stuck(self) -> None:
+        for name, stuck_s in STUCK_S.items():
+            asked = self._questions.line(name).underway
+            if self._ready and asked is not None and time.monotonic() - asked.sent_at > stuck_s:
+                self._blame(asked)
+                asked.sent_at = math.inf
+                self._shared.set("stuck", self._classifier)
+
+    def _blame(self, asked: Question | None) -> None:
+        """The classifier ended or hung over this file: twice, and it is not asked about the file again."""
+        if asked is None or asked.sent_at == math.inf:
+            return
+        file = asked.subject.file
+        self._blamed[file] = self._blamed.pop(file, 0) + 1
+        while len(self._blamed) > _MOST_BLAMED:
+            self._blamed.popitem(last=False)
+        self._shared.set("given_up", sum(times >= _BLAMED_TWICE for times in self._blamed.values()))
+
     def _classifier_gone(self) -> None:
         """What is known stays; what is not is allowed until there is another one."""
         self._connected = self._ready = False
@@ -280,6 +317,7 @@ class Gate:
             self._ending = True
         elif "classifier" in received.message and len(received.files) == 2:
             self._classifier_gone()
+            self._classifier = int(received.message["classifier"])
             for name, fd in zip(("quick", "slow"), received.files, strict=True):
                 self._channels[name].close()
                 self._channels[name] = socket.socket(fileno=fd)

@@ -6,13 +6,16 @@ not as it should be is dropped all the same.
 
 import json
 import os
+import select
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 _socket: Any = socket  # typeshed hides its Unix half on other systems
 
 MOST_BYTES: Final = 1 << 16
+_PATIENCE_S: Final = 5.0
 _MOST_FILES: Final = 8
 
 Message = dict[str, Any]
@@ -69,6 +72,18 @@ def send(channel: socket.socket, message: Message, files: Sequence[int] = ()) ->
             channel.send(data)
     except OSError:
         return False
+    return True
+
+
+def send_surely(channel: socket.socket, message: Message, files: Sequence[int] = ()) -> bool:
+    """Waits for a reader that is behind, for some seconds at most. Never for the gate: who asks it waits."""
+    end = time.monotonic() + _PATIENCE_S
+    while not send(channel, message, files):
+        if time.monotonic() > end:
+            return False
+        # Writable also once nobody reads any more, hence the pause.
+        if select.select([], [channel], [], _PATIENCE_S)[1]:
+            time.sleep(0.01)
     return True
 
 

@@ -4,7 +4,7 @@ Large files take long to judge, so they have a line of their own; in each line p
 nobody holds up others with many or large files.
 """
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -16,8 +16,12 @@ CAP_S: Final = 1.0
 LARGE_BYTES: Final = 32 << 20
 MOST_OF_ONE: Final = 256
 """Questions of one person that may wait; further programs start unasked, and are judged as they run."""
+MOST_WAITING_OF_ONE: Final = 1_024
+"""Programs of one person that may wait, for whatever file."""
 MOST_WAITING: Final = 4_096
-"""Programs that may wait at a time: each holds a descriptor."""
+"""Programs that may wait at a time: each holds a descriptor, and where none is left the kernel refuses."""
+STUCK_S: Final = {"quick": 10.0, "slow": 60.0}
+"""Judging one file longer than this, the classifier of this line is taken for stuck."""
 
 
 class Subject(NamedTuple):
@@ -49,6 +53,7 @@ class Question:
     subject: Subject
     waiting: list[Waiting] = field(default_factory=list)
     sent: bool = False
+    sent_at: float = 0.0
 
 
 class Line:
@@ -64,7 +69,7 @@ class Line:
     def add(self, question: Question) -> None:
         self._by_person.setdefault(question.subject.uid, deque()).append(question)
 
-    def next(self) -> Question | None:
+    def next(self, now: float) -> Question | None:
         """The next question, of the person whose turn it is; it is underway then."""
         while self.underway is None and self._by_person:
             uid, questions = self._by_person.popitem(last=False)
@@ -72,33 +77,39 @@ class Line:
             if questions:
                 self._by_person[uid] = questions
             if question.waiting:  # else those who asked have gone on
-                question.sent = True
+                question.sent, question.sent_at = True, now
                 self.underway = question
                 return question
         return None
 
 
 class Questions:
-    """All that is open. `quick`, `slow`: the two lines. cap_s: how long anybody waits."""
+    """All that is open. `quick`, `slow`: the two lines. cap_s: how long anybody waits. most: how many."""
 
-    def __init__(self, cap_s: float = CAP_S) -> None:
+    def __init__(self, cap_s: float = CAP_S, most: int = MOST_WAITING) -> None:
         self._cap_s = cap_s
+        self._most = most
         self.quick = Line()
         self.slow = Line()
         self.waiting = 0
         """How many wait now."""
+        self._waiting_of: Counter[int] = Counter()
         self._by_subject: dict[Subject, Question] = {}
         self._by_number: dict[int, Question] = {}
         self._due: deque[tuple[Waiting, Question]] = deque()
         self._numbers = 0
 
+    def line(self, name: str) -> Line:
+        """quick or slow."""
+        return self.quick if name == "quick" else self.slow
+
     def ask(self, subject: Subject, fd: int, pid: int, now: float) -> bool:
         """Whether it waits from now on; False: there is no room, it has to start unasked."""
-        if self.waiting >= MOST_WAITING:
+        if self.waiting >= self._most or self._waiting_of[subject.uid] >= MOST_WAITING_OF_ONE:
             return False
         question = self._by_subject.get(subject)
         if question is None:
-            line = self.slow if subject.file.size > LARGE_BYTES else self.quick
+            line = self._line_of(subject)
             if not line.room_for(subject.uid):
                 return False
             self._numbers += 1
@@ -108,7 +119,7 @@ class Questions:
         waiting = Waiting(fd=fd, pid=pid, due=now + self._cap_s)
         question.waiting.append(waiting)
         self._due.append((waiting, question))
-        self.waiting += 1
+        self._count(subject.uid, 1)
         return True
 
     def answered(self, number: int) -> tuple[Subject, tuple[Waiting, ...]] | None:
@@ -118,6 +129,18 @@ class Questions:
         question = self._by_number.get(number)
         return None if question is None else (question.subject, self._close(question))
 
+    def again(self, number: int) -> None:
+        """The answer to this question does not count: it is asked once more for those who still wait."""
+        question = self._by_number.get(number)
+        if question is None:
+            return
+        line = self._line_of(question.subject)
+        line.underway, question.sent = None, False
+        if question.waiting:
+            line.add(question)
+        else:
+            self._close(question)
+
     def overdue(self, now: float) -> Iterator[Waiting]:
         """Who has waited long enough; they wait no more. A question that was sent stays open."""
         while self._due and (self._due[0][0].due <= now or self._due[0][0] not in self._due[0][1].waiting):
@@ -125,7 +148,7 @@ class Questions:
             if waiting not in question.waiting:
                 continue
             question.waiting.remove(waiting)
-            self.waiting -= 1
+            self._count(question.subject.uid, -1)
             if not question.waiting and not question.sent:
                 self._close(question)
             yield waiting
@@ -144,8 +167,17 @@ class Questions:
         waiting, question.waiting = tuple(question.waiting), []
         del self._by_number[question.number]
         del self._by_subject[question.subject]
-        self.waiting -= len(waiting)
+        self._count(question.subject.uid, -len(waiting))
         for line in (self.quick, self.slow):
             if line.underway is question:
                 line.underway = None
         return waiting
+
+    def _count(self, uid: int, more: int) -> None:
+        self.waiting += more
+        self._waiting_of[uid] += more
+        if not self._waiting_of[uid]:
+            del self._waiting_of[uid]
+
+    def _line_of(self, subject: Subject) -> Line:
+        return self.slow if subject.file.size > LARGE_BYTES else self.quick

@@ -16,6 +16,8 @@ _NAMES: Final = (
     "known",
     "lost",
     "ready",
+    "stuck",
+    "given_up",
 )
 _NUMBER: Final = struct.Struct("=Q")
 
@@ -28,6 +30,8 @@ class Shared:
     were answered with a permission. marked,
     unmarked: filesystems. waiting, known: now. lost: events that the kernel
     dropped. ready: 1 while somebody judges what is not known.
+    stuck: the number of a classifier that has judged one file for far too long. given_up: files that are let
+    pass since judging them ended the classifier twice.
     """
 
     def __init__(self) -> None:

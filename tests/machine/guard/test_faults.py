@@ -1,0 +1,285 @@
+"""Given a fault of the guard, its disk or rules, what is innocent starts and what is known stays refused."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aipolicy.daemon.catalog_keeper import catalog_at_start
+from aipolicy.platforms.linux_marks import marks_of
+from machine.guard.lab import BANNED, MARKS, GuardLab, compiled, refused, stop_it
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
+
+pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
+
+SLEPT_S = 2.5
+"""Longer than the deadman's patience."""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[GuardLab]:
+    with GuardLab(tmp_path) as lab:
+        lab.start()
+        yield lab
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended (or waits for its parent to notice)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def held_up(program: Path) -> "subprocess.Popen[bytes]":
+    """Starts it; returns while the kernel waits for the gate's answer."""
+    one = subprocess.Popen(["/bin/sh", "-c", f"exec {program}"], stdout=subprocess.DEVNULL)
+    wait_channel = Path(f"/proc/{one.pid}/wchan")
+    until(lambda: "fanotify" in wait_channel.read_text() or None)
+    return one
+
+
+# --- the classifier --------------------------------------------------------------------------------------
+
+
+def test_a_file_that_ended_the_classifier_twice_starts_unjudged_and_holds_up_nobody(lab: GuardLab) -> None:
+    poison = lab.put(lab.banned, "poison")
+
+    def given_up() -> bool:
+        classifier = lab.classifier
+        stop_it(classifier)
+        waiting = held_up(poison)
+        time.sleep(0.5)  # the gate passes the question on
+        os.kill(classifier, signal.SIGKILL)
+        assert waiting.wait() == 0
+        lab.connect()
+        return bool(lab.report()["numbers"]["given_up"])
+
+    assert not given_up()
+    assert until(lambda: given_up() or None)
+    assert not refused(poison)
+    assert refused(lab.put(lab.banned, "notes"))
+
+
+def test_a_classifier_that_hangs_over_a_file_is_ended_and_started_anew(lab: GuardLab) -> None:
+    lab.stop()
+    lab.start(cap_s=0.2)
+    classifier = lab.classifier
+    stop_it(classifier)
+    assert not refused(lab.put(lab.allowed, "fresh"))
+    until(lambda: gone(classifier) or None)
+    lab.connect()
+    assert until(lambda: refused(lab.put(lab.banned, "notes")) or None)
+
+
+def test_the_second_line_ends_with_the_first_however_that_ended(lab: GuardLab) -> None:
+    first = lab.classifier
+    second = int(Path(f"/proc/{first}/task/{first}/children").read_text().split()[0])
+    stop_it(second)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: gone(second) or None)
+
+
+def test_more_refusals_than_a_channel_holds_are_all_there_after_a_restart(lab: GuardLab) -> None:
+    original = lab.put(lab.banned, "notes")
+    assert refused(original)
+    programs = [lab.disk / f"copy{number}" for number in range(300)]
+    for program in programs:
+        shutil.copyfile(original, program)
+        program.chmod(0o755)
+        assert refused(program)
+    until(lambda: str(programs[-1]) in (lab.state / "guard-table.json").read_text() or None)
+    lab.stop()
+    lab.start()
+    assert all(refused(program) for program in programs)
+
+
+# --- its processes ---------------------------------------------------------------------------------------
+
+
+def test_a_killed_deadman_takes_gate_and_classifier_with_it(lab: GuardLab) -> None:
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    first, gate = lab.classifier, lab.gate
+    second = int(Path(f"/proc/{first}/task/{first}/children").read_text().split()[0])
+    assert lab.process is not None
+    lab.process.kill()
+    until(lambda: all(gone(pid) for pid in (gate, first, second)) or None)
+    assert not refused(program)
+
+
+def test_a_child_whose_parent_ended_before_it_could_say_so_ends(lab: GuardLab) -> None:
+    lab.stop()
+    ask = "from aipolicy.platforms.linux_self import die_with_parent; print(die_with_parent(999999999))"
+    assert subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_deadman_that_slept_with_the_machine_ends_nobody(lab: GuardLab) -> None:
+    assert lab.process is not None
+    gate = lab.gate
+    for pid in (lab.process.pid, gate):
+        stop_it(pid)
+    time.sleep(SLEPT_S)
+    for pid in (lab.process.pid, gate):
+        os.kill(pid, signal.SIGCONT)
+    assert refused(lab.put(lab.banned, "notes"))
+    assert lab.report(lambda r: r["numbers"]["refused"] == 1)["starts"] == 1
+
+
+def test_ctrl_z_at_its_terminal_stops_nobody(lab: GuardLab) -> None:
+    assert lab.process is not None
+    os.killpg(lab.process.pid, signal.SIGTSTP)
+    assert not refused(lab.put(lab.allowed, "fresh"))
+    assert refused(lab.put(lab.banned, "notes"))
+    assert lab.report()["starts"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_it_ends_with_its_terminal_and_lets_everything_start(lab: GuardLab, number: signal.Signals) -> None:
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    assert lab.process is not None
+    os.killpg(lab.process.pid, number)
+    lab.process.wait(timeout=60)
+    assert not refused(program)
+
+
+def test_a_second_guard_of_the_same_state_does_not_start(lab: GuardLab) -> None:
+    lab.stop()
+    guard = [sys.executable, "-m", "aipolicy", "guard", "--only", str(lab.disk)]
+    command = [*guard, "--state", str(lab.state), "--tools", str(lab.tools)]
+    with lab.log.open("ab") as log:
+        lab.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    lab.connect()
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2
+    assert "already" in second.stderr
+    assert until(lambda: refused(lab.put(lab.banned, "notes")) or None)
+
+
+def test_a_newer_guard_takes_the_place_of_the_older_one(lab: GuardLab) -> None:
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    before = lab.report()["deadman"]
+    until(lambda: str(program) in (lab.state / "guard-table.json").read_text() or None)
+    lab.stop()
+    lab.start()
+    assert lab.report()["deadman"] != before, "another life: the agent sweeps what started between the two"
+    assert refused(program)
+
+
+def test_a_starved_gate_refuses_nothing_that_may_start(lab: GuardLab) -> None:
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    os.sched_setscheduler(lab.gate, os.SCHED_IDLE, os.sched_param(0))
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        for number in range(20):
+            assert not refused(lab.put(lab.allowed, f"fresh{number}"))
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    assert until(lambda: refused(program) or None)
+
+
+# --- limits of the kernel --------------------------------------------------------------------------------
+
+
+def test_neither_its_queue_nor_its_marks_have_a_limit(lab: GuardLab) -> None:
+    """FAN_UNLIMITED_QUEUE and FAN_UNLIMITED_MARKS, as the kernel says: an overflow would let things start."""
+    texts = [path.read_text() for path in Path(f"/proc/{lab.gate}/fdinfo").iterdir()]
+    line = next(line for text in texts for line in text.splitlines() if line.startswith("fanotify flags:"))
+    assert int(line.split()[1].removeprefix("flags:"), 16) & 0x30 == 0x30
+
+
+def test_with_few_descriptors_nobody_is_refused_for_want_of_one(lab: GuardLab) -> None:
+    lab.stop()
+    few = ("prlimit", "--nofile=300:300", "setpriv", "--bounding-set=-sys_resource")
+    lab.start(cap_s=3.0, under=few)
+    classifier = lab.classifier
+    stop_it(classifier)
+    try:
+        programs = [lab.put(lab.allowed, f"fresh{number}") for number in range(400)]
+        started = [subprocess.Popen(["/bin/sh", "-c", f"exec {one}"], stdout=-3) for one in programs]
+        assert [one.wait() for one in started] == [0] * len(programs)
+    finally:
+        os.kill(classifier, signal.SIGCONT)
+    assert lab.report(lambda r: r["numbers"]["asked"] >= len(programs))["numbers"]["faults"] == 0
+    assert until(lambda: refused(lab.put(lab.banned, "notes")) or None)
+
+
+# --- its disk and rules ----------------------------------------------------------------------------------
+
+
+def test_on_a_full_disk_it_judges_as_ever(lab: GuardLab) -> None:
+    lab.stop()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "full", lab.state], check=True)
+    try:
+        catalog_at_start(str(lab.tools), lab.state)
+        lab.policy(BANNED)
+        with pytest.raises(OSError, match="No space"):
+            (lab.state / "filler").write_bytes(b"x" * (64 << 10))
+        lab.start()
+        assert refused(lab.put(lab.banned, "notes"))
+        assert not refused(lab.put(lab.allowed, "fresh"))
+        lab.stop()
+    finally:
+        subprocess.run(["umount", "-l", lab.state], check=True)
+
+
+@pytest.mark.parametrize("how", ["broken", "removed", "folder"])
+def test_what_happens_to_the_policy_on_disk_changes_nothing(lab: GuardLab, how: str) -> None:
+    assert refused(lab.put(lab.banned, "notes"))
+    kept = next(path for path in lab.state.iterdir() if "policy" in path.name)
+    if how == "broken":
+        kept.write_text("mode: [")
+    elif how == "removed":
+        kept.unlink()
+    else:
+        shutil.rmtree(lab.state)
+    beats = lab.report()["numbers"]["beats"]
+    lab.report(lambda r: r["numbers"]["beats"] > beats + 8)
+    assert refused(lab.disk / "notes")
+    assert refused(lab.put(lab.banned, "other"))
+    assert not refused(lab.put(lab.allowed, "fresh"))
+    lab.state.mkdir(exist_ok=True)
+    lab.policy("mode: report\nbanned: [test-probe]\n")
+    until(lambda: not refused(lab.disk / "notes") or None)
+
+
+def test_another_catalog_counts_at_once(lab: GuardLab) -> None:
+    marks = ("aipolicy-test-probe-third-mark-5c1e", "aipolicy-test-probe-fourth-mark-08de")
+    other = compiled(lab.folder, "other", marks)
+    assert not refused(lab.put(other, "other"))
+    tool = lab.tools / "test-probe.yaml"
+    text = tool.read_text()
+    for old, new in zip(MARKS, marks, strict=True):
+        text = text.replace(old, new)
+    tool.write_text(text)
+    classifier = lab.classifier
+    catalog_at_start(str(lab.tools), lab.state)
+    until(lambda: gone(classifier) or None)
+    lab.connect()
+    assert refused(lab.disk / "other")
+    assert not refused(lab.put(lab.banned, "notes"))
+
+
+def test_the_same_catalog_read_again_disturbs_nobody(lab: GuardLab) -> None:
+    classifier = lab.classifier
+    catalog_at_start(str(lab.tools), lab.state)
+    beats = lab.report()["numbers"]["beats"]
+    lab.report(lambda r: r["numbers"]["beats"] > beats + 8)
+    assert lab.classifier == classifier
+
+
+def test_the_marks_are_gone_with_the_guard(lab: GuardLab) -> None:
+    gate = lab.gate
+    lab.stop()
+    assert marks_of(gate).filesystems == 0
