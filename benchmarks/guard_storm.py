@@ -1,4 +1,4 @@
-"""A storm of starts under the guard: is anything innocent refused, does anything banned start, is memory flat?
+"""A storm of starts under the guard: is an innocent refused, does a banned one start, does the guard grow?
 
     python benchmarks/guard_storm.py [--seconds N] [--rate N] [--files N] [--reload-s N]    root, Linux, gcc
 

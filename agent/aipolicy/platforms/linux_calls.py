@@ -64,6 +64,10 @@ def pidfd_signal(fd: int, number: int) -> None:
 TERM = int(signal.SIGTERM)
 KILL = 9
 CONT = int(getattr(signal, "SIGCONT", 18))
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""What asks a process to end in order."""
+STOPPING = tuple(getattr(signal, name) for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU") if hasattr(signal, name))
+"""What a terminal stops its programs with; SIGSTOP cannot be ignored."""
 
 
 def wake_pipe() -> tuple[int, int]:

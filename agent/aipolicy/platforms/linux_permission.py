@@ -104,19 +104,25 @@ class PermissionGroup:
             self._mark(_ADD | self._ignore | _EVICTABLE, OPEN_EXEC_PERM, fd=fd)
 
     def ask_again(self, fd: int) -> None:
-        """Undo let_pass."""
-        for flags, mask in ((_REMOVE | self._ignore, OPEN_EXEC_PERM), (_REMOVE, CLOSE_WRITE)):
-            try:
-                self._mark(flags, mask, fd=fd)
-            except FileNotFoundError:
-                continue
+        """Undo let_pass. CLOSE_WRITE stays, and so the mark: the kernel lets pass who meets one that goes."""
+        with contextlib.suppress(FileNotFoundError):
+            self._mark(_REMOVE | self._ignore, OPEN_EXEC_PERM, fd=fd)
 
     def ask_for_opens(self, fd: int) -> None:
-        """Be asked of every opening of this one file, and of its execution. fd: may be opened with O_PATH."""
+        """Be asked of every opening of this one file. fd: may be opened with O_PATH."""
         self._mark(_ADD, OPEN_PERM, path=f"/proc/self/fd/{fd}")
 
+    def leave_opens(self, fd: int) -> None:
+        """Undo ask_for_opens."""
+        with contextlib.suppress(FileNotFoundError):
+            self._mark(_REMOVE, OPEN_PERM, fd=fd)
+
     def forget_files(self) -> None:
-        """Drop what was said of single files; the filesystems stay."""
+        """Drop what was said of single files; the filesystems stay.
+
+        Who is about to execute a file whose mark goes at that moment is let pass by the kernel
+        (fsnotify_prepare_user_wait): so files that are refused have no mark in this group.
+        """
         self._mark(_FLUSH, 0, path="/")
 
     def read(self) -> bytes:

@@ -17,7 +17,7 @@ from aipolicy.enforce.guard.filesystems import Filesystems
 from aipolicy.enforce.guard.gate import Gate
 from aipolicy.enforce.guard.questions import CAP_S, MOST_WAITING
 from aipolicy.enforce.guard.shared import Shared
-from aipolicy.platforms.linux_calls import KILL, TERM, pidfd_open
+from aipolicy.platforms.linux_calls import ENDING, KILL, STOPPING, TERM, pidfd_open
 from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_permission import PermissionGroup
 from aipolicy.platforms.linux_self import (
@@ -78,10 +78,9 @@ class Deadman:
 
     def run(self) -> int:
         """The exit code: 0 after an orderly end."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, self._end)
-        for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
-            # Ctrl-Z would stop gate and deadman together; the children inherit this.
+        for number in STOPPING:  # Ctrl-Z would stop gate and deadman together; the children inherit this
             signal.signal(number, signal.SIG_IGN)
         self._most_waiting = min(MOST_WAITING, allow_many_files() // 4)
         outlive_others()
@@ -160,6 +159,7 @@ class Deadman:
         group = PermissionGroup()
         Gate(
             group=group,
+            opens=PermissionGroup(),
             filesystems=Filesystems(group, self._only),
             shared=self._shared,
             control=self._control[1],
@@ -212,7 +212,7 @@ def _forked(work: Callable[[], None]) -> tuple[int, int]:
         return pid, pidfd_open(pid)
     code = 70
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
         if die_with_parent(parent):
             work()

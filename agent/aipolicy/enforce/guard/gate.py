@@ -42,8 +42,10 @@ _MOST_BLAMED: Final = 1_000
 
 
 class Gate:
-    """One group of permission events and what is known. run() until told to end.
+    """Two groups of permission events and what is known. run() until told to end.
 
+    group: for starts, of whole filesystems. opens: for openings, of the files that are refused; one of its
+    own, whose marks stay when the other is told to forget all files.
     control: from the deadman; it brings new channels to the classifier. quick, slow: these channels. refused:
     what was refused before, so that it is from the first moment. cap_s: how long a program waits at most.
     most_waiting: how many programs may. classifier: its pid.
@@ -53,6 +55,7 @@ class Gate:
         self,
         *,
         group: PermissionGroup,
+        opens: PermissionGroup,
         filesystems: Filesystems,
         shared: Shared,
         control: socket.socket,
@@ -64,6 +67,7 @@ class Gate:
         classifier: int = 0,
     ) -> None:
         self._group = group
+        self._opens = opens
         self._filesystems = filesystems
         self._shared = shared
         self._control = control
@@ -108,12 +112,13 @@ class Gate:
         channels = [channel.fileno() for channel in self._channels.values()] if self._connected else []
         due = self._questions.next_due()
         patience_s = _BEAT_S if due is None else min(_BEAT_S, due - time.monotonic())
-        waiting = [self._group.fileno(), self._control.fileno(), *channels]
+        waiting = [self._group.fileno(), self._opens.fileno(), self._control.fileno(), *channels]
         return ready_of(waiting, patience_s, urgent=self._filesystems.fileno())
 
     def _attend(self, fd: int) -> None:
-        if fd == self._group.fileno():
-            for event in parse_events(self._group.read()):
+        if fd in (self._group.fileno(), self._opens.fileno()):
+            group = self._group if fd == self._group.fileno() else self._opens
+            for event in parse_events(group.read()):
                 self._answer_somehow(event)
         elif fd == self._filesystems.fileno():
             self._filesystems.refresh()
@@ -177,7 +182,7 @@ class Gate:
 
     def _refuse(self, fd: int, pid: int, subject: Subject) -> None:
         told = _who(pid)  # while it waits; a moment later it is gone
-        self._group.answer(fd, allow=False)
+        self._answer_in_its_group(fd, allow=False)
         self._shared.add("refused")
         self._untold.append(
             {"refused": list(subject.file), "path": subject.path, "uid": subject.uid, "pid": pid, **told}
@@ -191,9 +196,14 @@ class Gate:
 
     def _let_go(self, fd: int) -> None:
         try:
-            self._group.answer(fd, allow=True)
+            self._answer_in_its_group(fd, allow=True)
         finally:
             os.close(fd)
+
+    def _answer_in_its_group(self, fd: int, *, allow: bool) -> None:
+        """To the other group the descriptor means nothing."""
+        self._group.answer(fd, allow=allow)
+        self._opens.answer(fd, allow=allow)
 
     # --- the classifier ----------------------------------------------------------------------------------
 
@@ -239,7 +249,7 @@ class Gate:
                 self._book.put(_known(one))
         elif "watch" in message:
             for fd in files:
-                self._group.ask_for_opens(fd)
+                self._opens.ask_for_opens(fd)
         elif "forget" in message:
             self._policy = int(message["forget"])
             self._book.clear()
@@ -277,6 +287,7 @@ class Gate:
         if refused:
             self._refuse(fd, pid, subject)
         elif not subject.opens and self._book.passes_always(subject.file):
+            self._opens.leave_opens(fd)
             self._group.let_pass(fd)
 
     def _look_whether_stuck(self) -> None:

@@ -1,0 +1,109 @@
+"""A guard that ends again and again is started ever more seldom, and at once after another policy."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aipolicy.daemon.guard.link import GuardLink
+from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.teller import Teller
+from aipolicy.enforce.guard import messages
+from aipolicy.state.store import Store
+from host import FakeMachine
+from machine_needs import NEEDS_LINUX, until
+
+pytestmark = NEEDS_LINUX
+
+
+class Bench:
+    """A link whose guard ends at once, on a clock that stands still."""
+
+    def __init__(self, folder: Path) -> None:
+        self.starts = folder / "starts"
+        self.starts.write_text("")
+        self.clock = 0.0
+        self.gaps = 0
+        self.wanted = True
+        self.socket = str(folder / "guard.sock")
+        self.store = Store.open(str(folder / "state"), now=lambda: datetime.now(UTC))
+        machine = FakeMachine(folder / "machine")
+        self.reporter = Reporter(self.store, machine, lambda: datetime.now(UTC), lambda: None)
+        code = f"open({str(self.starts)!r}, 'a').write('x')"
+        self.link = GuardLink(
+            path=self.socket,
+            command=[sys.executable, "-I", "-S", "-c", code],
+            wanted=lambda: self.wanted,
+            started=self._after_gap,
+            reporter=self.reporter,
+            teller=Teller(),
+            now=lambda: self.clock,
+        )
+        self.link.start()
+
+    def _after_gap(self) -> None:
+        self.gaps += 1
+
+    def started(self, times: int) -> None:
+        """It is started so many times in all, and not again while the clock stands."""
+        until(lambda: len(self.starts.read_text()) >= times or None)
+        assert len(self.starts.read_text()) == times
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.link.close()
+    made.store.close()
+
+
+def test_each_start_waits_longer_than_the_one_before(bench: Bench) -> None:
+    bench.started(1)
+    for times, wait_s in enumerate((1.0, 2.0, 5.0, 15.0), start=2):
+        bench.clock += wait_s
+        bench.started(times)
+    bench.clock += 59.0
+    bench.started(5)
+    assert bench.link.state == "away"
+    assert [problem.condition for problem in bench.reporter.conditions.problems()] == ["away"]
+
+
+def test_another_policy_starts_it_at_once(bench: Bench) -> None:
+    bench.started(1)
+    bench.clock += 1.0
+    bench.started(2)
+    bench.link.renew()
+    bench.started(3)
+
+
+def test_a_policy_that_blocks_nothing_starts_none_and_the_next_one_does(bench: Bench) -> None:
+    bench.started(1)
+    bench.wanted = False
+    until(lambda: bench.link.state == "off" or None)
+    bench.wanted = True
+    bench.started(2)
+
+
+def test_another_guard_and_another_gate_are_gaps_after_which_all_is_looked_at(bench: Bench) -> None:
+    listener = messages.listening(bench.socket)
+    report = {"of_agent": False, "gate": 0, "reason": "it ended", "numbers": {}}
+    channel: list[socket.socket] = []
+    until(lambda: channel or _accept(listener, channel))
+    for gaps, (deadman, starts) in enumerate(((7, 1), (7, 2), (8, 1)), start=1):
+        for _ in range(2):
+            messages.send(channel[0], {"report": {"deadman": deadman, "starts": starts, **report}})
+        until(lambda gaps=gaps: bench.gaps == gaps or None)  # type: ignore[misc]
+    assert bench.gaps == 3
+    channel[0].close()
+    listener.close()
+
+
+def _accept(listener: socket.socket, channel: list[socket.socket]) -> None:
+    try:
+        channel.append(listener.accept()[0])
+    except BlockingIOError:
+        return
