@@ -20,11 +20,11 @@ def doctor(*before: str) -> str:
 
 
 def test_both_layers_are_proved_and_nothing_is_left() -> None:
-    mounts, files = Path("/proc/self/mountinfo").read_text(), set(os.listdir("/run"))
+    files = set(os.listdir("/run"))
     said = doctor()
     assert "ok    proof of guard     a banned program of ours was refused, and freed it started" in said
     assert "ok    proof of ending    a banned program of ours was ended as it ran" in said
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert "aipolicy-probe" not in Path("/proc/self/mountinfo").read_text()
     assert not {name for name in set(os.listdir("/run")) - files if name.startswith("aipolicy-probe")}
 
 
