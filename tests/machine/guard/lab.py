@@ -140,10 +140,19 @@ class GuardLab:
             self.process = None
 
     def _hear(self) -> messages.Message:
-        """The next message of the guard; refusals are kept."""
-        assert self._channel is not None
-        channel = self._channel
-        heard = until(lambda: (messages.receive(channel) or messages.Received({}, ())).message)
+        """The next message of the guard, or of the one after it; refusals are kept."""
+
+        def next_one() -> messages.Message | None:
+            if self._channel is None:
+                self._channel = messages.connected(guard_socket(str(self.state)), 1.0)
+                return None
+            received = messages.receive(self._channel)
+            if received is not None and received.message is None:
+                self._channel.close()
+                self._channel = None
+            return None if received is None else received.message
+
+        heard = until(next_one)
         if "refused" in heard:
             self._refused.append(heard["refused"])
         return heard

@@ -48,25 +48,6 @@ def held_up(program: Path) -> "subprocess.Popen[bytes]":
 # --- the classifier --------------------------------------------------------------------------------------
 
 
-def test_a_file_that_ended_the_classifier_twice_starts_unjudged_and_holds_up_nobody(lab: GuardLab) -> None:
-    poison = lab.put(lab.banned, "poison")
-
-    def given_up() -> bool:
-        classifier = lab.classifier
-        stop_it(classifier)
-        waiting = held_up(poison)
-        time.sleep(0.5)  # the gate passes the question on
-        os.kill(classifier, signal.SIGKILL)
-        assert waiting.wait() == 0
-        lab.connect()
-        return bool(lab.report()["numbers"]["given_up"])
-
-    assert not given_up()
-    assert until(lambda: given_up() or None)
-    assert not refused(poison)
-    assert refused(lab.put(lab.banned, "notes"))
-
-
 def test_a_classifier_that_hangs_over_a_file_is_ended_and_started_anew(lab: GuardLab) -> None:
     lab.stop()
     lab.start(cap_s=0.2)
