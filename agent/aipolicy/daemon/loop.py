@@ -22,6 +22,7 @@ from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, 
 from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.catalog_keeper import catalog_at_start
+from aipolicy.daemon.ceilings import Ceilings, sources
 from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.enforcer import Enforcer, installed_outcome
 from aipolicy.daemon.guard.command import guard_command, guard_socket
@@ -84,6 +85,7 @@ class Daemon:
         self._reporter = Reporter(self._store, machine, self._now, self._news)
         self._courier: Courier | None = None
         self._catalog = catalog = self._first_catalog()
+        self._ceilings = Ceilings(sources(self._state), self._reporter.conditions, self._now)
         self._keeper = PolicyKeeper(
             path=policy_file,
             known=catalog.known,
@@ -91,6 +93,7 @@ class Daemon:
             conditions=self._reporter.conditions,
             now=self._now,
             too_much=self._too_much,
+            ceilings=lambda: self._ceilings.current,
         )
         self._cache = EvidenceCache(self._state / "evidence.db")
         examiner = examiner_for(catalog, self._cache)
@@ -165,9 +168,9 @@ class Daemon:
     def _too_much(self, policy: Policy) -> str | None:
         """What a new policy would stop here, where that is more than may be stopped without a question."""
         most = self._settings.stop_at_most
-        stopped = newly_stopped(
-            self._scanner.findings, self._judge(), self._judge(policy), self._reporter.now()
-        )
+        # As they are written: under a brake every policy would newly stop all that it bans.
+        before, after = self._judge(self._keeper.written), self._judge(policy)
+        stopped = newly_stopped(self._scanner.findings, before, after, self._reporter.now())
         return in_words(stopped) if most and len(stopped) > most else None
 
     def _guard_link(self) -> GuardLink | None:
@@ -213,13 +216,11 @@ class Daemon:
     def _loop(self) -> None:
         beats, moved = -1, time.monotonic()
         while not self._stopping:
+            changed = False
             if self._awoken() or self._keeper.passing or self._keeper.released:
-                if self._keeper.refresh():
-                    self._use_policy()
-                    self._scanner.judge_again()
-                    if self._courier is not None:
-                        self._courier.check_in_soon()
-                self._status_due = 0.0
+                changed, self._status_due = self._keeper.refresh(), 0.0
+            if self._ceilings.look() or changed:
+                self._obey()
             now = time.monotonic()
             if self._processes.beats != beats:
                 beats, moved = self._processes.beats, now
@@ -228,6 +229,14 @@ class Daemon:
             if now >= self._status_due:
                 self._status_due = now + _STATUS_EVERY_S
                 self._keep_status()
+
+    def _obey(self) -> None:
+        """Another policy is in force, or the same one under another ceiling."""
+        self._use_policy()
+        self._scanner.judge_again()
+        if self._courier is not None:
+            self._courier.check_in_soon()
+        self._status_due = 0.0
 
     def _awoken(self) -> bool:
         """Whether the policy was touched, or it is time to end, within one tick."""

@@ -15,6 +15,7 @@ from aipolicy.central.policy_source import (
     NotedVersion,
     PolicyText,
 )
+from aipolicy.core.ceiling import Ceiling, lowered
 from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
 from aipolicy.core.problem import annotate
 from aipolicy.daemon.health import Conditions
@@ -40,9 +41,11 @@ class PolicyKeeper:
         conditions: Conditions,
         now: Callable[[], datetime],
         too_much: Callable[[Policy], str | None] = lambda _policy: None,
+        ceilings: Callable[[], tuple[Ceiling, ...]] = lambda: (),
     ) -> None:
         """Raises NoGoodPolicy where neither the file nor the last good one can be used.
 
+        ceilings: what keeps the agent below the policy's mode at this moment.
         too_much: why a policy would do so much here that somebody is to accept it first; None: it would not.
         """
         self.file = path
@@ -52,12 +55,19 @@ class PolicyKeeper:
         self._conditions = conditions
         self._now = now
         self._too_much = too_much
+        self._ceilings = ceilings
         self._accepted, self._held = NotedVersion(state_dir, ACCEPTED), NotedVersion(state_dir, HELD)
         self._sha256 = ""
         self.since = now()
         self.passing = False
         """Whether the file was being written when it was last read: look again soon."""
-        self.current = self._first()
+        self.written = self._first()
+        """As it was written; `current` is the one to act by."""
+
+    @property
+    def current(self) -> Policy:
+        """The policy in force: as written, under what keeps the agent below its mode just now."""
+        return lowered(self.written, self._ceilings())
 
     def refresh(self) -> bool:
         """Read the source again; whether another policy is in force now. A wrong one changes nothing."""
@@ -68,7 +78,7 @@ class PolicyKeeper:
                 self._conditions.wrong(_PART, "unreadable", f"{found.reason}; {self._staying()}", self._now())
             return False
         if found.sha256 == self._sha256:
-            self._conditions.well(_PART, "in force", f"version {self.current.version}")
+            self._conditions.well(_PART, "in force", f"version {self.written.version}")
             return False
         try:
             policy = parse(found.content, found.name, self._known)
@@ -88,7 +98,7 @@ class PolicyKeeper:
     def released(self) -> bool:
         """Whether the policy that was held has been accepted since: refresh takes it."""
         held = self._held.version()
-        return held != "" and self._accepted.version() == held != self.current.version
+        return held != "" and self._accepted.version() == held != self.written.version
 
     def _hold(self, version: str, why: str) -> None:
         with contextlib.suppress(OSError):  # a full disk: it is asked about again after the next start
@@ -120,18 +130,18 @@ class PolicyKeeper:
             policy = parse(kept.content, kept.name, self._known)
         except PolicyErrors as errors:  # a tool of it left the catalog
             raise NoGoodPolicy(whole) from errors
-        self.current, self._sha256 = policy, kept.sha256
+        self.written, self._sha256 = policy, kept.sha256
         self._conditions.wrong(_PART, "rejected", f"{reason}; {self._staying()}", self._now())
         return policy
 
     def _take(self, policy: Policy, text: PolicyText) -> None:
-        self.current, self._sha256, self.since = policy, text.sha256, self._now()
+        self.written, self._sha256, self.since = policy, text.sha256, self._now()
         if not self._last_good.keep(text):
             logger.warning("the last good policy could not be kept: the disk takes nothing")
         logger.info("policy in force name=%s version=%s mode=%s", policy.name, policy.version, policy.mode)
 
     def _staying(self) -> str:
-        return f"the last good policy, version {self.current.version}, stays in force"
+        return f"the last good policy, version {self.written.version}, stays in force"
 
 
 def _first_line(errors: PolicyErrors) -> str:

@@ -1,0 +1,55 @@
+"""Everything that may keep this agent below its policy's mode, in one list for daemon and guard.
+
+Another reason to do less (a safe mode) is one more source in `sources`.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from aipolicy.core.ceiling import Ceiling
+from aipolicy.daemon.health import Conditions
+from aipolicy.platforms.boot import boot_now
+from aipolicy.state.brake import LocalBrake, ServerBrake
+
+
+class Source(Protocol):
+    """Says whether the agent is to do less now. Asked every second: it must be quick."""
+
+    @property
+    def part(self) -> str:
+        """Its name in `status` and in events."""
+
+    def ceiling(self) -> Ceiling | None: ...
+
+
+def sources(state: Path) -> tuple[Source, ...]:
+    """Every source there is, for the agent with this state folder."""
+    return (LocalBrake(state, boot_now), ServerBrake(state))
+
+
+def in_force(found: Sequence[Source]) -> tuple[Ceiling, ...]:
+    """What holds at this moment."""
+    return tuple(ceiling for source in found if (ceiling := source.ceiling()) is not None)
+
+
+class Ceilings:
+    """The daemon's view of them. Each that begins or ends is told, to `status` and to the server."""
+
+    def __init__(self, found: Sequence[Source], conditions: Conditions, now: Callable[[], datetime]) -> None:
+        self._sources = found
+        self._conditions = conditions
+        self._now = now
+        self.current: tuple[Ceiling, ...] = ()
+        self.look()
+
+    def look(self) -> bool:
+        """Ask the sources anew; whether something holds now that did not, or the other way round."""
+        before, self.current = self.current, in_force(self._sources)
+        for ceiling in self.current:
+            said = f"Enforcement is lowered to {ceiling.mode}: {ceiling.reason}"
+            self._conditions.wrong(ceiling.part, "on", said, self._now())
+        for part in {source.part for source in self._sources} - {c.part for c in self.current}:
+            self._conditions.well(part, "off")
+        return self.current != before
