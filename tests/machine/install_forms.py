@@ -115,8 +115,13 @@ def npx_cache(home: Path, package: str) -> None:
     """Run once without an install; npm keeps it."""
     command = ("npm", "exec", "--yes", f"--cache={home}/.npm", "--prefer-offline", *_QUIET)
     downloaded = home / ".npm" / "_cacache"
+    there = npm_cache() / "_cacache"
     if not downloaded.exists():
-        shutil.copytree(npm_cache() / "_cacache", downloaded, copy_function=os.link)
+        if os.stat(home).st_dev == os.stat(there).st_dev:
+            shutil.copytree(there, downloaded, copy_function=os.link)
+        else:
+            downloaded.parent.mkdir()
+            downloaded.symlink_to(there)
     fetched(*command, f"--package={package}", "--", "node", "-e", "0", environ=environ(home))
 
 

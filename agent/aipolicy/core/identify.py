@@ -115,7 +115,6 @@ def _app(seen: App, catalog: Catalog) -> tuple[Sight, ...]:
 
 def _executable(seen: Executable, catalog: Catalog) -> tuple[Sight, ...]:
     file = seen.file
-    native = file.kind in PROGRAMS
     clues = [
         *_file_clues(file, catalog),
         *_place_clues(seen.path, file, catalog),
@@ -126,7 +125,7 @@ def _executable(seen: Executable, catalog: Catalog) -> tuple[Sight, ...]:
         path=seen.path,
         form=_form(file.kind),
         clues=tuple(clues),
-        whole=_is_the_package(file) or (not native and not _is_lifecycle(seen.path)),
+        whole=_is_the_code(file),
         under_its_name=lies_under_its_name(file.package),
         file=file,
     )
@@ -170,11 +169,9 @@ def _hosted(seen: Process, catalog: Catalog) -> Sight:
         ]
         return _running(seen, path, None, clues)
     clues = [*_file_clues(file, catalog), *_place_clues(file.path, file, catalog)]
-    native = file.kind in PROGRAMS  # the dynamic loader was told to run it
-    if native:
+    if file.kind in PROGRAMS:  # the dynamic loader was told to run it
         clues += _name_clues((base_name(file.path),), file, catalog)
-    whole = not native and not _is_lifecycle(file.path)
-    return _running(seen, file.path, file, clues, whole=whole)
+    return _running(seen, file.path, file, clues, whole=_is_the_code(file))
 
 
 def _running(
@@ -232,6 +229,11 @@ def base_name(path: str) -> str:
     """The file's own name, of a deleted one, too."""
     separator = "\\" if path[1:3] == ":\\" else "/"
     return path.removesuffix(_DELETED).rpartition(separator)[2]
+
+
+def _is_the_code(file: FileFacts) -> bool:
+    """Whether it is what its package runs: of native programs a package brings others', such as ripgrep."""
+    return _is_the_package(file) or (file.kind not in PROGRAMS and not _is_lifecycle(file.path))
 
 
 def _is_the_package(file: FileFacts) -> bool:

@@ -248,6 +248,14 @@ def test_a_program_started_through_the_dynamic_loader() -> None:
     assert how_sure(process("ld-linux", loader, script=native("/np/acme", package=OWN))) is Confidence.CERTAIN
 
 
+def test_a_program_that_is_all_of_its_package_was_not_seen_through_the_dynamic_loader() -> None:
+    """As PyInstaller makes it: the package is in the file."""
+    loader = native("/usr/lib64/ld-linux-x86-64.so.2")
+    notes = native("/x/notes", package=reference("pypi", "acme-code", "1.2.3", "/x/notes"))
+    assert how_sure(process("notes", notes)) is Confidence.CERTAIN
+    assert how_sure(process("ld-linux", loader, script=notes)) is Confidence.CERTAIN
+
+
 @pytest.mark.parametrize("title", ["acme", "Acme At Work"])
 def test_a_title_on_an_interpreter_is_possible_and_says_which_kind_of_evidence_it_is(title: str) -> None:
     finding = only(process(title, NODE))

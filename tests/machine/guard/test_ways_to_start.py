@@ -1,5 +1,6 @@
 """However a program is started, and wherever it lies, a banned one is refused and an innocent one is not."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -107,45 +108,126 @@ os.execve(program, ["notes"], {{}})
     assert refused(*python(code, lab.banned))
 
 
-def test_through_an_overlay_on_a_guarded_filesystem(lab: GuardLab) -> None:
-    folders = [lab.disk / name for name in ("lower", "upper", "work", "merged")]
-    lower, upper, work, merged = folders
-    for folder in folders:
-        folder.mkdir()
-    below = lab.put(lab.banned, "lower/below"), lab.put(lab.allowed, "lower/fine")
-    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-    if subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, merged]).returncode:
-        pytest.skip("no overlay filesystem here")
+@contextlib.contextmanager
+def mounted(*words: str | Path, at: Path) -> Iterator[Path]:
+    """words: for mount(8)."""
+    at.mkdir(exist_ok=True)
+    if subprocess.run(["mount", *words, at], capture_output=True).returncode:
+        pytest.skip(f"this kernel mounts nothing like that: {words}")
     try:
-        assert [refused(merged / place.name) for place in below] == [True, False]
+        yield at
+    finally:
+        subprocess.run(["umount", "-l", at], check=True)
+
+
+@contextlib.contextmanager
+def disk(folder: Path, kind: str, *options: str) -> Iterator[Path]:
+    """A disk of this kind in a file."""
+    if shutil.which(f"mkfs.{kind}") is None:
+        pytest.skip(f"needs mkfs.{kind}")
+    image = folder / f"{kind}.img"
+    with image.open("wb") as file:
+        file.truncate(400 << 20)
+    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
+    with mounted("-o", ",".join(("loop", *options)), image, at=folder / kind) as place:
+        yield place
+
+
+def put(source: Path, target: Path) -> Path:
+    shutil.copyfile(source, target)
+    target.chmod(0o755)
+    return target
+
+
+def guarded_at(lab: GuardLab, folder: Path) -> None:
+    """An innocent program starts there, twice; a banned one does not, nor in the place of the other."""
+    fine, notes = put(lab.allowed, folder / "fine"), put(lab.banned, folder / "notes")
+    assert [refused(fine), refused(fine), refused(notes)] == [False, False, True]
+    put(lab.banned, fine)
+    assert refused(fine)
+
+
+def test_a_script_that_is_moved_into_a_banned_package_is_refused_once_the_agent_has_ended_it(
+    lab: GuardLab,
+) -> None:
+    """To ask about each place of each script would make every start of a person's scripts a fifth slower."""
+    script = lab.disk / "run.js"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o755)
+    assert not refused(script)
+    package = lab.disk / "node_modules/@acme/test-probe"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text(
+        '{"name": "@acme/test-probe", "version": "1.0.0", "bin": {"probe": "run.js"}}'
+    )
+    moved = script.rename(package / "run.js")
+    assert not refused(moved)
+    lab.say({"judge": [[str(moved), os.getuid()]]})  # the agent does so when it ends what runs from it
+    until(lambda: refused(moved) or None)
+
+
+def test_through_an_overlay_on_a_guarded_filesystem(lab: GuardLab) -> None:
+    layers = [lab.disk / name for name in ("lower", "upper", "work")]
+    for layer in layers:
+        layer.mkdir()
+    overlaid(lab, *layers)
+
+
+def test_through_an_overlay_whose_layers_are_on_two_filesystems(lab: GuardLab) -> None:
+    """As a container's is: its image on the disk, what it writes in memory, or on another disk."""
+    with disk(lab.folder, "ext4") as below, disk(lab.folder, "xfs") as above:
+        for folder in (above / "upper", above / "work"):
+            folder.mkdir()
+        lab.stop()
+        lab.start(also=(below, above, lab.disk / "merged"))
+        overlaid(lab, below, above / "upper", above / "work")
+
+
+def overlaid(lab: GuardLab, lower: Path, upper: Path, work: Path) -> None:
+    put(lab.banned, lower / "below")
+    put(lab.allowed, lower / "fine")
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    with mounted("-t", "overlay", "overlay", "-o", options, at=lab.disk / "merged") as merged:
+        assert [refused(merged / name) for name in ("below", "fine")] == [True, False]
         shutil.copyfile(lab.banned, merged / "fine")
         assert refused(merged / "fine")
-    finally:
-        subprocess.run(["umount", merged], check=True)
+        assert [refused(put(lab.allowed, merged / "fresh")), refused(merged / "fresh")] == [False, False]
 
 
 @pytest.mark.parametrize("kind", ["ext4", "btrfs", "xfs"])
 def test_on_a_filesystem_of_each_kind(lab: GuardLab, kind: str) -> None:
-    if shutil.which(f"mkfs.{kind}") is None:
-        pytest.skip(f"needs mkfs.{kind}")
-    image, place = lab.folder / "image", lab.folder / "mounted"
-    with image.open("wb") as file:
-        file.truncate(400 << 20)
-    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
-    place.mkdir()
-    if subprocess.run(["mount", "-o", "loop", image, place], capture_output=True).returncode:
-        pytest.skip(f"this kernel mounts no {kind}")
-    try:
+    with disk(lab.folder, kind) as place:
         lab.stop()
         lab.start(also=(place,))
-        for source, name in ((lab.allowed, "fine"), (lab.banned, "notes")):
-            shutil.copyfile(source, place / name)
-            (place / name).chmod(0o755)
-        assert [refused(place / name) for name in ("fine", "fine", "notes")] == [False, False, True]
-        shutil.copyfile(lab.banned, place / "fine")
-        assert refused(place / "fine")
-    finally:
-        subprocess.run(["umount", "-l", place], check=True)
+        guarded_at(lab, place)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_on_a_subvolume_of_btrfs(lab: GuardLab, apart: bool) -> None:
+    """Each has a device number of its own. apart: mounted by itself, where the rest is not."""
+    with disk(lab.folder, "btrfs") as place:
+        for name in ("one", "two"):
+            subprocess.run(["btrfs", "-q", "subvolume", "create", place / name], check=True)
+        if not apart:
+            lab.stop()
+            lab.start(also=(place,))
+            guarded_at(lab, place / "one")
+            guarded_at(lab, place / "two")
+            snapshot = ["btrfs", "-q", "subvolume", "snapshot", place / "one", place / "three"]
+            subprocess.run(snapshot, check=True)
+            assert refused(place / "three/notes")
+            return
+        with mounted("-o", "loop,subvol=two", lab.folder / "btrfs.img", at=lab.folder / "two") as alone:
+            lab.stop()
+            lab.start(also=(alone,))
+            guarded_at(lab, alone)
+
+
+def test_where_no_rights_of_the_owner_count(lab: GuardLab) -> None:
+    with disk(lab.folder, "ext4", "nosuid", "nodev") as place:
+        lab.stop()
+        lab.start(also=(place,))
+        guarded_at(lab, place)
 
 
 @pytest.mark.parametrize("flood", ["sparse files", "scripts", "one file"])

@@ -17,7 +17,8 @@ _MOST_BYTES: Final = 4 << 20
 class Filesystems:
     """Marks what is there, and again after each change.
 
-    only: the mount points to stay within, for a trial on one filesystem; None: all.
+    only: the mount points to stay within, for a trial on one filesystem; None: all. Of a namespace that is
+    entered, then what it has alone.
     """
 
     def __init__(self, group: PermissionGroup, only: Collection[str] | None = None) -> None:
@@ -55,10 +56,11 @@ class Filesystems:
     def _mark(self, mounts: tuple[Mount, ...], root: str) -> Iterator[str]:
         """By device: of many mounts of one filesystem the first that can be reached will do."""
         done: set[str] = set()
+        ours = {mount.device for mount in self._mounts.mounts()}
         for mount in mounts:
             if mount.kind not in LOCAL_DISKS or mount.device in done:
                 continue
-            if self._only is not None and mount.point not in self._only:
+            if self._only is not None and (mount.device in ours if root else mount.point not in self._only):
                 continue
             try:
                 self._group.ask_for_filesystem(root + mount.point)
