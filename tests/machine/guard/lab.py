@@ -184,9 +184,13 @@ class GuardLab:
 
     def refusal(self) -> dict[str, Any]:
         """The next refusal that the daemon is told of."""
-        while not self._refused:
-            self._hear()
-        return self._refused.pop(0)
+
+        def told() -> dict[str, Any] | None:
+            if not self._refused:
+                self._hear()
+            return self._refused.pop(0) if self._refused else None
+
+        return until(told)
 
     @property
     def gate(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aipolicy.enforce.guard.questions import LARGE_BYTES
 from aipolicy.platforms.linux_marks import marks_of
 from machine.guard.lab import BANNED, GuardLab, refused, stop_it
 from machine.real_packages import native_claude
@@ -250,6 +251,29 @@ def test_the_daemon_is_told_of_each_refusal_until_it_has_taken_it(lab: GuardLab)
     assert lab.refusal()["number"] > again["number"]
     assert (again["path"], again["uid"]) == (str(program), 0)
     assert '"tool":"test-probe"' in again["verdict"]
+
+
+def test_a_refusal_is_told_whichever_line_judged_it_and_however_busy_the_other_was(lab: GuardLab) -> None:
+    program = lab.put(lab.banned, "large")
+    os.truncate(program, LARGE_BYTES + 1)
+    first = lab.classifier
+    stop_it(first)
+    assert refused(program)
+    os.kill(first, signal.SIGCONT)
+    assert lab.refusal()["path"] == str(program)
+
+
+def test_a_refusal_is_told_also_where_the_policy_has_changed_since(lab: GuardLab) -> None:
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    lab.refusal()
+    classifier = lab.classifier
+    stop_it(classifier)
+    assert refused(program)
+    lab.policy("mode: report\nbanned: [test-probe]\n")
+    os.kill(classifier, signal.SIGCONT)
+    assert lab.refusal()["path"] == str(program)
+    until(lambda: not refused(program) or None)
 
 
 def test_the_kernel_says_that_its_marks_are_there(lab: GuardLab) -> None:

@@ -67,6 +67,8 @@ class GuardService:
         self._line = AnswerLine(quick, rules, classifier, self._learn)
         self._line.other = self._hear_gate
         self._refusals: dict[tuple[File, str, int], tuple[Refusal, Verdict]] = {}
+        self._refusals_before = self._refusals
+        """By the rules before these: the gate may just have refused by them."""
         self._table_stale = False
         self._daemon: socket.socket | None = None
         self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
@@ -95,7 +97,7 @@ class GuardService:
         """New rules: nothing that was said counts any more. What was refused before is judged before that."""
         before = [refusal for refusal, _ in self._refusals.values()]
         before = before or list(table.load(str(self._state / table.TABLE)))
-        self._refusals.clear()
+        self._refusals_before, self._refusals = self._refusals, {}
         self._table_stale = True
         again = [one for refusal in before for one in self._judged_at(refusal.place, refusal.uid)]
         messages.send_surely(self._line.channel, {"forget": self._rules.number})
@@ -140,20 +142,28 @@ class GuardService:
     def _hear_gate(self, message: messages.Message) -> None:
         if "refused" not in message:
             return
-        file, path, uid = File(*message["refused"]), str(message["path"]), int(message["uid"])
+        self._hear_slow()  # it told us why before it told the gate to refuse
+        verdict = self._why(File(*message["refused"]), str(message["path"]), int(message["uid"]))
+        if verdict is None:
+            return  # by the table of an earlier life, and by rules that are no longer in force
+        self._numbers += 1
+        told = {key: message[key] for key in ("path", "uid", "pid", "terminal", "parent")}
+        encoded = msgspec.json.encode(verdict).decode()
+        self._untold.append({"number": self._numbers, "verdict": encoded, **told})
+
+    def _why(self, file: File, path: str, uid: int) -> Verdict | None:
+        """The verdict by which the gate refused it."""
         keys = (
             (file, path, uid),
             (file, path, EVERYBODY),
             (file, ANYWHERE, uid),
             (file, ANYWHERE, EVERYBODY),
         )
-        known = next((self._refusals[key] for key in keys if key in self._refusals), None)
-        if known is None:
-            return  # by rules that are no longer in force
-        self._numbers += 1
-        told = {key: message[key] for key in ("path", "uid", "pid", "terminal", "parent")}
-        verdict = msgspec.json.encode(known[1]).decode()
-        self._untold.append({"number": self._numbers, "verdict": verdict, **told})
+        for refusals in (self._refusals, self._refusals_before):
+            for key in keys:
+                if key in refusals:
+                    return refusals[key][1]
+        return None
 
     def _hear_slow(self) -> bool:
         while (received := messages.receive(self._slow_learned)) is not None:
