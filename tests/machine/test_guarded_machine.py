@@ -11,8 +11,18 @@ from pathlib import Path
 import pytest
 
 from endtoend.lab import Agent, Lab, await_that, root
+from machine.guard.editor import put_editor
 from machine.real_packages import native_claude, put_copy
-from machine.test_block import BLOCK, REPORT, Shell, machine_lab, refuse_beside_others, shell, start_innocents
+from machine.test_block import (
+    BLOCK,
+    REPORT,
+    Shell,
+    is_alive,
+    machine_lab,
+    refuse_beside_others,
+    shell,
+    start_innocents,
+)
 
 pytestmark = [
     pytest.mark.xdist_group("machine"),
@@ -65,6 +75,43 @@ def test_the_banned_tool_is_refused_and_the_person_is_told(lab: Lab, shell: Shel
     assert "at its start" in lab.server.page("/events")
     assert all(Path(f"/proc/{pid}").exists() for pid in innocents.values())
     assert shell.alive()
+
+
+EDITOR = """mode: block
+banned: [windsurf]
+approved: [qoder]
+"""
+
+
+def test_a_running_editor_lives_on_its_person_is_asked_and_no_other_one_starts(
+    lab: Lab, shell: Shell
+) -> None:
+    agent = lab.begin(EDITOR.replace("block", "report"), "--scan-every-s", "86400")
+    program = put_editor(lab.folder, shell.home / "thing")
+    orders, said = shell.home / "orders", shell.home / "said"
+    os.mkfifo(orders, 0o666)
+    orders.chmod(0o666)
+    running = shell.run(f"{program} <> {orders} > {said}")
+
+    def part(number: int) -> None:
+        orders.write_text("part\n")
+        await_that(lambda: said.read_text() == "0\n" * number, "its part starts", agent.log)
+
+    part(1)
+    lab.policy(EDITOR)
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    for words in ("Windsurf 1.12.3 may no longer be used", "Save your work and close it", "Use Qoder"):
+        await_that(lambda words=words: words in shell.read(), words, agent.log)  # type: ignore[misc]
+    for number in range(2, 5):
+        shell.type(f"{program} part")
+        told = number - 1
+        await_that(lambda told=told: shell.read().count("not permitted") == told, "refused", agent.log)  # type: ignore[misc]
+        part(number)
+    assert is_alive(running)
+    events = await_that(lambda: lab.server.events(done="not_enforceable"), "it is reported", agent.log)
+    assert events[0]["tool"] == "windsurf"
+    assert events[0]["detail"].endswith("the person was asked to close it")
+    assert shell.read().count("Save your work") == 1
 
 
 def test_a_policy_without_a_block_ends_the_guard_and_one_with_it_starts_it(lab: Lab, shell: Shell) -> None:

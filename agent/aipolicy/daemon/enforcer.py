@@ -9,6 +9,7 @@ from aipolicy.core.model import Action, Done, Finding, Outcome, Process, State, 
 from aipolicy.core.place import place_in
 from aipolicy.daemon.repeats import Repeats
 from aipolicy.daemon.teller import Teller, in_words
+from aipolicy.daemon.windows import may_hold_unsaved
 from aipolicy.enforce.terminate import Ended, Ending, Failed, Refused, Running
 from aipolicy.platforms.machine import Machine, Terminal
 
@@ -92,9 +93,10 @@ class Enforcer:
     def _end(self, process: Process, verdict: Verdict, matches: Matches, now: float) -> Outcome | None:
         # After its end nobody knows where it ran, and who had started it.
         terminal, starter = self._machine.terminal(process.pid), self._starter(process.pid)
-        if verdict.finding.tool in self._with_windows and not _command_line(verdict.finding):
-            self._teller.tell(verdict, terminal, Done.WARNED, now)
-            return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=_UNSAVED)
+        if may_hold_unsaved(verdict.finding, self._with_windows):
+            told = self._teller.tell(verdict, terminal, Done.NOT_ENFORCEABLE, now)
+            detail = f"{_UNSAVED}; {in_words(told, 'asked to close it')}"
+            return Outcome(verdict=verdict, done=Done.NOT_ENFORCEABLE, detail=detail)
         started = Ending.start(
             self._machine,
             process,
@@ -177,12 +179,6 @@ def installed_outcome(
 _TOLD_ONE_BY_ONE = 3
 """Ends of one tool within an hour; with the next, whoever starts it again and again is named."""
 _UNSAVED = "it may hold unsaved files, so it is not ended while it runs"
-_COMMAND_LINE = frozenset({"npm", "pypi", "content"})
-
-
-def _command_line(finding: Finding) -> bool:
-    """Whether it is the command-line form of a product that also has windows: nothing in it is unsaved."""
-    return any(evidence.kind in _COMMAND_LINE for evidence in finding.because)
 
 
 def _program_itself(process: Process, finding: Finding) -> bool:

@@ -19,7 +19,6 @@ from aipolicy.central.check_in import Enforced
 from aipolicy.core.model import Action, Unseen
 from aipolicy.core.policy import Policy
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
-from aipolicy.core.tool import Stop
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.daemon.ceilings import Ceilings, sources
@@ -36,6 +35,7 @@ from aipolicy.daemon.reach import in_words, newly_stopped
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.scanner import Scanner
 from aipolicy.daemon.teller import Teller
+from aipolicy.daemon.windows import with_windows
 from aipolicy.examine import examiner_for
 from aipolicy.platforms import local_peer
 from aipolicy.platforms.machine import Machine
@@ -102,7 +102,7 @@ class Daemon:
             machine,
             self._teller,
             tool_packages=catalog.wanted.deb | catalog.wanted.rpm,
-            with_windows=frozenset(tool.id for tool in catalog.tools if tool.stop is Stop.DENY_NEW),
+            with_windows=with_windows(catalog),
         )
         self._controls = NativeControls(
             machine=machine,
@@ -133,7 +133,8 @@ class Daemon:
             scanned=self._scanned,
             installed=lambda verdict: installed_outcome(verdict, self._controls.on_extension),
         )
-        self._guard = self._guard_link()
+        self._guard = guard = self._guard_link()
+        self._teller.guarded = lambda: guard is not None and guard.state == "in force"
         if self._guard is not None:
             self._processes.contained = self._guard.enter
             self._processes.banned = self._scanner.banned = self._guard.judge

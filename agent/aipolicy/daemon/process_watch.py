@@ -36,6 +36,9 @@ _ENDING_S = 0.05
 _TITLE_S = 2.0
 """After so long a program that hides its script behind a title of its own has set it."""
 _MOST_LATER = 1_000
+_LOOK_AGAIN_S = 600.0
+"""Every running process is looked at again after so long, however seldom there is a scan: whoever may only be
+asked to close a tool is asked once an hour."""
 _SET_TITLES = frozenset({"node", "bun", "deno", "python", "ruby", "perl"})
 
 
@@ -71,6 +74,7 @@ class ProcessWatch:
         self._stuck: dict[tuple[int, int], Outcome] = {}
         self._later: deque[tuple[float, int]] = deque(maxlen=_MOST_LATER)
         self._long = Turns()
+        self._swept = now()
         self.beats = 0
         """Counts the turns of the loop: progress that a watchdog can see."""
         self._thread = threading.Thread(target=self._run, name="process-watch", daemon=True)
@@ -125,8 +129,9 @@ class ProcessWatch:
         while self._later and self._later[0][0] <= self._now():
             self._look(self._later.popleft()[1])
         self._look_at_one_that_takes_long()
-        if self._sweep.is_set():
+        if self._sweep.is_set() or self._now() - self._swept >= _LOOK_AGAIN_S:
             self._sweep.clear()
+            self._swept = self._now()
             self._sweep_all()
             self._reporter.conditions.well("process-events", "seeing", "Every process was looked at again.")
         for ends in self._enforcer.poll(self._now()):

@@ -3,7 +3,8 @@ reached.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from aipolicy.core.model import Done, Verdict
 from aipolicy.enforce.desktop import Desktop
@@ -12,29 +13,42 @@ from aipolicy.platforms.machine import Terminal
 
 
 class Teller:
-    """Threads share it. contact, instead: whom to ask and which tools to use, by the policy in force."""
+    """Threads share it. contact, instead: whom to ask and which tools to use, by the policy in force.
 
-    def __init__(self) -> None:
+    guarded: whether new starts are refused.
+    """
+
+    def __init__(self, desktop: Desktop | None = None) -> None:
         self._lock = threading.Lock()
         self._notices = RateLimit()
         self._told: dict[tuple[str, int], bool] = {}
-        self._desktop = Desktop()
+        self._desktop = desktop or Desktop()
         self.contact = ""
         self.instead: Sequence[str] = ()
+        self.guarded: Callable[[], bool] = lambda: False
 
     def tell(self, verdict: Verdict, terminal: Terminal | None, done: Done, now: float) -> bool:
-        """Whether the person was told, now or within the last hour."""
+        """Whether the person was told, now or within the last hour.
+
+        On the terminal and the desktop: who looks at the one may not see the other.
+        """
         finding = verdict.finding
-        key = (finding.tool, finding.owner.uid)
+        tool, uid = finding.tool, finding.owner.uid
+        # Who was warned of a tool is told all the same once it is stopped.
+        what = (tool, uid, done is Done.WARNED)
         with self._lock:
-            if self._notices.may_tell(*key, now):
-                text = notice_text(verdict, self.contact, instead=self.instead, done=done)
-                self._told[key] = (terminal is not None and tell(terminal, text)) or self._desktop.tell(
-                    finding.owner.uid, f"{finding.name}: not allowed here", text, now
+            if self._notices.may_tell(what, now):
+                text = notice_text(
+                    verdict, self.contact, instead=self.instead, done=done, guarded=self.guarded()
                 )
-                if not self._told[key]:
-                    self._notices.forget(*key)
-            return self._told.get(key, False)
+                person = uid if terminal is None else terminal.uid
+                there = terminal is not None and tell(terminal, text)
+                title = f"{finding.name}: {_TITLES.get(done, 'not allowed here')}"
+                also = self._desktop.tell(person, title, text, now)
+                self._told[tool, uid] = there or also
+                if not self._told[tool, uid]:
+                    self._notices.forget(what)
+            return self._told.get((tool, uid), False)
 
     def was_told(self, verdict: Verdict) -> bool:
         """Whether the person was told of this tool when there last was something to tell."""
@@ -46,6 +60,9 @@ class Teller:
             self._desktop.poll(now)
 
 
-def in_words(told: bool) -> str:
-    """The sentence of an outcome's detail."""
-    return "the person was told" if told else "there was no terminal or desktop to tell the person on"
+def in_words(told: bool, what: str = "told") -> str:
+    """The sentence of an outcome's detail. what: what the person was, if so."""
+    return f"the person was {what}" if told else "there was no terminal or desktop to tell the person on"
+
+
+_TITLES: Final = {Done.NOT_ENFORCEABLE: "save your work and close it"}

@@ -5,7 +5,7 @@ done is reported elsewhere: a notice that could not be given changes nothing.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from aipolicy.core.model import Done, Verdict
@@ -14,59 +14,78 @@ from aipolicy.platforms.linux_calls import device_at, open_flags
 from aipolicy.platforms.machine import Terminal
 
 QUIET_S: Final = 3600.0
-_MAX_TEXT: Final = 2000
+_MAX_NAME: Final = 100
+_MAX_LINE: Final = 300
+_MAX_MESSAGE: Final = 1000
+_MAX_LINES: Final = 12
 _MAX_REMEMBERED: Final = 10_000
 
 
 def notice_text(
-    verdict: Verdict, contact: str = "", *, instead: Sequence[str] = (), done: Done = Done.ENDED
+    verdict: Verdict,
+    contact: str = "",
+    *,
+    instead: Sequence[str] = (),
+    done: Done = Done.ENDED,
+    guarded: bool = False,
 ) -> str:
     """What to tell, in lines. The policy's own words come whole; what they leave out is added.
 
-    Every character is printable: the text comes from a policy and names from anybody.
-    instead: the approved tools, for people.
+    Every character is printable: the text comes from a policy and names from anybody. However long one is,
+    the others are there. instead: the approved tools, for people. guarded: whether new starts are refused.
     """
-    finding = verdict.finding
-    name = f"{finding.name} {finding.version}" if finding.version else finding.name
-    said = verdict.message
-    lines = [f"aipolicy: {name} {_DONE.get(done, _AGAINST)} (rule {verdict.reason})", *said.splitlines()]
+    finding, said = verdict.finding, verdict.message
+    name = _cut(f"{finding.name} {finding.version}" if finding.version else finding.name, _MAX_NAME)
+    lines = [f"aipolicy: {name} {_DONE.get(done, _AGAINST)} (rule {verdict.reason})"]
+    if done is Done.NOT_ENFORCEABLE:
+        lines.append(f"Save your work and close it{_REFUSED_ANEW if guarded else _NOT_ANEW}.")
+    lines += _cut("\n".join(said.splitlines()[:_MAX_LINES]), _MAX_MESSAGE).splitlines()
     if verdict.why and verdict.why not in said:
-        lines.append(f"Reason: {verdict.why}")
+        lines.append(_cut(f"Reason: {verdict.why}", _MAX_LINE))
     if instead and not any(tool in said for tool in instead):
-        lines.append(f"Use instead: {', '.join(instead)}")
+        lines.append(_cut(f"Use instead: {', '.join(instead)}", _MAX_LINE))
     if contact and contact not in said:
-        lines.append(f"Questions: {contact}")
-    return "\n".join(printable(line) for line in lines)[:_MAX_TEXT]
+        lines.append(_cut(f"Questions: {contact}", _MAX_LINE))
+    return "\n".join(map(printable, lines))
 
 
 _AGAINST: Final = "is against your organisation's AI policy"
 _DONE: Final = {
     Done.ENDED: "was ended by your organisation's AI policy",
     Done.DENIED: "was not started, by your organisation's AI policy",
+    Done.NOT_ENFORCEABLE: "may no longer be used, by your organisation's AI policy",
 }
+_REFUSED_ANEW: Final = ": it will not start again"
+_NOT_ANEW: Final = ", and do not start it again"
+
+
+def _cut(text: str, most: int) -> str:
+    """Made printable, which makes it longer, then as long as it may be."""
+    text = "\n".join(map(printable, text.split("\n")))
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class RateLimit:
-    """Once per tool and person in an hour, by a clock that is given. Bounded: a new start forgets."""
+    """The same once in an hour, by a clock that is given. Bounded: a new start forgets."""
 
     def __init__(self, quiet_s: float = QUIET_S) -> None:
         self._quiet_s = quiet_s
-        self._told_at: dict[tuple[str, int], float] = {}
+        self._told_at: dict[Hashable, float] = {}
 
-    def may_tell(self, tool: str, uid: int, now: float) -> bool:
+    def may_tell(self, what: Hashable, now: float) -> bool:
         """Asked and answered yes counts as told."""
-        last = self._told_at.get((tool, uid))
+        last = self._told_at.get(what)
         if last is not None and now - last < self._quiet_s:
             return False
-        self._told_at.pop((tool, uid), None)
+        self._told_at.pop(what, None)
         if len(self._told_at) >= _MAX_REMEMBERED:
             del self._told_at[next(iter(self._told_at))]  # the one told longest ago
-        self._told_at[tool, uid] = now
+        self._told_at[what] = now
         return True
 
-    def forget(self, tool: str, uid: int) -> None:
+    def forget(self, what: Hashable) -> None:
         """It could not be told after all: the next time is tried again."""
-        self._told_at.pop((tool, uid), None)
+        self._told_at.pop(what, None)
 
 
 def tell(terminal: Terminal, text: str) -> bool:

@@ -1,5 +1,6 @@
 """Given a running tool and a verdict, this is done about it, and nothing else is touched."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ from aipolicy.core.model import Action, Confidence, Done, Evidence, Process, Sta
 from aipolicy.daemon.enforcer import Enforcer, installed_outcome
 from aipolicy.daemon.teller import Teller
 from host import FakeMachine
+from ptys import Pty
 from sightings import outcome
+
+NOBODY = 654_321
+"""Has no session here whose desktop could be told."""
 
 
 @pytest.fixture
@@ -89,16 +94,43 @@ def test_a_tool_under_an_interpreters_name_is_ended_and_a_real_interpreter_never
 
 def test_a_window_with_unsaved_files_is_not_ended_but_the_command_line_form_is(machine: FakeMachine) -> None:
     enforcer = Enforcer(machine, Teller(), tool_packages=(), with_windows={"cursor"})
-    bob = machine.add_user("bob")
+    bob = machine.add_user("bob", uid=NOBODY)
     editor = machine.run(machine.file("/opt/cursor/cursor"), bob)
     done = enforcer.act(editor, verdict(Action.BLOCK, editor, "cursor", "path"), always, machine.clock())
     assert done is not None
     assert done.done is Done.NOT_ENFORCEABLE
-    assert "unsaved" in done.detail
+    assert done.detail == (
+        "it may hold unsaved files, so it is not ended while it runs; "
+        "there was no terminal or desktop to tell the person on"
+    )
     assert machine.signals == []
     command = machine.run(machine.file("/home/bob/bin/cursor-agent"), bob)
     assert enforcer.act(command, verdict(Action.BLOCK, command, "cursor"), always, machine.clock()) is None
     assert machine.signals == [(command.pid, "TERM")]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo terminals")
+def test_its_person_is_asked_to_close_it_once_an_hour_while_it_runs(machine: FakeMachine) -> None:
+    teller = Teller()
+    enforcer = Enforcer(machine, teller, tool_packages=(), with_windows={"cursor"})
+    bob = machine.add_user("bob", uid=NOBODY)
+    with Pty() as pty:
+        editor = machine.run(machine.file("/opt/cursor/cursor"), bob, terminal=pty.terminal)
+        judged = verdict(Action.BLOCK, editor, "cursor", "path")
+        for guarded, words in (
+            (True, "Save your work and close it: it will not start again."),
+            (False, "Save your work and close it, and do not start it again."),
+        ):
+            teller.guarded = lambda guarded=guarded: guarded  # type: ignore[misc]
+            for _ in range(3):
+                done = enforcer.act(editor, judged, always, machine.clock.advance(1000))
+                assert done is not None
+                assert done.detail.endswith("the person was asked to close it")
+            screen = pty.read()
+            assert screen.count("may no longer be used, by your organisation's AI policy") == 1
+            assert words in screen
+            machine.clock.advance(600)
+    assert machine.signals == []
 
 
 @pytest.mark.parametrize(

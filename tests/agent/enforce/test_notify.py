@@ -76,28 +76,28 @@ def test_nothing_in_a_policy_commands_the_terminal() -> None:
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
-def test_once_per_tool_and_person_in_ten_minutes() -> None:
+def test_once_per_tool_and_person_in_an_hour() -> None:
     limit = RateLimit()
-    assert limit.may_tell("a", 1, 100.0)
-    assert not limit.may_tell("a", 1, 100.0 + QUIET_S - 1)
-    assert limit.may_tell("a", 2, 101.0)
-    assert limit.may_tell("b", 1, 101.0)
-    assert limit.may_tell("a", 1, 100.0 + QUIET_S)
+    assert limit.may_tell(("a", 1), 100.0)
+    assert not limit.may_tell(("a", 1), 100.0 + QUIET_S - 1)
+    assert limit.may_tell(("a", 2), 101.0)
+    assert limit.may_tell(("b", 1), 101.0)
+    assert limit.may_tell(("a", 1), 100.0 + QUIET_S)
 
 
-def test_who_had_no_terminal_the_first_time_was_told_nothing_for_ten_minutes() -> None:
+def test_who_had_no_terminal_the_first_time_was_told_nothing_for_an_hour() -> None:
     limit = RateLimit()
-    assert limit.may_tell("a", 1, 100.0)
-    limit.forget("a", 1)
-    assert limit.may_tell("a", 1, 101.0)
-    assert not limit.may_tell("a", 1, 102.0)
+    assert limit.may_tell(("a", 1), 100.0)
+    limit.forget(("a", 1))
+    assert limit.may_tell(("a", 1), 101.0)
+    assert not limit.may_tell(("a", 1), 102.0)
 
 
 def test_remembering_is_bounded() -> None:
     limit = RateLimit()
-    assert all(limit.may_tell(f"tool{number}", 1, number / 1e6) for number in range(10_500))
-    assert not limit.may_tell("tool10499", 1, 2.0)
-    assert limit.may_tell("tool0", 1, 2.0)  # forgotten: better told twice than remembered without bound
+    assert all(limit.may_tell((f"tool{number}", 1), number / 1e6) for number in range(10_500))
+    assert not limit.may_tell(("tool10499", 1), 2.0)
+    assert limit.may_tell(("tool0", 1), 2.0)  # forgotten: better told twice than remembered without bound
 
 
 @pytest.fixture

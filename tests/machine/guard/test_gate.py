@@ -226,7 +226,7 @@ def test_a_new_start_refuses_from_its_table_before_anybody_can_judge(lab: GuardL
     assert refused(program)
 
 
-@pytest.mark.parametrize("table", ["", "{", '{"version": 1, "refused": [[1]]}', '{"version": 99}', "[]"])
+@pytest.mark.parametrize("table", ["", "{", '{"version": 2, "refused": [[1]]}', '{"version": 99}', "[]"])
 def test_a_damaged_table_counts_as_empty(lab: GuardLab, table: str) -> None:
     lab.stop()
     (lab.state / "guard-table.json").write_text(table)

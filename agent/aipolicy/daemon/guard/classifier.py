@@ -11,8 +11,10 @@ from typing import Final
 
 import msgspec
 
-from aipolicy.core.model import Action, FileFacts, FileKind, Owner, Process, Verdict
+from aipolicy.core.model import Action, Confidence, FileFacts, FileKind, Owner, Process, Verdict
+from aipolicy.daemon.guard.instances import Instances
 from aipolicy.daemon.judge import Judge
+from aipolicy.daemon.windows import may_hold_unsaved
 from aipolicy.enforce.guard.book import File
 from aipolicy.enforce.protected import protected_file
 from aipolicy.examine import Examiner
@@ -23,12 +25,14 @@ from aipolicy.platforms.machine import Machine
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """May it start? verdict: why not, None where it may.
 
-    anywhere: the same at every place. everybody: the same for every person.
+    anywhere: the same at every place. everybody: the same for every person. depends: on who starts it, for
+    a running instance of the tool may.
     """
 
     verdict: Verdict | None = None
     anywhere: bool = False
     everybody: bool = False
+    depends: bool = False
 
 
 PASSES: Final = Ruling(anywhere=True, everybody=True)
@@ -37,7 +41,7 @@ _PASSES_NOW: Final = Ruling()
 
 class Classifier:
     """judge, now: asked anew for each file. tool_packages: packages of the system that are AI tools
-    themselves.
+    themselves. with_windows: tools that may hold unsaved files.
     """
 
     def __init__(
@@ -47,17 +51,21 @@ class Classifier:
         judge: Callable[[], Judge],
         tool_packages: Collection[str],
         now: Callable[[], datetime],
+        with_windows: Collection[str] = (),
     ) -> None:
         self._machine = machine
         self._examiner = examiner
         self._judge = judge
         self._tool_packages = tool_packages
         self._now = now
+        self._with_windows = with_windows
+        self._instances = Instances(machine, self._is_tool)
 
-    def start(self, fd: int, path: str, uid: int, file: File, *, given: bool = False) -> Ruling:
+    def start(self, fd: int, path: str, uid: int, file: File, *, given: bool = False, pid: int = 0) -> Ruling:
         """About executing the file that `fd` has open and that the kernel calls `path`.
 
         given: also about a text that an interpreter may be told to run, with or without a first line `#!`.
+        pid: the process that is about to become it; 0 where nobody is.
         """
         facts = self._examiner.program(f"/proc/self/fd/{fd}", path)
         if not isinstance(facts, FileFacts):
@@ -79,7 +87,11 @@ class Classifier:
             return Ruling(anywhere=not verdicts and not shared, everybody=not verdicts)
         if in_place and protected_file(path, self._machine, self._tool_packages) is not None:
             return _PASSES_NOW
-        return Ruling(verdict=blocked, anywhere=self._by_contents_alone(facts, starting, blocked))
+        depends = may_hold_unsaved(blocked.finding, self._with_windows)
+        if self._is_part(pid, blocked):
+            return Ruling(depends=True)
+        anywhere = self._by_contents_alone(facts, starting, blocked)
+        return Ruling(verdict=blocked, anywhere=anywhere, depends=depends)
 
     def open(self, pid: int, path: str) -> Ruling:
         """About a program that opens the file of a banned tool: refused where it is told to run it."""
@@ -90,9 +102,24 @@ class Classifier:
             if not isinstance(process, Process) or (process.script is None and process.module is None):
                 continue
             blocked = next((v for v in self._verdicts(process) if v.action is Action.BLOCK), None)
-            if blocked is not None and protected_file(path, self._machine, self._tool_packages) is None:
+            # It is the loader or interpreter already, and so an instance itself: who started it counts.
+            if blocked is None or self._is_part(self._machine.parent(pid) or 0, blocked):
+                continue
+            if protected_file(path, self._machine, self._tool_packages) is None:
                 return Ruling(verdict=blocked)
         return _PASSES_NOW
+
+    def _is_part(self, pid: int, blocked: Verdict) -> bool:
+        """Whether this process is, or is about to be, a part of an instance that is not to be ended."""
+        unsaved = may_hold_unsaved(blocked.finding, self._with_windows)
+        return unsaved and self._instances.starts_part(pid, blocked.finding.tool)
+
+    def _is_tool(self, process: Process, tool: str) -> bool:
+        """Whether this process certainly is an instance of the tool."""
+        looked = with_facts(process, self._machine, self._examiner)
+        seen = [one for one in looked if isinstance(one, Process)]
+        findings = self._judge().findings(seen)
+        return any(f.tool == tool and f.confidence is Confidence.CERTAIN for f in findings)
 
     def _verdicts(self, process: Process) -> list[Verdict]:
         judge = self._judge()

@@ -60,6 +60,7 @@ class AnswerLine:
                     "refused": ruling.verdict is not None,
                     "anywhere": ruling.anywhere,
                     "everybody": ruling.everybody,
+                    "depends": ruling.depends,
                 },
             )
 
@@ -70,7 +71,7 @@ class AnswerLine:
         if asked["opens"]:
             ruling = self._classifier.open(int(asked["pid"]), path)
         else:
-            ruling = self._classifier.start(fd, path, uid, file)
+            ruling = self._classifier.start(fd, path, uid, file, pid=int(asked["pid"]))
         if self.refusal(ruling, file, path, uid) is not None:
             self.watch(fd)
         return ruling
@@ -85,7 +86,8 @@ class AnswerLine:
         """What the table is to hold of it; None: it passes."""
         if ruling.verdict is None:
             return None
-        refusal = Refusal(file, place, ruling.anywhere, EVERYBODY if ruling.everybody else uid)
+        whom = EVERYBODY if ruling.everybody else uid
+        refusal = Refusal(file, place, ruling.anywhere, whom, ruling.depends)
         self._learned(refusal, ruling.verdict)
         return refusal
 

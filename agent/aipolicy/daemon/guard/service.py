@@ -24,6 +24,7 @@ from aipolicy.daemon.guard.line import AnswerLine
 from aipolicy.daemon.guard.places import compiled
 from aipolicy.daemon.guard.rules import GuardRules
 from aipolicy.daemon.judge import Judge
+from aipolicy.daemon.windows import with_windows
 from aipolicy.enforce.guard import messages, table
 from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, File, file_of
 from aipolicy.enforce.guard.deadman import CLASSIFIER_FDS
@@ -169,8 +170,8 @@ class GuardService:
         while (received := messages.receive(self._slow_learned)) is not None:
             if received.message is None:
                 return False
-            numbers, place, anywhere, uid = received.message["refusal"]
-            refusal = Refusal(File(*numbers), place, anywhere, uid)
+            numbers, *rest = received.message["refusal"]
+            refusal = Refusal(File(*numbers), *rest)
             self._learn(refusal, msgspec.json.decode(received.message["verdict"], type=Verdict))
         return True
 
@@ -261,6 +262,7 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
         lambda: cast(Judge, rules.judge()),
         catalog.wanted.deb | catalog.wanted.rpm,
         lambda: datetime.now(UTC),
+        with_windows=with_windows(catalog),
     )
     if not pid:
         for others in (here, quick, reports):  # the gate is to see which of us has ended

@@ -6,6 +6,7 @@ bytes may lie in another package too, for pnpm and uv link them: such a verdict 
 
 import os
 from collections import OrderedDict
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 MOST_KNOWN: Final = 200_000
@@ -30,13 +31,21 @@ def file_of(status: os.stat_result) -> File:
     return File(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+class Says(IntEnum):
+    """What a verdict says of a start. It DEPENDS on who starts it: a running instance may, nobody else."""
+
+    PASSES = 0
+    REFUSED = 1
+    DEPENDS = 2
+
+
 class Known(NamedTuple):
     """One verdict. path: where it counts, or ANYWHERE. uid: whom it is for, or EVERYBODY."""
 
     file: File
     path: str
     uid: int
-    refused: bool
+    says: Says
 
 
 class Book:
@@ -44,11 +53,11 @@ class Book:
 
     def __init__(self, most: int = MOST_KNOWN) -> None:
         self._most = most
-        self._known: OrderedDict[File, dict[tuple[str, int], bool]] = OrderedDict()
+        self._known: OrderedDict[File, dict[tuple[str, int], Says]] = OrderedDict()
 
     def put(self, known: Known) -> None:
         """Remember a verdict; a later one about the same replaces it."""
-        self._known.setdefault(known.file, {})[known.path, known.uid] = known.refused
+        self._known.setdefault(known.file, {})[known.path, known.uid] = known.says
         self._known.move_to_end(known.file)
         while len(self._known) > self._most:
             self._known.popitem(last=False)
@@ -59,12 +68,12 @@ class Book:
 
     def passes_always(self, file: File) -> bool:
         """Whether it passes for everybody everywhere, so that the kernel need not ask again."""
-        return self._known.get(file) == {(ANYWHERE, EVERYBODY): False}
+        return self._known.get(file) == {(ANYWHERE, EVERYBODY): Says.PASSES}
 
-    def refused(self, file: File, path: str, uid: int) -> bool | None:
-        """Whether this person may not start the file from this place; None: not known.
+    def says(self, file: File, path: str, uid: int) -> Says | None:
+        """Whether this person may start the file from this place; None: not known.
 
-        A refusal counts before a permission, whatever its reach.
+        A refusal counts before what depends, and that before a permission, whatever their reach.
         """
         verdicts = self._known.get(file)
         if verdicts is None:
@@ -72,7 +81,7 @@ class Book:
         self._known.move_to_end(file)
         reaches = ((ANYWHERE, EVERYBODY), (path, EVERYBODY), (ANYWHERE, uid), (path, uid))
         said = [verdicts[reach] for reach in reaches if reach in verdicts]
-        return any(said) if said else None
+        return next((one for one in _STRICTEST_FIRST if one in said), None)
 
     def forget(self, file: File) -> None:
         """It may have been changed."""
@@ -84,3 +93,6 @@ class Book:
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+_STRICTEST_FIRST: Final = (Says.REFUSED, Says.DEPENDS, Says.PASSES)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from aipolicy.enforce.guard import messages
-from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, file_of
+from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, Says, file_of
 from aipolicy.enforce.guard.filesystems import Filesystems
 from aipolicy.enforce.guard.questions import (
     CAP_S,
@@ -163,18 +163,19 @@ class Gate:
             self._group.let_pass(event.fd)
             return False
         path, uid = _path_of(event.fd), _person(event.pid)
+        says = None if opens else self._book.says(file, path, uid)
         if not opens:
-            refused = self._book.refused(file, path, uid)
-            if refused is not None:
-                if refused:
-                    self._refuse(event.fd, event.pid, Subject(file, path, uid))
+            if says is Says.REFUSED:
+                self._refuse(event.fd, event.pid, Subject(file, path, uid))
+            if says in (Says.REFUSED, Says.PASSES):
                 return False
         elif not self._book.knows(file):
             return False
         if not self._ready or self._blamed.get(file, 0) >= _BLAMED_TWICE:
             self._shared.add("unasked")
             return False
-        subject = Subject(file, path, uid, opens, event.pid if opens else 0)
+        of_one = opens or says is Says.DEPENDS
+        subject = Subject(file, path, uid, opens, event.pid if of_one else 0)
         if self._questions.ask(subject, event.fd, event.pid, time.monotonic()):
             return True
         self._shared.add("unasked")
@@ -221,7 +222,7 @@ class Gate:
             "file": list(subject.file),
             "path": subject.path,
             "uid": subject.uid,
-            "pid": waiting[0].pid,
+            "pid": subject.pid,
             "opens": subject.opens,
         }
         if messages.send(channel, message, [waiting[0].fd]):
@@ -272,7 +273,11 @@ class Gate:
         if not subject.opens:
             path = ANYWHERE if message["anywhere"] else subject.path
             uid = EVERYBODY if message["everybody"] else subject.uid
-            self._book.put(Known(subject.file, path, uid, refused))
+            says = Says.DEPENDS if message["depends"] else Says(refused)
+            self._book.put(Known(subject.file, path, uid, says))
+            if says is Says.DEPENDS and not subject.pid:
+                self._ask_of_each(subject, all_waiting)
+                return
         for waiting in all_waiting:
             try:
                 self._answer_waiting(waiting.fd, waiting.pid, subject, refused)
@@ -280,6 +285,13 @@ class Gate:
                 self._shared.add("faults")
             finally:
                 self._let_go(waiting.fd)
+
+    def _ask_of_each(self, subject: Subject, all_waiting: Iterable[Waiting]) -> None:
+        """Whether it starts depends on who starts it: now each is asked about by itself."""
+        for waiting in all_waiting:
+            of_one = subject._replace(pid=waiting.pid)
+            if not self._questions.ask(of_one, waiting.fd, waiting.pid, time.monotonic()):
+                self._let_unasked_go([waiting])
 
     def _answer_waiting(self, fd: int, pid: int, subject: Subject, refused: bool) -> None:
         if file_of(os.fstat(fd)) != subject.file:
@@ -362,5 +374,5 @@ def _who(pid: int) -> messages.Message:
 
 
 def _known(one: list[object]) -> Known:
-    numbers, path, uid, refused = one
-    return Known(File(*numbers), str(path), int(str(uid)), bool(refused))  # type: ignore[misc]
+    numbers, path, uid, says = one
+    return Known(File(*numbers), str(path), int(str(uid)), Says(says))  # type: ignore[misc, arg-type]

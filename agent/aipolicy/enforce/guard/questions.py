@@ -27,7 +27,8 @@ STUCK_S: Final = {"quick": 10.0, "slow": 60.0}
 class Subject(NamedTuple):
     """What is asked: may `uid` start (or, `opens`, with a program that is told to run it, open) `file` here?
 
-    Who opens a file matters, so such a question is one process's own: pid, else 0.
+    Who opens a file matters, and who starts one that running instances of it may start: such a question is
+    one process's own: pid, else 0.
     """
 
     file: File

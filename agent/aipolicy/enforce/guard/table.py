@@ -9,26 +9,31 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from aipolicy.enforce.guard.book import ANYWHERE, File, Known, file_of
+from aipolicy.enforce.guard.book import ANYWHERE, File, Known, Says, file_of
 from aipolicy.platforms.linux_calls import effective_uid, open_flags
 from aipolicy.platforms.linux_mounts import MountTable
 
 TABLE: Final = "guard-table.json"
 """Its name in the state folder."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MOST_BYTES: Final = 64 << 20
 
 
 class Refusal(NamedTuple):
-    """One file that is refused. place: where it lay. anywhere: at every place. uid: to whom."""
+    """One file that is refused. place: where it lay. anywhere: at every place. uid: to whom.
+
+    depends: not to a running instance of the same tool.
+    """
 
     file: File
     place: str
     anywhere: bool
     uid: int
+    depends: bool = False
 
     def known(self) -> Known:
-        return Known(self.file, ANYWHERE if self.anywhere else self.place, self.uid, True)
+        says = Says.DEPENDS if self.depends else Says.REFUSED
+        return Known(self.file, ANYWHERE if self.anywhere else self.place, self.uid, says)
 
 
 def encoded(refusals: Iterable[Refusal]) -> bytes:
@@ -50,8 +55,8 @@ def load(path: str) -> tuple[Refusal, ...]:
         if content["version"] != _VERSION:
             return ()
         return tuple(
-            Refusal(File(*map(int, numbers)), str(place), bool(anywhere), int(uid))
-            for numbers, place, anywhere, uid in content["refused"]
+            Refusal(File(*map(int, numbers)), str(place), bool(anywhere), int(uid), bool(depends))
+            for numbers, place, anywhere, uid, depends in content["refused"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return ()

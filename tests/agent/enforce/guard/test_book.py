@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, file_of
+from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, Says, file_of
 
 FILE = File(device=1, inode=2, size=3, mtime_ns=4, ctime_ns=5)
 
@@ -11,27 +11,37 @@ FILE = File(device=1, inode=2, size=3, mtime_ns=4, ctime_ns=5)
 def test_of_an_unknown_file_nothing_is_known() -> None:
     book = Book()
     assert not book.knows(FILE)
-    assert book.refused(FILE, "/a", 1000) is None
+    assert book.says(FILE, "/a", 1000) is None
     assert not book.passes_always(FILE)
 
 
 def test_a_verdict_counts_as_far_as_it_reaches() -> None:
     book = Book()
-    book.put(Known(FILE, "/a", 1000, True))
-    assert book.refused(FILE, "/a", 1000) is True
-    assert book.refused(FILE, "/b", 1000) is None
-    assert book.refused(FILE, "/a", 1001) is None
-    book.put(Known(FILE, ANYWHERE, EVERYBODY, False))
-    assert book.refused(FILE, "/b", 1001) is False
-    assert book.refused(FILE, "/a", 1000) is True, "a refusal counts before a permission"
+    book.put(Known(FILE, "/a", 1000, Says.REFUSED))
+    assert book.says(FILE, "/a", 1000) is Says.REFUSED
+    assert book.says(FILE, "/b", 1000) is None
+    assert book.says(FILE, "/a", 1001) is None
+    book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.PASSES))
+    assert book.says(FILE, "/b", 1001) is Says.PASSES
+    assert book.says(FILE, "/a", 1000) is Says.REFUSED, "a refusal counts before a permission"
     assert not book.passes_always(FILE), "the kernel has to ask: one place is refused"
+
+
+def test_what_depends_on_who_starts_it_is_refused_to_nobody_yet_and_always_asked() -> None:
+    book = Book()
+    book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.PASSES))
+    book.put(Known(FILE, "/a", 1000, Says.DEPENDS))
+    assert book.says(FILE, "/a", 1000) is Says.DEPENDS
+    assert not book.passes_always(FILE)
+    book.put(Known(FILE, ANYWHERE, 1000, Says.REFUSED))
+    assert book.says(FILE, "/a", 1000) is Says.REFUSED
 
 
 def test_what_passes_everywhere_for_everybody_need_not_be_asked_again() -> None:
     book = Book()
-    book.put(Known(FILE, ANYWHERE, EVERYBODY, False))
+    book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.PASSES))
     assert book.passes_always(FILE)
-    book.put(Known(FILE, ANYWHERE, EVERYBODY, True))
+    book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.REFUSED))
     assert not book.passes_always(FILE)
 
 
@@ -40,7 +50,7 @@ def test_other_bytes_are_another_file(tmp_path: Path) -> None:
     place.write_bytes(b"one")
     before = file_of(os.stat(place))
     book = Book()
-    book.put(Known(before, ANYWHERE, EVERYBODY, False))
+    book.put(Known(before, ANYWHERE, EVERYBODY, Says.PASSES))
     os.utime(place, ns=(1, 1))
     assert not book.knows(file_of(os.stat(place)))
 
@@ -49,17 +59,17 @@ def test_the_book_is_bounded_and_forgets_who_was_asked_about_longest_ago() -> No
     book = Book(most=2)
     files = [FILE._replace(inode=number) for number in range(3)]
     for file in files[:2]:
-        book.put(Known(file, ANYWHERE, EVERYBODY, False))
-    assert book.refused(files[0], "/a", 0) is False
-    book.put(Known(files[2], ANYWHERE, EVERYBODY, True))
+        book.put(Known(file, ANYWHERE, EVERYBODY, Says.PASSES))
+    assert book.says(files[0], "/a", 0) is Says.PASSES
+    book.put(Known(files[2], ANYWHERE, EVERYBODY, Says.REFUSED))
     assert [book.knows(file) for file in files] == [True, False, True]
 
 
 def test_forgetting() -> None:
     book = Book()
-    book.put(Known(FILE, ANYWHERE, EVERYBODY, True))
+    book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.REFUSED))
     book.forget(FILE)
     assert not book.knows(FILE)
-    book.put(Known(FILE, ANYWHERE, EVERYBODY, True))
+    book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.REFUSED))
     book.clear()
     assert len(book) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.enforce.guard.book import EVERYBODY, file_of
+from aipolicy.enforce.guard.book import EVERYBODY, Says, file_of
 from aipolicy.enforce.guard.table import Refusal, encoded, load, on_this_start
 from aipolicy.platforms.linux_mounts import MountTable
 from machine_needs import NEEDS_LINUX
@@ -34,19 +34,28 @@ def write(folder: Path, content: bytes, mode: int = 0o600) -> str:
 
 def test_it_comes_back_as_it_was(tmp_path: Path, program: Path) -> None:
     one = refusal(program)
-    assert load(write(tmp_path, encoded([one]))) == (one,)
+    other = one._replace(depends=True)
+    assert load(write(tmp_path, encoded([one, other]))) == (one, other)
+    assert [known.known().says for known in (one, other)] == [Says.REFUSED, Says.DEPENDS]
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b'{"version": 2, "refused": []}', b"\xff" * 9]
+    "content", [b"", b"{", b"[]", b"null", b'{"version": 1, "refused": []}', b"\xff" * 9]
 )
 def test_a_damaged_table_is_empty(tmp_path: Path, content: bytes) -> None:
     assert load(write(tmp_path, content)) == ()
 
 
 def test_a_row_that_is_not_as_it_should_be_makes_it_empty(tmp_path: Path) -> None:
-    for row in (1, [], [[1], "/x", True, 0], [["a"] * 5, "/x", True, 0], {}):
-        assert load(write(tmp_path, json.dumps({"version": 1, "refused": [row]}).encode())) == ()
+    for row in (
+        1,
+        [],
+        [[1], "/x", True, 0, False],
+        [["a"] * 5, "/x", True, 0, False],
+        [[1] * 5, "/x", True, 0],
+        {},
+    ):
+        assert load(write(tmp_path, json.dumps({"version": 2, "refused": [row]}).encode())) == ()
 
 
 def test_a_table_that_others_may_write_is_not_taken(tmp_path: Path, program: Path) -> None:

@@ -1,0 +1,38 @@
+"""A pseudo terminal whose screen a test reads."""
+
+import os
+import select
+from types import TracebackType
+
+from aipolicy.platforms.linux_calls import device_at
+from aipolicy.platforms.machine import Terminal
+
+
+class Pty:
+    """path: the terminal's device file. terminal: as the agent knows it."""
+
+    def __init__(self) -> None:
+        self.master, self.slave = os.openpty()
+        self.path = os.ttyname(self.slave)
+
+    @property
+    def terminal(self) -> Terminal:
+        device = device_at(self.path)
+        assert device is not None
+        return Terminal(path=self.path, device=device.number, uid=device.uid)
+
+    def read(self) -> str:
+        """What was shown since the last time."""
+        shown = b""
+        while select.select([self.master], [], [], 0)[0]:
+            shown += os.read(self.master, 1 << 16)
+        return shown.decode(errors="replace")
+
+    def __enter__(self) -> "Pty":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        os.close(self.slave)
+        os.close(self.master)
