@@ -13,8 +13,10 @@ import msgspec
 
 from aipolicy.core import model, wire
 from aipolicy.core.explain_report import Explanation
+from aipolicy.core.problem import Code
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
+from aipolicy.core.values import KEYS, Key, Place
 from aipolicy.export.catalog_json import ExportedCatalog
 
 HERE = Path(__file__).parent
@@ -85,6 +87,37 @@ def privacy() -> str:
     return "".join(parts)
 
 
+def policy_page() -> str:
+    """docs/policy.md with the parts between its marks written anew."""
+
+    def part(mark: re.Match[str]) -> str:
+        what, _, of = mark[1].partition(": ")
+        lines = codes_table() if what == "codes" else keys_table(Place(of))
+        return "\n".join((f"<!-- {mark[1]} -->", *lines, "<!-- end -->"))
+
+    page = (HERE / "policy.md").read_text()
+    return re.sub(r"<!-- (codes|keys: \w+) -->\n.*?<!-- end -->", part, page, flags=re.DOTALL)
+
+
+def keys_table(place: Place) -> list[str]:
+    """The keys that may stand there."""
+    rows = [f"| `{key.name}` | {key.says} | {_without(key)} |" for key in KEYS[place]]
+    return ["| key | what it says | where it is left out |", "| --- | --- | --- |", *rows]
+
+
+def _without(key: Key) -> str:
+    return "it must be there" if key.needed else key.without
+
+
+def codes_table() -> list[str]:
+    """Every error code with its meaning."""
+    return [
+        "| code | what is wrong |",
+        "| --- | --- |",
+        *(f"| {code} | {code.meaning} |" for code in Code),
+    ]
+
+
 def schema(record: type[msgspec.Struct]) -> str:
     """The JSON Schema of one JSON that a command prints or an agent sends."""
     return json.dumps(_dedented(msgspec.json.schema(record)), indent=1, sort_keys=True) + "\n"
@@ -103,7 +136,11 @@ def generated() -> dict[Path, Callable[[], str]]:
     """Every generated file and what makes it."""
     from aipolicy.cli.tools import tools_page
 
-    files: dict[Path, Callable[[], str]] = {HERE / "privacy.md": privacy, HERE / "tools.md": tools_page}
+    files: dict[Path, Callable[[], str]] = {
+        HERE / "privacy.md": privacy,
+        HERE / "tools.md": tools_page,
+        HERE / "policy.md": policy_page,
+    }
     for name, record in SCHEMAS.items():
         files[HERE / "schemas" / f"{name}.json"] = lambda record=record: schema(record)  # type: ignore[misc]
     return files

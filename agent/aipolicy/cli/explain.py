@@ -42,9 +42,16 @@ from aipolicy.platforms.machine import Machine
 @click.option("--tools", "tools_dir", metavar="DIR", help="A folder with your own tool files.")
 @click.option("--user", metavar="U", help="Decide as if the tool were this user's.")
 @click.option("--host", metavar="H", help="Decide as if this machine had that name.")
+@click.option("--at", metavar="DAY", help="Decide as if it were that day, UTC; now where none is given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def explain(
-    what: str, policy_file: str | None, tools_dir: str | None, user: str | None, host: str | None, form: str
+    what: str,
+    policy_file: str | None,
+    tools_dir: str | None,
+    user: str | None,
+    host: str | None,
+    at: str | None,
+    form: str,
 ) -> None:
     """Say what the policy makes of a file, a process or a tool, and why; and what would make it certain.
 
@@ -57,14 +64,20 @@ def explain(
     judge = Judge(
         catalog=catalog,
         policy=policy,
-        surroundings=Surroundings(device=hostname, hostname=hostname, os=machine.os),
+        surroundings=Surroundings(
+            device=hostname,
+            hostname=hostname,
+            os=machine.os,
+            first_seen=inputs.first_sights(machine),
+        ),
     )
+    moment = inputs.moment(at)
     observed, unseen, tool = _look(what, machine, catalog)
     findings = (_as_if_found(what, tool),) if tool else judge.findings(observed)
     if user:
         owner = Owner(uid=-1, name=user)
         findings = tuple(msgspec.structs.replace(f, owner=owner) for f in findings)
-    explained = tuple(judge.explanation(f, inputs.now()) for f in findings)
+    explained = tuple(judge.explanation(f, moment) for f in findings)
     explanation = Explanation(
         about=what,
         policy=PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode),
@@ -156,4 +169,5 @@ def _explained(
         rules=explained.rules,
         lowered_by=explained.lowered_by,
         told=explained.verdict.message,
+        passed_over=explained.passed_over,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from aipolicy.core.days import in_words
+from aipolicy.core.decide import Rule
 from aipolicy.core.derive import Derivation, Lack, Step, Strength
 from aipolicy.core.explain_report import ExplainedVerdict, Explanation
 from aipolicy.core.tool import Kind
@@ -30,14 +32,22 @@ def _verdict(one: ExplainedVerdict) -> Iterator[str]:
     yield f"{verdict.name} ({verdict.tool}) {verdict.version or 'version unknown'}, {verdict.form}"
     yield f"  ruling      {verdict.ruling} → {verdict.action}"
     yield f"  rule        {verdict.reason}" + (f": {verdict.why}" if verdict.why else "")
+    yield from (f"  condition   {words}" for words in one.rules[0].conditions)
     yield from (f"  lowered by  {words}" for words in one.lowered_by)
-    yield from (f"  also        {rule.rule} ({rule.ruling} {rule.selector})" for rule in one.rules[1:])
+    if verdict.blocks_from is not None:
+        yield f"  blocked     from {in_words(verdict.blocks_from)}"
+    yield from (f"  also        {_rule(rule)}" for rule in one.rules[1:])
+    yield from (f"  passed over {_rule(rule)}" for rule in one.passed_over)
     yield f"  confidence  {verdict.confidence}"
     yield from (f"  evidence    {e.kind}: {e.value}" for e in verdict.because)
     if one.derivation is not None:
         yield from _derivation(one.derivation)
     if one.told:
         yield f"  told        {one.told}"
+
+
+def _rule(rule: Rule) -> str:
+    return "; ".join((f"{rule.rule} ({rule.ruling} {rule.selector})", *rule.conditions))
 
 
 def _derivation(how: Derivation) -> Iterator[str]:

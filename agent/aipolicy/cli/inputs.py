@@ -1,7 +1,7 @@
 """What several verbs need before they can start: the machine, the catalog, the policy, the time."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +9,16 @@ from pathlib import Path
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core import yamlfile
-from aipolicy.core.problem import annotate_all
+from aipolicy.core.days import read_day
+from aipolicy.core.problem import Problems, annotate_all
 from aipolicy.core.suggest import did_you_mean
 from aipolicy.core.tool import Tool
 from aipolicy.core.tools import Catalog
 from aipolicy.core.wire import printable
+from aipolicy.core.yamlfile import Scalar
 from aipolicy.platforms.machine import Machine
-from aipolicy.settings import SYSTEM_POLICY
+from aipolicy.settings import SYSTEM_POLICY, Settings
+from aipolicy.state import sights
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.folder import StateError, prepare_folder
 from aipolicy.tools import load as load_tools
@@ -27,6 +30,24 @@ NO_POLICY = b"name: none\nbanned: []\n"
 def now() -> datetime:
     """This moment, UTC."""
     return datetime.now(UTC)
+
+
+def moment(at: str | None) -> datetime:
+    """The beginning of the day that a person named, else this moment."""
+    if at is None:
+        return now()
+    problems = Problems("--at", at)
+    day = read_day(at, "--at", Scalar(text=at, line=1, column=1), problems)
+    if day is None:
+        problem = problems.all()[0]
+        raise Failure(f"{problem.message}" + (f": {problem.suggestion}" if problem.suggestion else ""))
+    return day
+
+
+def first_sights(machine: Machine) -> Callable[[str], Mapping[str, datetime]]:
+    """What the agent here knows of first sights, where we may read it; else every grace begins now."""
+    kept = sights.read(Path(Settings().state_dir(admin=machine.is_admin(), environ=environ())))
+    return lambda tool: kept.get(tool, {})
 
 
 def catalog(extra: str | None = None) -> Catalog:

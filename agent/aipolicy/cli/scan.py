@@ -33,7 +33,12 @@ def scan(policy_file: str | None, tools_dir: str | None, form: str, everything: 
     judge = Judge(
         catalog=catalog,
         policy=policy,
-        surroundings=Surroundings(device=host.hostname, hostname=host.hostname, os=machine.os),
+        surroundings=Surroundings(
+            device=host.hostname,
+            hostname=host.hostname,
+            os=machine.os,
+            first_seen=inputs.first_sights(machine),
+        ),
     )
     with inputs.evidence_cache(machine) as cache, shown_progress() as progress:
         seen = survey(machine, judge, examiner_for(catalog, cache), progress)

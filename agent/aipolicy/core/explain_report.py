@@ -11,6 +11,7 @@ class ExplainedVerdict(Record, frozen=True, kw_only=True):
 
     derivation: how the finding did; null where a tool was asked for and nothing looked at.
     rules: every rule of the policy that is about the tool, strongest first: the first one decided.
+    passed_over: the rules about it whose conditions do not hold.
     lowered_by: what made the action milder. told: what the person is told, empty where nothing is.
     """
 
@@ -19,6 +20,7 @@ class ExplainedVerdict(Record, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     lowered_by: tuple[str, ...]
     told: str
+    passed_over: tuple[Rule, ...] = ()
 
 
 class Explanation(Record, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ No record here has a field for command-line arguments, environment, file content
 none of them can leave the machine. The field descriptions become docs/privacy.md.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -309,7 +310,8 @@ class Context(Record, frozen=True, kw_only=True):
     device: the device's id; hostname: its name; os: linux, macos or windows.
     owner: the login name of the tool's owner; groups: the directory groups the owner is in.
     tags: labels that IT gave the device.
-    first_seen: when this tool was first seen here, null when it is new.
+    first_seen: when this tool was first seen here under an entry with a grace, by the entry's id; an entry
+    that is not in it: never, so its grace begins now.
     """
 
     now: datetime
@@ -319,7 +321,7 @@ class Context(Record, frozen=True, kw_only=True):
     owner: str
     groups: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
-    first_seen: datetime | None = None
+    first_seen: Mapping[str, datetime] = {}
 
 
 class Verdict(Record, frozen=True, kw_only=True):
@@ -333,6 +335,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     message: what the person is told, empty when there is nothing to tell.
     policy: the policy's version: the first 12 hex digits of the SHA-256 of its text.
     catalog: the catalog's version.
+    blocks_from: from when on it will be blocked, UTC, by this policy and with nothing else changed; null
+    where it is blocked already, or will not be.
     """
 
     finding: Finding
@@ -343,6 +347,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     message: str
     policy: str
     catalog: str
+    blocks_from: datetime | None = None
 
 
 # --- enforce and report ----------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from aipolicy.core import yamlfile
 from aipolicy.core.entry import Entry, read_entries
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Code
+from aipolicy.core.reading import Reading, kind
 from aipolicy.core.selector import Kind, KnownTools, Selector
-from aipolicy.core.values import TOP_KEYS, Reading, kind
+from aipolicy.core.values import Place
 from aipolicy.core.wire import printable
 
 __all__ = ["Entry", "Kind", "KnownTools", "Policy", "PolicyErrors", "Selector", "parse"]
@@ -38,6 +39,11 @@ class Policy(Record, frozen=True, kw_only=True):
     contact: str = ""
     message: str = ""
     instead: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of them, wherever they stand."""
+        return self.banned + self.approved
 
 
 class PolicyErrors(yamlfile.YamlErrors):
@@ -73,7 +79,7 @@ def _values(root: yamlfile.Node, reading: Reading) -> dict[str, yamlfile.Node]:
         suggestion = "a key is followed by ': ', with a space" if run_on else "write `banned: [TOOL]`"
         problems.add(root, Code.WRONG_TYPE, f"a policy is a mapping, not {kind(root)}", suggestion)
         return {}
-    values = reading.keys(root, TOP_KEYS)
+    values = reading.keys(root, Place.POLICY)
     # Where something is wrong already, the missing rule is most likely the thing that is wrong.
     if not problems and not values.keys() & {"banned", "approved", "unlisted"}:
         message = "the policy says nothing about any tool"
@@ -82,16 +88,16 @@ def _values(root: yamlfile.Node, reading: Reading) -> dict[str, yamlfile.Node]:
 
 
 def _policy(values: dict[str, yamlfile.Node], version: str, reading: Reading) -> Policy:
-    banned = read_entries(values.get("banned"), "banned", reading)
-    approved = read_entries(values.get("approved"), "approved", reading)
+    banned = read_entries(values.get("banned"), Place.BANNED, reading)
+    approved = read_entries(values.get("approved"), Place.APPROVED, reading)
     unlisted = values.get("unlisted")
     return Policy(
         name=reading.text(values.get("name"), "name") or reading.file.partition(".")[0] or reading.file,
         version=version,
-        mode=reading.action(values.get("mode"), "mode") or Action.REPORT,
+        mode=reading.action(values.get("mode"), "mode", Place.POLICY) or Action.REPORT,
         banned=banned,
         approved=approved,
-        unlisted=reading.action(unlisted, "unlisted") or Action.REPORT,
+        unlisted=reading.action(unlisted, "unlisted", Place.POLICY) or Action.REPORT,
         unlisted_rule=reading.rule(unlisted) if unlisted else f"{reading.file}: not listed",
         contact=reading.text(values.get("contact"), "contact"),
         message=reading.message(values.get("message")),

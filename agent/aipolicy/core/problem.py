@@ -47,13 +47,20 @@ class Code(StrEnum):
     UNKNOWN_CATEGORY = "E027", "The catalog has no such category."
     UNKNOWN_SELECTOR = "E028", 'A selector is a tool id, `vendor:`, `category:` or `"*"`.'
     NO_TOOL = "E029", "An entry that is a mapping needs `tool`."
-    DUPLICATE_ENTRY = "E030", "The same selector stands twice in one list."
+    DUPLICATE_ENTRY = "E030", "The same selector stands twice in one list, both times without a condition."
     MODE = "E031", "`mode` is one of report, warn, block."
     ACTION = "E032", "The action is not one that is possible here."
     PLACEHOLDER = "E033", "A message holds a placeholder that does not exist, or a lone brace."
     NO_CONTACT = "E034", "A message uses `{contact}`, and the policy has no `contact`."
     TEXT_TOO_LONG = "E035", "A text is longer than 500 characters."
     TEXT_CONTROL = "E036", "A text holds a line break or a tab."
+    DAY = "E037", "A day is written as year, month and day, `2026-10-01`, and must exist."
+    SPAN = (
+        "E038",
+        "A span of time is written as hours, days or weeks, `48h`, `7d`, `2w`, of 366 days at most.",
+    )
+    NEVER = "E039", "`from` is after `until`, so the entry would never hold."
+    OVERLAP = "E040", "Two entries of one list with the same selector would hold at the same time."
 
 
 class Problem(Record, frozen=True, kw_only=True):

@@ -24,7 +24,8 @@ class PolicyInUse(Record, frozen=True, kw_only=True):
 class ReportedVerdict(Record, frozen=True, kw_only=True):
     """One line of the report; the fields are those of Finding and Verdict, flat.
 
-    owner: login name. because: the evidence, strongest first.
+    owner: login name. because: the evidence, strongest first. blocks_from: from when on it will be blocked,
+    UTC; null where it is blocked already, or will not be.
     """
 
     tool: str
@@ -42,6 +43,7 @@ class ReportedVerdict(Record, frozen=True, kw_only=True):
     reason: str
     why: str
     because: tuple[Evidence, ...]
+    blocks_from: datetime | None = None
 
 
 class UnseenPlace(Record, frozen=True, kw_only=True):
@@ -133,6 +135,7 @@ def reported(verdict: Verdict) -> ReportedVerdict:
         reason=verdict.reason,
         why=verdict.why,
         because=finding.because,
+        blocks_from=verdict.blocks_from,
     )
 
 

@@ -1,120 +1,166 @@
-"""The values a policy is made of, each read from its node into its type, what is wrong noted on the way."""
+"""The one table of the policy language: every key, where it stands, what it holds and the words it may have.
 
-from collections.abc import Mapping
+The reader and the checker go by it, and docs/policy.md and the schema are made from it.
+"""
+
+from enum import StrEnum
 from typing import Final
 
-from aipolicy.core import yamlfile
-from aipolicy.core.message import MAX_TEXT, check_message, check_text
-from aipolicy.core.model import Action
-from aipolicy.core.problem import Code, Problems, shown
-from aipolicy.core.selector import Kind, KnownTools
-from aipolicy.core.suggest import did_you_mean
+from aipolicy.core.model import Action, Record
 
-TOP_KEYS: Final = ("name", "mode", "banned", "approved", "unlisted", "contact", "message")
-ENTRY_KEYS: Final = ("tool", "action", "reason", "message")
-LATER_KEYS: Final = ("versions", "from", "until", "grace", "scopes", "exemptions", "tests", "privacy")
+
+class Place(StrEnum):
+    """The kinds of mappings that a policy is made of."""
+
+    POLICY = "policy"
+    BANNED = "banned"
+    APPROVED = "approved"
+
+
+class Form(StrEnum):
+    """What a value looks like. Every one of them is written as text, or as a list or mapping of texts."""
+
+    TEXT = "text"  # one paragraph for people
+    MESSAGE = "message"  # one with placeholders
+    WORD = "word"  # one of the key's words
+    SELECTOR = "selector"
+    DAY = "day"  # 2026-10-01, UTC
+    SPAN = "span"  # 7d
+    ENTRIES = "entries"  # a list of selectors and of mappings of the place `of`
+
+
+class Key(Record, frozen=True, kw_only=True):
+    """One key.
+
+    form: what its value looks like. says: what it says, for people. without: what holds where it is left out.
+    needed: whether it must be there. words: what may be written, where that is a choice. of: the place of the
+    mappings in its list.
+    """
+
+    name: str
+    form: Form
+    says: str
+    without: str = ""
+    needed: bool = False
+    words: tuple[Action, ...] = ()
+    of: Place | None = None
+
+
+_UP_TO_BLOCK: Final = (Action.REPORT, Action.WARN, Action.BLOCK)
+
+_TOOL: Final = Key(name="tool", form=Form.SELECTOR, says="the selector", needed=True)
+_REASON: Final = Key(
+    name="reason",
+    form=Form.TEXT,
+    says="why, in one paragraph: it stands beside the verdict in every report",
+    without="none is given",
+)
+_ENTRY_MESSAGE: Final = Key(
+    name="message",
+    form=Form.MESSAGE,
+    says="what a person is told instead of the policy's `message`",
+    without="the policy's",
+)
+_UNTIL: Final = Key(
+    name="until",
+    form=Form.DAY,
+    says="the last day on which the entry holds, in UTC; afterwards it is as if it were not there",
+    without="it has no end",
+)
+
+KEYS: Final[dict[Place, tuple[Key, ...]]] = {
+    Place.POLICY: (
+        Key(
+            name="banned",
+            form=Form.ENTRIES,
+            of=Place.BANNED,
+            says="the tools nobody may use",
+            without="none",
+        ),
+        Key(
+            name="approved",
+            form=Form.ENTRIES,
+            of=Place.APPROVED,
+            says="the tools that are allowed",
+            without="none",
+        ),
+        Key(
+            name="unlisted",
+            form=Form.WORD,
+            words=tuple(Action),
+            says="what becomes of a tool that neither names: `allow`, `report`, `warn`, `block`",
+            without="`report`",
+        ),
+        Key(
+            name="mode",
+            form=Form.WORD,
+            words=_UP_TO_BLOCK,
+            says="the most the agent may do: `report` < `warn` < `block`",
+            without="`report`",
+        ),
+        Key(
+            name="message",
+            form=Form.MESSAGE,
+            says="what a person is told, one paragraph, 500 characters at most",
+            without="the agent's own words",
+        ),
+        Key(
+            name="contact",
+            form=Form.TEXT,
+            says="whom to ask: an address or a page",
+            without="nobody is named",
+        ),
+        Key(name="name", form=Form.TEXT, says="the policy's name in reports", without="the file's name"),
+    ),
+    Place.BANNED: (
+        _TOOL,
+        Key(
+            name="action",
+            form=Form.WORD,
+            words=_UP_TO_BLOCK,
+            says="`report`, `warn` or `block`",
+            without="`block`",
+        ),
+        Key(
+            name="from",
+            form=Form.DAY,
+            says="the first day on which it may be blocked, in UTC; before, it is warned of at most",
+            without="at once",
+        ),
+        _UNTIL,
+        Key(
+            name="grace",
+            form=Form.SPAN,
+            says="how long a tool is only warned of, from its first sight on that machine: `7d`, `48h`, `2w`",
+            without="none",
+        ),
+        _REASON,
+        _ENTRY_MESSAGE,
+    ),
+    Place.APPROVED: (
+        _TOOL,
+        Key(
+            name="from",
+            form=Form.DAY,
+            says="the first day on which the entry holds, in UTC; before, it is as if it were not there",
+            without="at once",
+        ),
+        _UNTIL,
+        Key(name="action", form=Form.WORD, words=(Action.ALLOW,), says="`allow`", without="`allow`"),
+        _REASON,
+        _ENTRY_MESSAGE,
+    ),
+}
+
+LATER_KEYS: Final = ("versions", "scopes", "exemptions", "tests", "privacy")
 """Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 
-ACTIONS: Final[Mapping[str, tuple[Action, ...]]] = {
-    "mode": (Action.REPORT, Action.WARN, Action.BLOCK),
-    "banned": (Action.REPORT, Action.WARN, Action.BLOCK),
-    "approved": (Action.ALLOW,),
-    "unlisted": tuple(Action),
-}
-"""What may be written where."""
+
+def names(place: Place) -> tuple[str, ...]:
+    """The keys that may stand there."""
+    return tuple(key.name for key in KEYS[place])
 
 
-class Reading:
-    """One file while it is read. has_contact: whether {contact} can be filled. file: its base name."""
-
-    def __init__(self, file: str, known: KnownTools, problems: Problems, has_contact: bool) -> None:
-        self.file = file
-        self.known = known
-        self.problems = problems
-        self.has_contact = has_contact
-
-    def rule(self, node: yamlfile.Node) -> str:
-        """How a verdict names the line of `node`."""
-        return f"{self.file}:{node.line}"
-
-    def keys(self, mapping: yamlfile.Mapping, allowed: tuple[str, ...]) -> dict[str, yamlfile.Node]:
-        """The values of the allowed keys; every other key is a problem."""
-        values: dict[str, yamlfile.Node] = {}
-        for key, value in mapping.items:
-            if self.problems.full:
-                break
-            if key.text in allowed:
-                values[key.text] = value
-            elif key.text in LATER_KEYS:
-                message = f"the key {shown(key.text)} is not supported by this version of aipolicy"
-                self.problems.add(key, Code.NOT_SUPPORTED, message, "remove it, or use a later version")
-            else:
-                self._unknown_key(key, allowed)
-        return values
-
-    def _unknown_key(self, key: yamlfile.Scalar, allowed: tuple[str, ...]) -> None:
-        hint = ""
-        if key.text in TOP_KEYS:
-            suggestion = f"`{key.text}` belongs to the policy, not to an entry"
-        elif key.text in ENTRY_KEYS:
-            suggestion = f"`{key.text}` belongs to an entry of banned or approved"
-        elif key.text in (Kind.VENDOR, Kind.CATEGORY):
-            suggestion = f"write {key.text}:NAME, without a space"
-        elif key.text in self.known.ids:
-            suggestion = f"write `tool: {key.text}`"
-        else:
-            suggestion = "known keys are: " + ", ".join(allowed)
-            hint = did_you_mean(key.text, (*allowed, *LATER_KEYS))
-        self.problems.add(key, Code.UNKNOWN_KEY, f"unknown key {shown(key.text)}{hint}", suggestion)
-
-    def scalar(self, node: yamlfile.Node | None, what: str) -> yamlfile.Scalar | None:
-        """The node where it is a text; None where it is not there, or is something else."""
-        if node is None:
-            return None
-        if not isinstance(node, yamlfile.Scalar):
-            self.problems.add(node, Code.WRONG_TYPE, f"{what} is a text, not {kind(node)}")
-            return None
-        if node.missing:
-            self.problems.add(node, Code.NO_VALUE, f"{what} has no value", "write one, or remove the line")
-            return None
-        return node
-
-    def text(self, node: yamlfile.Node | None, what: str) -> str:
-        """A text for people."""
-        scalar = self.scalar(node, what)
-        return check_text(scalar.text, what, scalar, self.problems) if scalar else ""
-
-    def message(self, node: yamlfile.Node | None) -> str:
-        """A text for people that may hold placeholders."""
-        text = self.text(node, "message")
-        if node is not None and len(text) <= MAX_TEXT:
-            check_message(text, self.has_contact, node, self.problems)
-        return text
-
-    def action(self, node: yamlfile.Node | None, where: str) -> Action | None:
-        """An action that is possible in `where`."""
-        what = where if where in ("mode", "unlisted") else "action"
-        scalar = self.scalar(node, what)
-        if scalar is None:
-            return None
-        possible = ACTIONS[where]
-        if scalar.text in possible:
-            return Action(scalar.text)
-        noun = "mode" if where == "mode" else "action"
-        message = f"{shown(scalar.text)} is no {noun}{did_you_mean(scalar.text, possible)}"
-        suggestion = "write " + ", ".join(possible[:-1]) + f" or {possible[-1]}"
-        if where == "approved":
-            message = f"an approved tool is allowed, it cannot have the action {shown(scalar.text)}"
-            suggestion = "remove the action, or move the entry to banned"
-        elif where == "banned" and scalar.text == Action.ALLOW:
-            message = "a banned tool cannot have the action 'allow'"
-            suggestion = "move the entry to approved"
-        self.problems.add(scalar, Code.MODE if where == "mode" else Code.ACTION, message, suggestion)
-        return None
-
-
-def kind(node: yamlfile.Node) -> str:
-    """What the file has there, in words."""
-    if isinstance(node, yamlfile.Mapping):
-        return "a mapping"
-    return "a list" if isinstance(node, yamlfile.Sequence) else f"the text {shown(node.text)}"
+def key_of(place: Place, name: str) -> Key:
+    """One key of the table."""
+    return next(key for key in KEYS[place] if key.name == name)

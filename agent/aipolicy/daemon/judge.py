@@ -3,7 +3,7 @@
 The scan, the process event and `explain` all come through here, so they cannot disagree.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,8 @@ from aipolicy.core.tools import Catalog
 class Surroundings:
     """What a decision may know of this machine; see Context.
 
-    groups: the directory groups of an owner. first_seen: when a finding was first seen here.
+    groups: the directory groups of an owner. first_seen: when a tool was first seen here, by the id of the
+    entry. note: remembers that: tool, id of the entry, moment.
     """
 
     device: str
@@ -27,7 +28,8 @@ class Surroundings:
     os: str
     tags: frozenset[str] = frozenset()
     groups: Callable[[Owner], frozenset[str]] = lambda _owner: frozenset()
-    first_seen: Callable[[Finding], datetime | None] = lambda _finding: None
+    first_seen: Callable[[str], Mapping[str, datetime]] = lambda _tool: {}
+    note: Callable[[str, str, datetime], None] = lambda _tool, _entry, _now: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,13 @@ class Judge:
         """What the policy says of one finding at the moment `now`."""
         return self.explanation(finding, now).verdict
 
+    def verdict_on_seen(self, finding: Finding, now: datetime) -> Verdict:
+        """The same of one that is really here now: where it is warned of, its grace begins."""
+        explained = self.explanation(finding, now)
+        if explained.grace:
+            self.surroundings.note(finding.tool, explained.grace, now)
+        return explained.verdict
+
     def explanation(self, finding: Finding, now: datetime) -> Explanation:
         """The verdict with every rule that was considered, and what made its action milder."""
         return explain(finding, self.policy, self.context(finding, now), self.catalog.version)
@@ -63,5 +72,5 @@ class Judge:
             owner=finding.owner.name,
             groups=here.groups(finding.owner),
             tags=here.tags,
-            first_seen=here.first_seen(finding),
+            first_seen=here.first_seen(finding.tool),
         )

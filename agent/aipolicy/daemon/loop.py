@@ -28,6 +28,7 @@ from aipolicy.daemon.guard.command import guard_command, guard_socket
 from aipolicy.daemon.guard.link import GuardLink
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.local_api import LocalApi, socket_path
+from aipolicy.daemon.moments import Moments
 from aipolicy.daemon.native_controls import NativeControls, keeps_them
 from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
@@ -47,6 +48,7 @@ from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.files import write_safely
 from aipolicy.state.folder import prepare_folder
 from aipolicy.state.instance import InstanceLock
+from aipolicy.state.sights import Sights
 from aipolicy.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class Daemon:
         self._courier: Courier | None = None
         self._catalog = catalog = self._first_catalog()
         self._ceilings = Ceilings(sources(self._state), self._reporter.conditions, self._now)
+        self._sights = Sights(self._state)
         self._keeper = PolicyKeeper(
             path=policy_file,
             known=catalog.known,
@@ -148,6 +151,7 @@ class Daemon:
                 conditions=self._reporter.conditions,
                 now=self._now,
             )
+        self._moments = Moments(lambda: self._keeper.written, self._sights)
         self._watch = FileWatch(policy_file, lambda: self._woken.put(None))
         self._api = self._open_api()
         self._use_policy()
@@ -220,8 +224,10 @@ class Daemon:
             changed = False
             if self._awoken() or self._keeper.passing or self._keeper.released:
                 changed, self._status_due = self._keeper.refresh(), 0.0
-            if self._ceilings.look() or changed:
+            passed = self._moments.one_passed(self._now())
+            if self._ceilings.look() or changed or passed:
                 self._obey()
+            self._sights.flush()
             now = time.monotonic()
             if self._processes.beats != beats:
                 beats, moved = self._processes.beats, now
@@ -232,7 +238,7 @@ class Daemon:
                 self._keep_status()
 
     def _obey(self) -> None:
-        """Another policy is in force, or the same one under another ceiling."""
+        """Another policy is in force, or the same one says something else now."""
         self._use_policy()
         self._scanner.judge_again()
         if self._courier is not None:
@@ -287,7 +293,8 @@ class Daemon:
                 hostname=host.hostname,
                 os=self._machine.os,
                 tags=frozenset(self._settings.tags),
-                first_seen=lambda finding: self._store.first_seen(finding.tool, finding.owner.uid),
+                first_seen=self._sights.of,
+                note=self._sights.note,
             ),
         )
 

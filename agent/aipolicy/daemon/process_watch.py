@@ -203,7 +203,7 @@ class ProcessWatch:
             together = judge.findings([process, *self.packages])
             findings = tuple(finding for finding in together if finding.pid == process.pid)
         moment = self._reporter.now()
-        return [judge.verdict(finding, moment) for finding in findings]
+        return [judge.verdict_on_seen(finding, moment) for finding in findings]
 
     def _matches(self, verdict: Verdict) -> Callable[[Process], bool]:
         """Whether the process as it is now would still be blocked for the same tool."""

@@ -159,7 +159,7 @@ class Scanner:
         outcomes: list[Outcome] = []
         pending: list[Outcome] = []
         for finding in seen.findings:
-            verdict = judge.verdict(finding, now)
+            verdict = judge.verdict_on_seen(finding, now)
             if finding.state is State.INSTALLED:
                 outcomes.append(self._installed(verdict))
             elif (outcome := self._processes.outcome(verdict)) is not None:

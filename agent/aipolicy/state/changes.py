@@ -1,11 +1,13 @@
 """What is worth telling: the difference between what was told last and what was seen now. Pure.
 
 A pid, a rule that moved to another line or a policy that was reformatted change nothing in the world, so they
-are not told again; a version, a ruling, an action or a deed is. Times and ids of the events are the store's.
+are not told again; a version, a ruling, an action, from when on it is blocked, or a deed is. Times and ids of
+the events are the store's.
 """
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from aipolicy.core.model import Confidence, Done, Gone, Health, Outcome, State, Unseen
 from aipolicy.core.wire import finding_key
@@ -111,10 +113,11 @@ def _renew(
     return [], Known(outcome=before.outcome, places=places, path=path)
 
 
-def _sense(outcome: Outcome) -> tuple[str | None, Confidence, str, str, Done]:
+def _sense(outcome: Outcome) -> tuple[str | None, Confidence, str, str, datetime | None, Done]:
     verdict = outcome.verdict
     finding = verdict.finding
-    return (finding.version, finding.confidence, verdict.ruling, verdict.action, outcome.done)
+    said = verdict.ruling, verdict.action, verdict.blocks_from
+    return (finding.version, finding.confidence, *said, outcome.done)
 
 
 def _key(outcome: Outcome) -> str:

@@ -58,7 +58,7 @@ class Journal:
     def take(self, changes: Changes) -> None:
         """Follow `changes` in memory; `flush` brings them to disk."""
         now = self._now()
-        self.book.apply(changes, now)
+        self.book.apply(changes)
         self.fresh += [(told.uid, self._event(told.about, now)) for told in changes.tell]
 
     def take_identity(self, identity: Identity) -> None:

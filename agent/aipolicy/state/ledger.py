@@ -1,14 +1,12 @@
 """The ledger of what the server was told and still holds: in memory, and its copy on disk."""
 
 import sqlite3
-from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
 from aipolicy.state.records import Changes, Known, Ledger, UnseenPlace
-from aipolicy.state.sights import Sights, sight_key
 
 R = TypeVar("R", Known, UnseenPlace)
 
@@ -20,7 +18,6 @@ class Book:
         self._known: dict[str, Known] = {}
         self._unseen: dict[str, UnseenPlace] = {}
         self._changed: dict[str, set[str]] = {"known": set(), "unseen": set()}
-        self.sights = Sights()
 
     def view(self) -> Ledger:
         """As it is now; it changes with the book."""
@@ -29,13 +26,12 @@ class Book:
     @property
     def changed(self) -> bool:
         """Whether there is something to write."""
-        return any(self._changed.values()) or self.sights.changed
+        return any(self._changed.values())
 
-    def apply(self, changes: Changes, now: datetime) -> None:
-        """Follow `changes`. A tool that is new here was first seen `now`."""
+    def apply(self, changes: Changes) -> None:
+        """Follow `changes`."""
         for key, known in changes.remember.items():
             self._known[key] = known
-            self.sights.note(sight_key(known), now)
         for key in changes.forget:
             self._known.pop(key, None)
         for key, place in changes.remember_unseen.items():
@@ -44,7 +40,6 @@ class Book:
             self._unseen.pop(key, None)
         self._changed["known"].update(changes.remember, changes.forget)
         self._changed["unseen"].update(changes.remember_unseen, changes.forget_unseen)
-        self.sights.forget_oldest(keep={sight_key(known) for known in self._known.values()})
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Take what is on disk; what changed in memory meanwhile is newer.
@@ -57,7 +52,6 @@ class Book:
         for key, place in _load(connection, "unseen", UnseenPlace).items():
             if key not in self._changed["unseen"]:
                 self._unseen[key] = place
-        self.sights.load(connection)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Bring what changed into the caller's transaction; `written` says that it was committed."""
@@ -69,21 +63,18 @@ class Book:
             there = [(key, value) for key, value in rows.items() if value is not None]
             connection.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - a name from above
             connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", there)  # noqa: S608
-        self.sights.write(connection)
 
     def written(self) -> None:
         """What changed is on disk."""
         for keys in self._changed.values():
             keys.clear()
-        self.sights.written()
 
     def start_anew(self) -> None:
-        """The disk's copy is lost: the first sights are known still, what the server was told is not."""
+        """The disk's copy is lost, and with it what the server was told."""
         self._known.clear()
         self._unseen.clear()
         for keys in self._changed.values():
             keys.clear()
-        self.sights.write_all_again()
 
 
 def _load(connection: sqlite3.Connection, table: str, kind: type[R]) -> dict[str, R]:

@@ -27,7 +27,6 @@ CREATE TABLE batch (
 CREATE TABLE cut (n INTEGER PRIMARY KEY);
 CREATE TABLE known (key TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE unseen (key TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE sight (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
 """
 _SHAPE = {
     "meta": "name, value",
@@ -36,7 +35,6 @@ _SHAPE = {
     "cut": "n",
     "known": "key, record",
     "unseen": "key, record",
-    "sight": "key, at",
 }
 
 

@@ -1,100 +1,113 @@
-"""When each tool was first seen on this machine.
+"""When each tool was first seen here under an entry of the policy that has a grace: from then on it counts.
 
-It outlives the tool's removal, so that a grace period does not begin anew with the next installation.
+It outlives the tool's removal and the entry's, so that a grace does not begin anew with the next installation
+or after a policy was taken back. A file of its own: the guard's classifier and root's commands read it, too.
 """
 
-import sqlite3
-from collections.abc import Set as AbstractSet
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
-from aipolicy.state.records import Known
+import msgspec
 
-MOST = 20_000
+from aipolicy.core.model import Record
+from aipolicy.state.files import read_small, write_safely
 
-Key = tuple[str, int, str]
-"""Tool, uid of the owner, path as it leaves the machine."""
+logger = logging.getLogger(__name__)
+
+SIGHTS_FILE: Final = "sights.json"
+MOST: Final = 20_000
+"""Sights remembered; then the oldest are forgotten, and their grace would begin anew."""
+_MOST_BYTES: Final = 16_000_000
+
+ByTool = dict[str, dict[str, datetime]]
 
 
-def sight_key(known: Known) -> Key:
-    """Which sight a finding belongs to; installed and running are one."""
-    finding = known.outcome.verdict.finding
-    return finding.tool, finding.owner.uid, finding.path
+class _Kept(Record, frozen=True, kw_only=True):
+    """The file. sights: by tool and by the entry's id, when it was first seen."""
+
+    schema: str = "aipolicy.sights/1"
+    sights: ByTool
 
 
 class Sights:
-    """First sights, at most `most` of them."""
+    """The daemon's own, shared by its threads; the only one that writes the file."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, folder: Path, most: int = MOST) -> None:
+        self._path = folder / SIGHTS_FILE
         self._most = most
-        self._by_tool: dict[str, dict[tuple[int, str], datetime]] = {}
-        self._count = 0
-        self._changed: set[Key] = set()
+        self._lock = threading.Lock()
+        self._by_tool = read(folder)
+        self._unwritten = False
+        self.changes = 0
+        """How often something was noted."""
 
-    def first(self, tool: str, uid: int | None = None, path: str | None = None) -> datetime | None:
-        """When the tool was first seen: anywhere here, or with this owner, or at this path."""
-        return min(
-            (
-                at
-                for (whose, where), at in self._by_tool.get(tool, {}).items()
-                if uid in (None, whose) and path in (None, where)
-            ),
-            default=None,
-        )
+    def of(self, tool: str) -> Mapping[str, datetime]:
+        """When this tool was first seen, by the entry's id."""
+        with self._lock:
+            return dict(self._by_tool.get(tool, {}))
 
-    def note(self, key: Key, now: datetime) -> None:
-        """It is there `now`; remembered where it is the first time."""
-        if self._add(key, now):
-            self._changed.add(key)
+    def all(self) -> ByTool:
+        """Every one, as they are now."""
+        with self._lock:
+            return {tool: dict(of) for tool, of in self._by_tool.items()}
 
-    @property
-    def changed(self) -> bool:
-        """Whether there is something to write."""
-        return bool(self._changed)
+    def note(self, tool: str, entry: str, now: datetime) -> None:
+        """It is seen `now`; remembered the first time, and where the clock was ahead the last time."""
+        at = now.replace(microsecond=0)
+        with self._lock:
+            of_tool = self._by_tool.setdefault(tool, {})
+            if entry in of_tool and of_tool[entry] <= at:
+                return
+            of_tool[entry] = at
+            self._forget_oldest()
+            self.changes += 1
+            self._unwritten = True
+        self.flush()
 
-    def forget_oldest(self, keep: AbstractSet[Key]) -> None:
-        """Stay within the bound: the oldest go first, and none of `keep`."""
-        if self._count <= self._most:
+    def flush(self) -> None:
+        """Bring to disk what it did not take before: so long the guard takes it for not seen yet."""
+        with self._lock:
+            if not self._unwritten:
+                return
+            with contextlib.suppress(OSError):
+                write_safely(self._path, msgspec.json.encode(_Kept(sights=self._by_tool)))
+                self._unwritten = False
+
+    def _forget_oldest(self) -> None:
+        every = [(at, tool, entry) for tool, of in self._by_tool.items() for entry, at in of.items()]
+        if len(every) <= self._most:
             return
-        every = ((at, (tool, *rest)) for tool, of in self._by_tool.items() for rest, at in of.items())
-        oldest = sorted((at, key) for at, key in every if key not in keep)
-        for _, key in oldest[: self._count - self._most + self._most // 10]:
-            del self._by_tool[key[0]][key[1:]]
-            self._count -= 1
-            self._changed.add(key)
+        for _, tool, entry in sorted(every)[: len(every) - self._most + self._most // 10]:
+            del self._by_tool[tool][entry]
+        self._by_tool = {tool: of for tool, of in self._by_tool.items() if of}
 
-    def load(self, connection: sqlite3.Connection) -> None:
-        """Take what is on disk; an earlier sight there counts."""
-        for text, at in connection.execute("SELECT key, at FROM sight"):
-            try:
-                tool, uid, path = text.split("\x1f", 2)
-                key, seen = (tool, int(uid), path), datetime.fromisoformat(at)
-            except ValueError:
-                continue  # a damaged row: the tool counts as new
-            if not self._add(key, seen) and seen < self._by_tool[tool][key[1:]]:
-                self._by_tool[tool][key[1:]] = seen
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Bring what changed into the caller's transaction; `written` says that it was committed."""
-        for key in self._changed:
-            text = "\x1f".join(map(str, key))
-            at = self._by_tool.get(key[0], {}).get(key[1:])
-            if at is None:
-                connection.execute("DELETE FROM sight WHERE key = ?", (text,))
-            else:
-                connection.execute("INSERT OR REPLACE INTO sight VALUES (?, ?)", (text, at.isoformat()))
+def read(folder: Path) -> ByTool:
+    """What is kept in a state folder; nothing where it is damaged or may not be read: then each grace begins
+    now, and nobody is stopped too early.
+    """
+    try:
+        content = read_small(folder / SIGHTS_FILE, _MOST_BYTES)
+        if content is None:
+            return {}
+        kept = msgspec.json.decode(content, type=_Kept).sights
+    except (OSError, msgspec.MsgspecError) as error:
+        logger.warning("first sights not read folder=%s error=%s", folder, error)
+        return {}
+    aware = {tool: {e: at for e, at in of.items() if at.tzinfo is not None} for tool, of in kept.items()}
+    return {tool: of for tool, of in aware.items() if of}
 
-    def written(self) -> None:
-        """What changed is on disk."""
-        self._changed.clear()
 
-    def write_all_again(self) -> None:
-        """The disk's copy is lost."""
-        self._changed = {(tool, *rest) for tool, of in self._by_tool.items() for rest in of}
-
-    def _add(self, key: Key, at: datetime) -> bool:
-        of_tool = self._by_tool.setdefault(key[0], {})
-        if key[1:] in of_tool:
-            return False
-        of_tool[key[1:]] = at
-        self._count += 1
-        return True
+def stamp(folder: Path) -> tuple[int, ...]:
+    """Another one after each write; empty where nothing is kept."""
+    try:
+        found = os.lstat(folder / SIGHTS_FILE)
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

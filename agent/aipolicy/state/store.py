@@ -106,11 +106,6 @@ class Store:
         with self._lock:
             return dict(self._journal.book.view().known)
 
-    def first_seen(self, tool: str, uid: int | None = None, path: str | None = None) -> datetime | None:
-        """When a tool was first seen: here, or with this owner, or at this (home-relative) path."""
-        with self._lock:
-            return self._journal.book.sights.first(tool, uid, path)
-
     def events_about(self, uid: int) -> list[bytes]:
         """Exactly what is recorded about one user, oldest first: sent, waiting, and not on disk yet."""
         with self._lock:

@@ -44,7 +44,7 @@ def test_every_error_with_line_caret_and_suggestion(wrong: Path) -> None:
         f"{wrong}:2:1: unknown key 'aproved', did you mean 'approved'? [E022]\n"
         "    aproved: [qoder]\n"
         "    ^\n"
-        "    known keys are: name, mode, banned, approved, unlisted, contact, message\n"
+        "    known keys are: banned, approved, unlisted, mode, message, contact, name\n"
         f"{wrong}: 2 errors; nothing of it holds\n"
     )
 

@@ -273,7 +273,6 @@ def test_a_damaged_ledger_row_is_told_once_more(tmp_path):
     filled(state)
     connection = sqlite3.connect(state / "spool.db")
     connection.execute("UPDATE known SET record = X'7b' WHERE key = (SELECT MIN(key) FROM known)")
-    connection.execute("UPDATE sight SET at = 'once' WHERE key = (SELECT MIN(key) FROM sight)")
     connection.commit()
     connection.close()
     store = open_store(state)

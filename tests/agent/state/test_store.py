@@ -10,7 +10,7 @@ from aipolicy.core.model import Event, Gone, Health, Outcome, Unseen
 from aipolicy.core.wire import findings_digest
 from aipolicy.state.changes import full_look, one_more
 from aipolicy.state.records import Changes, Look, Told, unseen_place
-from sightings import NOON, enrolled_store, numbered, open_store, running, seen
+from sightings import enrolled_store, numbered, open_store, running, seen
 from spool_reading import batch_of, drain
 
 
@@ -34,18 +34,6 @@ def test_a_kill_without_goodbye_tells_nothing_again_either(tmp_path):
     look(store, seen())
     other = open_store(tmp_path / "state")  # `store` is never closed
     assert not look(other, seen()).tell
-
-
-def test_first_sight_survives_removal_and_restart(tmp_path):
-    store = open_store(tmp_path / "state")
-    look(store, seen())
-    look(store)
-    store.close()
-    store = open_store(tmp_path / "state")
-    assert store.first_seen("claude-code") == NOON
-    assert store.first_seen("claude-code", 1000, "~/.npm/bin/claude") == NOON
-    assert store.first_seen("claude-code", 1001) is None
-    assert store.first_seen("codex") is None
 
 
 def test_files_are_for_us_alone(tmp_path):

@@ -1,0 +1,58 @@
+"""Given a ban with a grace, then the guard lets the program start until it is over, and refuses it then."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.policy import parse
+from aipolicy.daemon.catalog_keeper import kept_catalog
+from aipolicy.state.sights import Sights
+from machine.guard.lab import GuardLab, refused
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
+
+pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
+
+GRACE = "mode: block\nbanned: [{tool: test-probe, grace: 1h}]\n"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[GuardLab]:
+    with GuardLab(tmp_path) as lab:
+        lab.policy(GRACE)
+        yield lab
+
+
+def seen(lab: GuardLab, at: datetime) -> None:
+    """As the daemon notes it."""
+    known = kept_catalog(str(lab.tools), lab.state).known
+    Sights(lab.state).note("test-probe", parse(GRACE, "policy.yaml", known).banned[0].id, at)
+
+
+def test_it_starts_until_its_grace_is_over(lab: GuardLab) -> None:
+    lab.start()
+    program = lab.put(lab.banned, "notes")
+    assert not refused(program)
+    seen(lab, datetime.now(UTC) - HOUR + timedelta(seconds=5))
+    assert not refused(program)
+    until(lambda: refused(program) or None)
+    assert refused(program)
+    assert lab.refusal()["path"] == str(program)
+
+
+def test_a_grace_that_was_over_before_the_guard_began(lab: GuardLab) -> None:
+    seen(lab, datetime.now(UTC) - HOUR)
+    lab.start()
+    assert refused(lab.put(lab.banned, "notes"))
+
+
+def test_what_was_refused_starts_again_where_its_first_sight_is_lost(lab: GuardLab) -> None:
+    seen(lab, datetime.now(UTC) - HOUR)
+    lab.start()
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    (lab.state / "sights.json").unlink()
+    until(lambda: not refused(program) or None)
+    assert not refused(program)
