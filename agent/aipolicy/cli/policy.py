@@ -10,6 +10,7 @@ import msgspec
 from aipolicy.central.policy_source import ACCEPTED, NotedVersion
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.policy_import import import_
 from aipolicy.core import policy as policies
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Code, Problem, annotate_all
@@ -58,6 +59,9 @@ class CheckReport(Record, frozen=True, kw_only=True):
 @click.group()
 def policy() -> None:
     """Work on a policy: the file in which IT says which AI tools are approved and which are banned."""
+
+
+policy.add_command(import_)
 
 
 @policy.command()

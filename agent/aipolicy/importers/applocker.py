@@ -1,0 +1,137 @@
+"""AppLocker policies as Get-AppLockerPolicy -Xml and the Group Policy editor write them, UTF-16 included.
+
+Elements and attributes by Microsoft's AppLocker CSP reference and published policies, 2026.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from xml.parsers import expat
+
+from aipolicy.importers.foreign import Clue, ForeignRule, Kind, NotReadable
+
+_RULES: Final = ("FilePublisherRule", "FilePathRule", "FileHashRule")
+_CONDITIONS: Final = ("FilePublisherCondition", "FilePathCondition", "FileHashCondition")
+_EVERYBODY: Final = "S-1-1-0"
+_ANY: Final = ("*", "")
+_NO_VERSION: Final = ("*", "", "0.0.0.0")  # noqa: S104  a version, no address
+_DEEPEST: Final = 32
+_ORGANISATION: Final = re.compile(r"(?:^|,\s*)O=(.*?)(?=,\s*[A-Za-z.0-9]+=|$)", re.IGNORECASE)
+
+
+@dataclass
+class _Element:
+    name: str
+    attributes: dict[str, str]
+    line: int
+    children: "list[_Element]" = field(default_factory=list)
+
+    def named(self, *names: str) -> "Iterator[_Element]":
+        for child in self.children:
+            if child.name in names:
+                yield child
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether it may be an AppLocker policy."""
+    return b"AppLockerPolicy" in data.replace(b"\0", b"")[:4000]
+
+
+def read(data: bytes) -> list[ForeignRule]:
+    """The rules in their order. Raises NotReadable."""
+    policy = _tree(data)
+    if policy.name != "AppLockerPolicy":
+        raise NotReadable(f"the document is a {policy.name!r}, not an AppLockerPolicy")
+    return [
+        _rule(rule, collection)
+        for collection in policy.named("RuleCollection")
+        for rule in collection.named(*_RULES)
+    ]
+
+
+def _tree(data: bytes) -> _Element:
+    """Raises NotReadable; also for a document type: it may define entities that fill the memory."""
+    parser = expat.ParserCreate()
+    top = _Element("", {}, 0)
+    open_elements = [top]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if len(open_elements) > _DEEPEST:
+            raise NotReadable(
+                f"line {parser.CurrentLineNumber}: elements are nested more than {_DEEPEST} deep"
+            )
+        element = _Element(name.rpartition(":")[2], attributes, parser.CurrentLineNumber)
+        open_elements[-1].children.append(element)
+        open_elements.append(element)
+
+    def refuse(*_declared: object) -> None:
+        raise NotReadable(
+            f"line {parser.CurrentLineNumber}: a document type is not read: remove the <!DOCTYPE>"
+        )
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _name: open_elements.pop()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        why = expat.errors.messages.get(error.code, "unknown error")
+        raise NotReadable(f"line {error.lineno}: this is not XML: {why}") from error
+    return top.children[0]
+
+
+def _rule(rule: _Element, collection: _Element) -> ForeignRule:
+    group = rule.attributes.get("UserOrGroupSid", _EVERYBODY)
+    conditions = [one for all_of in rule.named("Conditions") for one in all_of.named(*_CONDITIONS)]
+    what = conditions[0] if len(conditions) == 1 else None
+    action = rule.attributes.get("Action", "")
+    kind = collection.attributes.get("Type", "?")
+    lost = ["its exceptions"] if any(one.children for one in rule.named("Exceptions")) else []
+    if collection.attributes.get("EnforcementMode") == "AuditOnly":
+        lost.append("it only audits there")
+    return ForeignRule(
+        at=f"line {rule.line}",
+        says=f"{action} {kind} {rule.attributes.get('Name') or rule.name!r}",
+        bans=action == "Deny",
+        clues=_clues(what) if what else (),
+        versions=_versions(what) if what else "",
+        reason=rule.attributes.get("Description", ""),
+        lost=tuple(lost),
+        no=_why_not(rule, action, group, what),
+    )
+
+
+def _clues(condition: _Element) -> tuple[Clue, ...]:
+    given = condition.attributes
+    if condition.name == "FilePathCondition":
+        return (Clue(kind=Kind.PATH, value=given.get("Path", "")),)
+    organisation = _ORGANISATION.search(given.get("PublisherName", ""))
+    named = (
+        (Kind.SIGNER, organisation[1].strip('" ') if organisation else ""),
+        (Kind.PRODUCT, given.get("ProductName", "")),
+        (Kind.PROGRAM, given.get("BinaryName", "")),
+    )
+    return tuple(Clue(kind=kind, value=value) for kind, value in named if value not in _ANY)
+
+
+def _versions(condition: _Element) -> str:
+    bounds = next(condition.named("BinaryVersionRange"), None)
+    if bounds is None:
+        return ""
+    low, high = bounds.attributes.get("LowSection", "*"), bounds.attributes.get("HighSection", "*")
+    parts = [f">={low}"] if low not in _NO_VERSION else []
+    parts += [f"<={high}"] if high not in _ANY else []
+    return ", ".join(parts)
+
+
+def _why_not(rule: _Element, action: str, group: str, what: _Element | None) -> str:
+    if action not in ("Deny", "Allow"):
+        return f"the action {action!r} neither denies nor allows"
+    if what is None:
+        return "it has not exactly one condition"
+    if rule.name == "FileHashRule" or what.name == "FileHashCondition":
+        return "the hash of a file says nothing of which tool it is: name the tool"
+    if group != _EVERYBODY:
+        return f"it holds for {group} only: write it as a scope"
+    return "" if _clues(what) else "it is about every program, and a policy is about AI tools only"
