@@ -36,6 +36,7 @@ from aipolicy.core.model import (
     Unseen,
     Verdict,
 )
+from aipolicy.core.publishing import Published, PublishRequest
 from aipolicy_server.app import build, open_store
 from aipolicy_server.clock import uuid7
 from aipolicy_server.settings import Limits, Settings
@@ -162,8 +163,8 @@ class Device:
         )
         return reply
 
-    def check_in(self, findings: str = "", pending: int = 0, **changes: str) -> wire.CheckInReply:
-        """A check-in; it must be taken."""
+    def check_in(self, findings: str = "", pending: int = 0, **changes: Any) -> wire.CheckInReply:
+        """A check-in; it must be taken. changes: of what it says."""
         host = msgspec.structs.replace(HOST, **{k: v for k, v in changes.items() if hasattr(HOST, k)})
         said = wire.CheckIn(
             host=host,
@@ -173,10 +174,19 @@ class Device:
             findings=findings,
             pending=pending,
             process_events="kernel",
+            **{k: v for k, v in changes.items() if k in ("published", "refused", "refused_why", "ceiling")},
         )
         reply = self.post(msgspec.json.encode(said), wire.CHECK_IN_PATH, **{"content-encoding": ""})
         assert reply.status_code == 200, reply.text
         return msgspec.json.decode(reply.content, type=wire.CheckInReply)
+
+    def policy(self, etag: str = "") -> httpx.Response:
+        """What it gets as the policy to enforce; etag: of the one that it has."""
+        sent = {"authorization": f"Bearer {self.token}", "if-none-match": etag}
+        reply: httpx.Response = self.http.get(
+            wire.POLICY_PATH, headers={name: value for name, value in sent.items() if value}
+        )
+        return reply
 
 
 @dataclass
@@ -190,12 +200,15 @@ class Lab:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, folder: Path, database: str | None = None, **limits: float) -> Iterator["Lab"]:
+    def open(
+        cls, folder: Path, database: str | None = None, tools: str | None = None, **limits: float
+    ) -> Iterator["Lab"]:
         generous = {"wrong_per_minute": 1000, "enrol_per_s": 1000.0, **limits}
         settings = Settings(
             data=str(folder),
             database=database,
             flush_s=3600,
+            tools=tools,
             limits=msgspec.convert(generous, Limits),
         )
         clock = FakeClock()
@@ -229,6 +242,28 @@ class Lab:
         )
         assert reply.status_code == 200, reply.text
         return json.loads(reply.text)
+
+    def post(self, path: str, record: msgspec.Struct, **headers: str) -> httpx.Response:
+        """What the API says to an admin who sends this."""
+        sent = {"authorization": f"Bearer {self.admin_token}"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        reply: httpx.Response = self.http.post(
+            f"/api/v1{path}", content=msgspec.json.encode(record), headers=sent
+        )
+        return reply
+
+    def ask_to_publish(
+        self, text: str, expected: int | None, name: str = "policy.yaml", **words: str
+    ) -> httpx.Response:
+        """expected: the number that is believed to be in force; None: not said."""
+        condition = {} if expected is None else {"if_match": f'"{expected}"'}
+        return self.post("/policies", PublishRequest(name=name, content=text, **words), **condition)
+
+    def publish(self, text: str, expected: int = 0, **words: str) -> Published:
+        """The policy, which must be taken."""
+        reply = self.ask_to_publish(text, expected, **words)
+        assert reply.status_code == 200, reply.text
+        return msgspec.json.decode(reply.content, type=Published)
 
     def flush(self) -> None:
         """Has last-seen times written now: in these tests the server does not do so by itself."""

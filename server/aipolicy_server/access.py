@@ -70,16 +70,16 @@ class Access:
         """The cookie is worth nothing from here on."""
         self._store.write_now(lambda connection: admins.remove_session(connection, tokens.hashed(session)))
 
-    def is_signed_in(self, session: str | None) -> bool:
-        """Whether this is the cookie of a browser that signed in, and whose time is not over."""
+    def signed_in(self, session: str | None) -> str | None:
+        """Which admin's browser this cookie is of; None where it signed in never, or too long ago."""
         if session is None or not session.startswith(tokens.SESSION_PREFIX) or len(session) > 100:
-            return False
+            return None
         with self._store.reading() as connection:
-            return admins.has_session(connection, tokens.hashed(session), to_us(self._clock()))
+            return admins.session_admin(connection, tokens.hashed(session), to_us(self._clock()))
 
-    def is_admin(self, token: str | None, address: str) -> bool:
-        """Whether this is an admin's token. Raises TooManyAttempts."""
-        return token is not None and self._admin(token, address) is not None
+    def admin(self, token: str | None, address: str) -> str | None:
+        """Which admin's token this is. Raises TooManyAttempts."""
+        return None if token is None else self._admin(token, address)
 
     def _admin(self, token: str, address: str) -> str | None:
         name = None
@@ -94,21 +94,23 @@ class Access:
         return name
 
 
-def require_admin(request: Request) -> None:
-    """FastAPI dependency of the API. Raises NotAdmin, TooManyAttempts."""
+def require_admin(request: Request) -> str:
+    """FastAPI dependency of the API: the admin's name. Raises NotAdmin, TooManyAttempts."""
     access: Access = request.app.state.access
     header = request.headers.get("authorization")
     if header is not None:
-        if not access.is_admin(tokens.bearer(header), address(request)):
-            raise NotAdmin
-    elif not access.is_signed_in(request.cookies.get(COOKIE)):
+        name = access.admin(tokens.bearer(header), address(request))
+    else:
+        name = access.signed_in(request.cookies.get(COOKIE))
+    if name is None:
         raise NotAdmin
+    return name
 
 
 def require_sign_in(request: Request) -> None:
     """FastAPI dependency of the pages. Raises NotSignedIn."""
     access: Access = request.app.state.access
-    if not access.is_signed_in(request.cookies.get(COOKIE)):
+    if access.signed_in(request.cookies.get(COOKIE)) is None:
         raise NotSignedIn
 
 

@@ -4,25 +4,24 @@ Described at /api/v1/openapi.json. Behind an admin's bearer or a signed-in brows
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BeforeValidator
-from sqlalchemy import Connection
 
 from aipolicy.core.model import Done, Record, Ruling
 from aipolicy_server.access import require_admin
+from aipolicy_server.api_parts import NAME, PREFIX, After, Id, Limit, Text, answer, answers, nothing, reading
 from aipolicy_server.clock import after_day
 from aipolicy_server.console.export import csv_chunks
 from aipolicy_server.console.render import Pages
-from aipolicy_server.openapi import answer_model, operations
-from aipolicy_server.refusals import Refusal
+from aipolicy_server.openapi import operations
+from aipolicy_server.policy_api import add_policy_routes
 from aipolicy_server.store import queries
+from aipolicy_server.store.policies import STANDINGS
 from aipolicy_server.store.rows import (
     DeviceDetail,
     DeviceFilter,
@@ -36,21 +35,13 @@ from aipolicy_server.store.rows import (
     ToolRow,
 )
 
-PREFIX: Final = "/api/v1"
 KINDS: Final = "outcome|gone|unseen|health"
-_NAME: Final = 200
 
 
 class ToolList(Record, frozen=True, kw_only=True):
     """Every tool that some device has now."""
 
     rows: tuple[ToolRow, ...]
-
-
-Text = Annotated[str, Query(max_length=_NAME, pattern=r"^[^\x00]*$")]
-Id = Annotated[str, Path(max_length=300, pattern=r"^[^\x00]*$")]
-After = Annotated[str | None, Query(max_length=4096, description="`next` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 def _or_nothing(values: type[Ruling] | type[Done]) -> str:
@@ -79,7 +70,7 @@ def event_filter(
         BeforeValidator(_whole_day),
         Query(alias="to", description="before this moment; a day (2026-11-24) counts whole; UTC"),
     ] = None,
-    text: Annotated[str, Query(alias="q", max_length=_NAME, pattern=r"^[^\x00]*$")] = "",
+    text: Annotated[str, Query(alias="q", max_length=NAME, pattern=r"^[^\x00]*$")] = "",
 ) -> EventFilter:
     """The filters of the event log, as the address gives them."""
     return EventFilter(
@@ -104,93 +95,79 @@ def _utc(moment: datetime | None) -> datetime | None:
 Filtered = Annotated[EventFilter, Depends(event_filter)]
 
 
-def _answers(row: type[Record], schema: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": answer_model(row, schema)}}
-
-
-def _answer(row: Record, schema: str) -> Response:
-    body = {"schema": schema, **msgspec.to_builtins(row, builtin_types=(datetime,))}
-    return Response(msgspec.json.encode(body), media_type="application/json")
-
-
-def _reading(request: Request) -> AbstractContextManager[Connection]:
-    reading: AbstractContextManager[Connection] = request.app.state.store.reading()
-    return reading
-
-
-def _nothing(what: str) -> Refusal:
-    return Refusal(HTTPStatus.NOT_FOUND, "not-found", f"no such {what}")
-
-
 def api_router() -> APIRouter:
     """All routes under /api/v1."""
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(require_admin)])
 
-    @router.get("/overview", responses=_answers(Overview, "aipolicy.overview/1"))
+    @router.get("/overview", responses=answers(Overview, "aipolicy.overview/1"))
     def overview(request: Request) -> Response:
         """Counts by ruling and by tool, the latest enforcement, alarms."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             row = queries.overview(connection, now=request.app.state.clock())
-        return _answer(row, "aipolicy.overview/1")
+        return answer(row, "aipolicy.overview/1")
 
-    @router.get("/devices", responses=_answers(DevicePage, "aipolicy.devices/1"))
+    @router.get("/devices", responses=answers(DevicePage, "aipolicy.devices/1"))
     def devices(
         request: Request,
         q: Text = "",
         tool: Text = "",
         policy: Text = "",
+        standing: Annotated[str, Query(pattern=f"^({'|'.join(STANDINGS)})?$")] = "",
+        held: bool = False,
         silent: bool = False,
         banned: bool = False,
         after: After = None,
         limit: Limit = 100,
     ) -> Response:
         """Devices by hostname, revoked ones included."""
-        which = DeviceFilter(text=q, tool=tool, policy=policy, silent=silent, banned=banned)
-        with _reading(request) as connection:
+        which = DeviceFilter(
+            text=q, tool=tool, policy=policy, standing=standing, held=held, silent=silent, banned=banned
+        )
+        with reading(request) as connection:
             page = queries.devices(connection, which, now=request.app.state.clock(), after=after, limit=limit)
-        return _answer(page, "aipolicy.devices/1")
+        return answer(page, "aipolicy.devices/1")
 
-    @router.get("/devices/{device_id}", responses=_answers(DeviceDetail, "aipolicy.device/1"))
+    @router.get("/devices/{device_id}", responses=answers(DeviceDetail, "aipolicy.device/1"))
     def device(request: Request, device_id: Id, after: After = None, limit: Limit = 50) -> Response:
         """One device: its findings, its latest events. `after` pages the events."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             row = queries.device(
                 connection, device_id, now=request.app.state.clock(), after=after, limit=limit
             )
         if row is None:
-            raise _nothing("device")
-        return _answer(row, "aipolicy.device/1")
+            raise nothing("device")
+        return answer(row, "aipolicy.device/1")
 
-    @router.get("/tools", responses=_answers(ToolList, "aipolicy.tools/1"))
+    @router.get("/tools", responses=answers(ToolList, "aipolicy.tools/1"))
     def tools(request: Request) -> Response:
         """Every tool that some device has now."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             rows = queries.tools(connection)
-        return _answer(ToolList(rows=rows), "aipolicy.tools/1")
+        return answer(ToolList(rows=rows), "aipolicy.tools/1")
 
     # A tool's id is the device's word and may hold a slash.
-    @router.get("/tools/{tool_id:path}/findings", responses=_answers(FindingPage, "aipolicy.findings/1"))
+    @router.get("/tools/{tool_id:path}/findings", responses=answers(FindingPage, "aipolicy.findings/1"))
     def tool_findings(request: Request, tool_id: Id, after: After = None, limit: Limit = 100) -> Response:
         """The findings of one tool."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             page = queries.tool_findings(connection, tool_id, after=after, limit=limit)
-        return _answer(page, "aipolicy.findings/1")
+        return answer(page, "aipolicy.findings/1")
 
-    @router.get("/tools/{tool_id:path}", responses=_answers(ToolDetail, "aipolicy.tool/1"))
+    @router.get("/tools/{tool_id:path}", responses=answers(ToolDetail, "aipolicy.tool/1"))
     def tool(request: Request, tool_id: Id, after: After = None, limit: Limit = 100) -> Response:
         """One tool: its versions, owners, what was done. `after` pages its findings."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             row = queries.tool(connection, tool_id, after=after, limit=limit)
         if row is None:
-            raise _nothing("tool")
-        return _answer(row, "aipolicy.tool/1")
+            raise nothing("tool")
+        return answer(row, "aipolicy.tool/1")
 
-    @router.get("/events", responses=_answers(EventPage, "aipolicy.events/1"))
+    @router.get("/events", responses=answers(EventPage, "aipolicy.events/1"))
     def events(request: Request, which: Filtered, after: After = None, limit: Limit = 100) -> Response:
         """The event log, newest first."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             page = queries.events(connection, which, after=after, limit=limit)
-        return _answer(page, "aipolicy.events/1")
+        return answer(page, "aipolicy.events/1")
 
     @router.get(
         "/events.csv",
@@ -206,14 +183,16 @@ def api_router() -> APIRouter:
             headers={"Content-Disposition": 'attachment; filename="aipolicy-events.csv"'},
         )
 
-    @router.get("/events/{event_id}", responses=_answers(EventRow, "aipolicy.event/1"))
+    @router.get("/events/{event_id}", responses=answers(EventRow, "aipolicy.event/1"))
     def event(request: Request, event_id: Id) -> Response:
         """One event."""
-        with _reading(request) as connection:
+        with reading(request) as connection:
             row = queries.event(connection, event_id)
         if row is None:
-            raise _nothing("event")
-        return _answer(row, "aipolicy.event/1")
+            raise nothing("event")
+        return answer(row, "aipolicy.event/1")
+
+    add_policy_routes(router)
 
     @router.get("/openapi.json", include_in_schema=False)
     def openapi(request: Request) -> Response:

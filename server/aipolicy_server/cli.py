@@ -7,7 +7,7 @@ import click
 
 from aipolicy_server.app import build
 from aipolicy_server.first_start import BadDataFolder, prepare_folder, read_admin_token
-from aipolicy_server.manage import Failure, device, export, secret, where
+from aipolicy_server.manage import Failure, brake, device, export, secret, where
 from aipolicy_server.serve import (
     BadListen,
     Listen,
@@ -44,14 +44,27 @@ def server() -> None:
     help="A proxy at ADDRESS (127.0.0.1 when not given) does TLS; its X-Forwarded headers are believed.",
 )
 @click.option(
+    "--tools",
+    envvar="AIPOLICY_TOOLS",
+    metavar="DIR",
+    help="The folder with your own tool files, as the agents have it: published policies may name them.",
+)
+@click.option(
     "--plain-http", is_flag=True, help="Listen beyond this machine without TLS: for closed test networks."
 )
-def run(data: str, database: str | None, listen: str, behind_proxy: str | None, plain_http: bool) -> None:
+def run(
+    data: str,
+    database: str | None,
+    listen: str,
+    behind_proxy: str | None,
+    tools: str | None,
+    plain_http: bool,
+) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     end_when_told()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings = Settings(data=data, database=database)
+    settings = Settings(data=data, database=database, tools=tools)
     try:
         host, port = parse_listen(listen)
         if not is_loopback(host) and behind_proxy is None and not plain_http:
@@ -96,3 +109,4 @@ def migrate_command(data: str, database: str | None) -> None:
 server.add_command(secret)
 server.add_command(device)
 server.add_command(export)
+server.add_command(brake)

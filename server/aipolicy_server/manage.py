@@ -1,6 +1,7 @@
 """The verbs of `aipolicy server` for secrets, devices and the event log; the server may run meanwhile."""
 
 import contextlib
+import getpass
 import os
 import re
 import secrets
@@ -10,17 +11,20 @@ from typing import TypeVar
 
 import click
 
+from aipolicy.core.wire import printable
 from aipolicy_server import tokens
 from aipolicy_server.app import open_store
 from aipolicy_server.clock import to_us, utc_now
 from aipolicy_server.console.export import csv_chunks
 from aipolicy_server.first_start import BadDataFolder
 from aipolicy_server.settings import Settings
-from aipolicy_server.store import admins, devices, queries
+from aipolicy_server.store import admins, brakes, devices, queries
 from aipolicy_server.store.admins import SecretRow
 from aipolicy_server.store.engine import BadDatabase
 from aipolicy_server.store.rows import DeviceFilter, EventFilter
 from aipolicy_server.store.store import Store, Unavailable
+
+_LONGEST_REASON = 500
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -142,6 +146,44 @@ def device_revoke(data: str, database: str | None, device_id: str) -> None:
         if not store.write_now(lambda connection: devices.revoke(connection, device_id, to_us(utc_now()))):
             raise Failure(f"no device {device_id!r} that is still good: see `aipolicy server device list`")
     click.echo(f"device {device_id} withdrawn")
+
+
+@click.command()
+@where
+@click.option("--off", is_flag=True, help="Lift it.")
+@click.option("--reason", default="", help="Why; every machine and every page shows it.")
+def brake(data: str, database: str | None, off: bool, reason: str) -> None:
+    """Let every machine stop nothing from its next check-in on, until the brake is lifted.
+
+    They go on reporting. For one machine alone: `aipolicy brake` there.
+    """
+    if not off and not reason.strip():
+        raise Failure("say why with --reason: every machine and every page shows it")
+    if len(reason) > _LONGEST_REASON or not reason.isprintable():
+        raise Failure(f"--reason: one line of {_LONGEST_REASON} characters at most")
+    with _opened(data, database) as store:
+        changed = store.write_now(
+            lambda connection: brakes.note(
+                connection, pulled=not off, reason=reason, by=_who(), at_us=to_us(utc_now())
+            )
+        )
+    if off:
+        click.echo(
+            "lifted: machines act again from their next check-in on" if changed else "it was not pulled"
+        )
+        return
+    click.echo(
+        "pulled: each machine only reports from its next check-in on, within 17 minutes as they are set"
+    )
+    click.echo("to lift it: aipolicy server brake --off")
+
+
+def _who() -> str:
+    """Who runs this, before sudo."""
+    try:
+        return printable(os.environ.get("SUDO_USER") or getpass.getuser())[:100]
+    except (KeyError, OSError):  # an account without a name, as in containers
+        return "an account without a name"
 
 
 @click.command()

@@ -22,6 +22,21 @@ def answer_model(row: type[Record], schema: str) -> type[pydantic.BaseModel]:
     return pydantic.create_model(name, __config__=_CONFIG, __doc__=row.__doc__, **fields)
 
 
+def body_model(record: type[Record]) -> dict[str, Any]:
+    """The schema of a request's body; only for records whose fields are no records."""
+    hints = typing.get_type_hints(record)
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(record):
+        default = ... if field.required else field.default
+        if field.name == "schema":  # pydantic has a method of that name
+            fields["schema_"] = (Literal[default], pydantic.Field(default, alias="schema"))
+        else:
+            fields[field.name] = (hints[field.name], default)
+    model = pydantic.create_model(record.__name__, __config__=_CONFIG, __doc__=record.__doc__, **fields)
+    described: dict[str, Any] = model.model_json_schema()
+    return described
+
+
 _CONFIG = pydantic.ConfigDict(extra="forbid")
 
 

@@ -30,11 +30,13 @@ class Settings(Record, frozen=True, kw_only=True):
     data: the folder for database, admin token and enrolment secret. database: a URL; SQLite without.
 
     check_in_s: seconds between two check-ins of a device. flush_s: last-seen times are written this often.
-    session_hours: how long a browser stays signed in.
+    session_hours: how long a browser stays signed in. tools: the folder with IT's own tool files, which
+    policies may name.
     """
 
     data: str
     database: str | None = None
+    tools: str | None = None
     check_in_s: int = 900
     flush_s: float = 2.0
     session_hours: int = 12

@@ -35,9 +35,13 @@ def fleet(lab: Lab) -> dict[str, Device]:
 def test_every_answer_is_as_described(lab: Lab, fleet: dict[str, Device]) -> None:
     description = lab.get("/openapi.json")
     event_id = lab.get("/events")["rows"][0]["id"]
+    policy = lab.publish("banned: [claude-code]\n")
     known = {"device_id": fleet["alice"].id, "tool_id": "claude-code", "event_id": event_id}
+    known |= {"number": str(policy.number), "version": policy.version}
     answered = 0
     for path, methods in description["paths"].items():
+        if "get" not in methods:
+            continue
         content = methods["get"]["responses"]["200"]["content"]
         if "application/json" not in content:
             continue

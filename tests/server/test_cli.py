@@ -148,3 +148,24 @@ def test_where_one_cannot_listen(text: str) -> None:
 @pytest.mark.parametrize("host", ["192.0.2.1", "::", "10.0.0.1", "example.com", "localhost.example.com", ""])
 def test_what_others_can_reach(host: str) -> None:
     assert not is_loopback(host)
+
+
+def test_the_brake_is_pulled_with_a_reason_and_lifted(filled: Path) -> None:
+    pulled = run("brake", "--data", filled, "--reason", "a wrong ban")
+    assert pulled.exit_code == 0, pulled.output
+    assert "aipolicy server brake --off" in pulled.output
+    with Lab.open(filled) as lab:
+        said = lab.enrol().check_in().brake
+        assert said is not None
+        assert (said.reason, bool(said.by)) == ("a wrong ban", True)
+    assert "act again" in run("brake", "--data", filled, "--off").output
+    assert "it was not pulled" in run("brake", "--data", filled, "--off").output
+    with Lab.open(filled) as lab:
+        assert lab.enrol().check_in().brake is None
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "x" * 501])
+def test_a_brake_without_a_reason_is_not_pulled(filled: Path, reason: str) -> None:
+    result = run("brake", "--data", filled, "--reason", reason)
+    assert result.exit_code == 2
+    assert "--reason" in result.output

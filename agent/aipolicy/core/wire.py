@@ -12,10 +12,12 @@ import msgspec
 
 from aipolicy.core.model import Event, Finding, Outcome, Record, Verdict
 from aipolicy.core.place import without_home
+from aipolicy.core.published import Brake, PolicyTag
 
 ENROL_PATH: Final = "/v1/enrol"
 EVENTS_PATH: Final = "/v1/events"
 CHECK_IN_PATH: Final = "/v1/checkin"
+POLICY_PATH: Final = "/v1/policy"
 
 MAX_BATCH_EVENTS: Final = 500
 MAX_BODY_BYTES: Final = 1_000_000
@@ -85,6 +87,9 @@ class CheckIn(Record, frozen=True, kw_only=True):
 
     policy, mode, catalog: what the device enforces. findings: digest of its current findings.
     pending: events that wait in its spool. process_events: how it sees new processes ("kernel" or "polling").
+    published: the number of the server's policy that it enforces, 0 for a file of its own.
+    refused, refused_why: the number of the server's policy that it refuses and why, 0 where it refuses none.
+    ceiling: what keeps it below the policy's mode, in words, empty where nothing does.
     """
 
     schema: str = "aipolicy.checkin/1"
@@ -95,14 +100,24 @@ class CheckIn(Record, frozen=True, kw_only=True):
     findings: str
     pending: int
     process_events: str
+    published: int = 0
+    refused: int = 0
+    refused_why: str = ""
+    ceiling: str = ""
 
 
 class CheckInReply(Record, frozen=True, kw_only=True):
-    """next_s: seconds until the next check-in. resend: whether its findings differ from the digest."""
+    """next_s: seconds until the next check-in. resend: whether its findings differ from the digest.
+
+    policy: the policy that is to be in force, null where the server publishes none: GET /v1/policy has it.
+    brake: the emergency brake, null where it is not pulled.
+    """
 
     schema: str = "aipolicy.checked-in/1"
     next_s: int
     resend: bool = False
+    policy: PolicyTag | None = None
+    brake: Brake | None = None
 
 
 class Problem(Record, frozen=True, kw_only=True):

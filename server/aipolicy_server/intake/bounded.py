@@ -119,3 +119,7 @@ class BoundedCheckIn(CheckIn, frozen=True, kw_only=True):
     findings: Name
     pending: Count
     process_events: Name
+    published: Count = 0
+    refused: Count = 0
+    refused_why: Prose = ""
+    ceiling: Prose = ""

@@ -39,6 +39,10 @@ class Presence:
             catalog=request.catalog,
             process_events=request.process_events,
             pending=request.pending,
+            published=request.published,
+            refused=request.refused,
+            refused_why=request.refused_why,
+            ceiling=request.ceiling,
         )
         self._note(device, seen)
 

@@ -64,19 +64,20 @@ def _fault(event: Any, clean: bool) -> str:
 
 def read_enrolment(body: bytes) -> EnrolRequest:
     """Who wants to be let in. Raises Refusal."""
-    request = _decode(body, _enrolments)
+    request = decode(body, _enrolments)
     _check_schema(request.schema, "aipolicy.enrol/1")
     return request
 
 
 def read_check_in(body: bytes) -> CheckIn:
     """What a device says of itself. Raises Refusal."""
-    request = _decode(body, _check_ins)
+    request = decode(body, _check_ins)
     _check_schema(request.schema, "aipolicy.checkin/1")
     return request
 
 
-def _decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """What a body says. Raises Refusal."""
     try:
         request = decoder.decode(body)
     except msgspec.ValidationError as error:

@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import msgspec
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from aipolicy.core import wire
+from aipolicy.core.published import Brake, PolicyTag
 from aipolicy.core.wire import Ack, CheckIn, CheckInReply
 from aipolicy_server import tokens
 from aipolicy_server.clock import Clock, to_us
@@ -30,7 +32,7 @@ from aipolicy_server.intake.reading import read_batch, read_check_in
 from aipolicy_server.rates import Rate, Seconds
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.settings import Settings
-from aipolicy_server.store import drift
+from aipolicy_server.store import brakes, drift, policies
 from aipolicy_server.store.accept import Conflict, Received, accept, raise_alarm
 from aipolicy_server.store.store import Store, Unavailable
 
@@ -62,6 +64,8 @@ class Intake:
         self._complaints = Rate(_COMPLAINTS_PER_S, 1, seconds)
         self._admission = Admission(limits.reading)
         self._enrolment = Enrolment(store, settings, clock, chance, seconds)
+        self._answer: tuple[PolicyTag, bytes] | None = None
+        """The policy as agents get it, encoded once for all of them."""
         self.presence = Presence(store, settings.flush_s)
 
     def routes(self) -> list[Route]:
@@ -69,6 +73,7 @@ class Intake:
         return [
             Route(wire.EVENTS_PATH, self._guarded(self._events), methods=["POST"], name="events"),
             Route(wire.CHECK_IN_PATH, self._guarded(self._check_in), methods=["POST"], name="check_in"),
+            Route(wire.POLICY_PATH, self._guarded(self._policy), methods=["GET"], name="policy"),
             Route(wire.ENROL_PATH, self._guarded(self._enrolment.enrol), methods=["POST"], name="enrol"),
         ]
 
@@ -130,9 +135,28 @@ class Intake:
         now_us = to_us(self._clock())
         self.presence.check_in(device, said, now_us)
         resend = await self._settle(device, said)
+        policy, brake = await self._store.read(_orders)
         every_s = self._settings.check_in_s
         next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
-        return _json(CheckInReply(next_s=max(1, next_s), resend=resend))
+        return _json(CheckInReply(next_s=max(1, next_s), resend=resend, policy=policy, brake=brake))
+
+    async def _policy(self, request: Request) -> Response:
+        """The policy that is to be in force, unless the device says that it has it."""
+        await self._credentials.device(request)
+        tag = await self._store.read(policies.tag)
+        if tag is None:
+            raise Refusal(HTTPStatus.NOT_FOUND, "no-policy", "no policy was published here")
+        headers = {"ETag": tag.etag}
+        if request.headers.get("if-none-match") == tag.etag:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        if self._answer is None or self._answer[0] != tag:
+            found = await self._store.read(policies.answer)
+            if found is None:
+                raise AssertionError("a published policy is gone")
+            tag = PolicyTag(number=found.number, sha256=found.sha256)
+            self._answer = tag, _encode(found)
+        tag, body = self._answer
+        return Response(body, headers={"ETag": tag.etag}, media_type="application/json")
 
     async def _settle(self, device: str, said: CheckIn) -> bool:
         """Whether the device must send its findings again."""
@@ -143,6 +167,10 @@ class Intake:
         ):
             return False
         return await self._store.write(lambda connection: drift.settle(connection, device, said.findings))
+
+
+def _orders(connection: Connection) -> tuple[PolicyTag | None, Brake | None]:
+    return policies.tag(connection), brakes.brake(connection)
 
 
 def _json(record: Ack | CheckInReply) -> Response:

@@ -42,10 +42,10 @@ def add_session(connection: Connection, session_hash: str, admin: str, now_us: i
     )
 
 
-def has_session(connection: Connection, session_hash: str, now_us: int) -> bool:
-    """Whether this browser is signed in."""
-    query = sa.select(_sessions.hash).where(_sessions.hash == session_hash, _sessions.expires > now_us)
-    return connection.execute(query).first() is not None
+def session_admin(connection: Connection, session_hash: str, now_us: int) -> str | None:
+    """Name of the admin token that this browser signed in with; None where it is not signed in."""
+    query = sa.select(_sessions.admin).where(_sessions.hash == session_hash, _sessions.expires > now_us)
+    return connection.execute(query).scalar()
 
 
 def remove_session(connection: Connection, session_hash: str) -> None:

@@ -110,6 +110,10 @@ class Seen(Record, frozen=True, kw_only=True):
     catalog: str | None = None
     process_events: str | None = None
     pending: int | None = None
+    published: int | None = None
+    refused: int | None = None
+    refused_why: str | None = None
+    ceiling: str | None = None
 
 
 def note_seen(connection: Connection, seen: Sequence[tuple[str, Seen]]) -> None:
@@ -124,6 +128,10 @@ def note_seen(connection: Connection, seen: Sequence[tuple[str, Seen]]) -> None:
             "its_catalog": one.catalog,
             "its_process_events": one.process_events,
             "its_pending": one.pending,
+            "its_published": one.published,
+            "its_refused": one.refused,
+            "its_refused_why": one.refused_why,
+            "its_ceiling": one.ceiling,
         }
         for device, one in sorted(seen)
     ]
@@ -159,6 +167,10 @@ _PRESENCE = (
         catalog=_or_keep("catalog"),
         process_events=_or_keep("process_events"),
         pending=_or_keep("pending"),
+        published=_or_keep("published"),
+        refused=_or_keep("refused"),
+        refused_why=_or_keep("refused_why"),
+        ceiling=_or_keep("ceiling"),
     )
 )
 _HOST_COLUMNS = ("hostname", "os", "os_version", "arch", "agent_version")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from aipolicy_server.clock import from_us, to_us
-from aipolicy_server.store import cursor, schema
+from aipolicy_server.store import cursor, policies, schema
 from aipolicy_server.store.rows import AlarmRow, DeviceFilter, DevicePage, DeviceRow, PolicyCount
 
 _devices = schema.devices.c
@@ -22,7 +22,7 @@ def page(
     """One page of devices. cutoff: who was last heard of before it is silent."""
     query = (
         _select_devices()
-        .where(*_conditions(which, cutoff))
+        .where(*_conditions(connection, which, cutoff))
         .order_by(_devices.hostname, _devices.n)
         .limit(limit + 1)
     )
@@ -58,7 +58,14 @@ def is_silent(cutoff: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(_devices.revoked.is_(None), heard < to_us(cutoff))
 
 
-def _conditions(which: DeviceFilter, cutoff: datetime) -> Iterator[sa.ColumnElement[bool]]:
+def is_held() -> sa.ColumnElement[bool]:
+    """Not revoked, and kept below its policy's mode by something."""
+    return sa.and_(_devices.revoked.is_(None), sa.func.coalesce(_presence.ceiling, "") != "")
+
+
+def _conditions(
+    connection: Connection, which: DeviceFilter, cutoff: datetime
+) -> Iterator[sa.ColumnElement[bool]]:
     if which.text:
         yield sa.or_(
             _devices.hostname.icontains(which.text, autoescape=True),
@@ -68,6 +75,11 @@ def _conditions(which: DeviceFilter, cutoff: datetime) -> Iterator[sa.ColumnElem
         yield _devices.n.in_(sa.select(_findings.device).where(_findings.tool == which.tool))
     if which.policy:
         yield _presence.policy == which.policy
+    if which.standing:
+        yield _devices.revoked.is_(None)
+        yield policies.standing(policies.number(connection)) == which.standing
+    if which.held:
+        yield is_held()
     if which.silent:
         yield is_silent(cutoff)
     if which.banned:
@@ -115,27 +127,32 @@ def _row(row: Any, counted: Any, same_name: int, cutoff: datetime) -> DeviceRow:
         catalog=row.catalog,
         process_events=row.process_events,
         pending=row.pending,
+        published=row.published,
+        refused=row.refused,
+        refused_why=row.refused_why,
+        ceiling=row.ceiling,
         findings=counted.findings if counted is not None else 0,
         banned=int(counted.banned) if counted is not None else 0,
         same_name=max(0, same_name - (row.revoked is None)),
     )
 
 
-def counts(connection: Connection, cutoff: datetime) -> tuple[int, int, int]:
-    """How many devices are not revoked, how many of them are silent, how many never reported."""
+def counts(connection: Connection, cutoff: datetime) -> tuple[int, int, int, int]:
+    """How many devices are not revoked; of them: how many are silent, never reported, are held back."""
     row = connection.execute(
         sa.select(
             sa.func.count(),
             sa.func.sum(sa.case((is_silent(cutoff), 1), else_=0)),
             sa.func.sum(sa.case((_presence.last_seen.is_(None), 1), else_=0)),
+            sa.func.sum(sa.case((is_held(), 1), else_=0)),
         )
         .select_from(schema.devices.join(schema.presence, _presence.device == _devices.n))
         .where(_devices.revoked.is_(None))
     ).one()
-    return row[0], int(row[1] or 0), int(row[2] or 0)
+    return row[0], int(row[1] or 0), int(row[2] or 0), int(row[3] or 0)
 
 
-def policies(connection: Connection) -> tuple[PolicyCount, ...]:
+def in_force(connection: Connection) -> tuple[PolicyCount, ...]:
     """Which policy versions are in force, most devices first."""
     rows = connection.execute(
         sa.select(_presence.policy, _presence.mode, sa.func.count().label("devices"))

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from aipolicy_server.store import eventlog, fleet, inventory, schema
+from aipolicy_server.store import eventlog, fleet, inventory, policies, schema
 from aipolicy_server.store.cursor import BadCursor
 from aipolicy_server.store.fleet import SILENT_AFTER
 from aipolicy_server.store.rows import (
@@ -50,7 +50,8 @@ Reading = Callable[[], AbstractContextManager[Connection]]
 
 def overview(connection: Connection, *, now: datetime) -> Overview:
     """Counts by ruling and by tool, the latest enforcement, alarms."""
-    devices, silent, never_seen = fleet.counts(connection, now - SILENT_AFTER)
+    devices, silent, never_seen, held = fleet.counts(connection, now - SILENT_AFTER)
+    current = policies.number(connection)
     return Overview(
         devices=devices,
         silent=silent,
@@ -58,9 +59,12 @@ def overview(connection: Connection, *, now: datetime) -> Overview:
         with_banned=inventory.with_banned(connection),
         rulings=inventory.rulings(connection),
         tools=inventory.tools(connection),
-        policies=fleet.policies(connection),
+        policies=fleet.in_force(connection),
         enforcement=eventlog.latest_acts(connection, 20),
         alarms=fleet.alarms(connection, 20),
+        held=held,
+        current=current,
+        rollout=policies.rollout(connection, current),
     )
 
 

@@ -6,6 +6,7 @@ Times are aware UTC. Where a record of the wire says the same thing, its own typ
 from datetime import datetime
 
 from aipolicy.core.model import Evidence, Record
+from aipolicy.core.publishing import Rollout
 
 
 class DeviceRow(Record, frozen=True, kw_only=True):
@@ -18,6 +19,9 @@ class DeviceRow(Record, frozen=True, kw_only=True):
     policy, mode, catalog: what it enforces, null before the first check-in.
     process_events: how it sees new processes (kernel or polling), null before the first check-in.
     pending: events that waited in its spool at the last check-in.
+    published: the number of this server's policy that it enforces, 0 for one of its own, null before it says.
+    refused, refused_why: the number of the policy that it was given and refuses, and why; null or 0 for none.
+    ceiling: what keeps it below the policy's mode, in words; null or empty where nothing does.
     findings, banned: how many findings it has now, and how many of them are of banned tools.
     same_name: how many other devices, not revoked, carry the same hostname (enrolled again, or a clone).
     """
@@ -37,6 +41,10 @@ class DeviceRow(Record, frozen=True, kw_only=True):
     catalog: str | None
     process_events: str | None
     pending: int
+    published: int | None
+    refused: int | None
+    refused_why: str | None
+    ceiling: str | None
     findings: int
     banned: int
     same_name: int
@@ -168,6 +176,9 @@ class AlarmRow(Record, frozen=True, kw_only=True):
 class Overview(Record, frozen=True, kw_only=True):
     """The first page. devices: not revoked. with_banned: devices that have a banned tool now.
 
+    held: devices that something keeps below the policy's mode. current: number of the policy published last,
+    0 for none. rollout: where devices stand next to it.
+
     rulings: banned, unlisted, approved, exempt, in this order, zeros included.
     tools: by banned findings, then by devices.
     enforcement: the latest events where the agent acted or failed to.
@@ -182,6 +193,9 @@ class Overview(Record, frozen=True, kw_only=True):
     policies: tuple[PolicyCount, ...]
     enforcement: tuple[EventRow, ...]
     alarms: tuple[AlarmRow, ...]
+    held: int
+    current: int
+    rollout: Rollout
 
 
 class DevicePage(Record, frozen=True, kw_only=True):
@@ -258,11 +272,17 @@ class Choices(Record, frozen=True, kw_only=True):
 
 
 class DeviceFilter(Record, frozen=True, kw_only=True):
-    """Which devices. text: part of hostname or id. tool: has a finding of it. silent, banned: only those."""
+    """Which devices. text: part of hostname or id. tool: has a finding of it. silent, banned: only those.
+
+    standing: next to the policy published last; see store.policies.standing. held: only those that something
+    keeps below the policy's mode.
+    """
 
     text: str = ""
     tool: str = ""
     policy: str = ""
+    standing: str = ""
+    held: bool = False
     silent: bool = False
     banned: bool = False
 

@@ -68,6 +68,10 @@ presence = Table(
     Column("process_events", Text),
     Column("pending", BigInteger, nullable=False),
     Column("told_again", BigInteger),
+    Column("published", BigInteger),
+    Column("refused", BigInteger),
+    Column("refused_why", Text),
+    Column("ceiling", Text),
     PrimaryKeyConstraint("device"),
 )
 
@@ -179,6 +183,36 @@ sessions = Table(
     Column("admin", String(255), ForeignKey("admins.name"), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+)
+
+# Policies that were published, each with the number under which agents know it. No row is ever changed.
+policies = Table(
+    "policies",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", String(12), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("approver", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("copy_of", BigInteger),
+    Column("content", LargeBinary, nullable=False),
+    Index(None, "version", "number"),
+)
+
+# Each time that the emergency brake was pulled or lifted; the last one counts.
+brakes = Table(
+    "brakes",
+    METADATA,
+    Column("n", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("pulled", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 # Values that all nodes on one database share: the key of the device tokens' check part.

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from aipolicy.core.publishing import Rollout
 from aipolicy_server.console.attention import notices
 from aipolicy_server.store.rows import AlarmRow, EventRow, Overview, PolicyCount, ToolRow
 
@@ -18,6 +19,9 @@ CALM = Overview(
     policies=(PolicyCount(policy="a", mode="block", devices=3),),
     enforcement=(),
     alarms=(),
+    held=0,
+    current=0,
+    rollout=Rollout(current=0, older=0, refusing=0, own=3, unknown=0),
 )
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from aipolicy_server.store import migrate
@@ -110,3 +112,21 @@ def test_the_token_key_is_made_once_and_shared(tmp_path: Path) -> None:
     assert first.token_key == second.token_key == b"a" * 32
     first.close()
     second.close()
+
+
+def test_devices_of_the_first_version_are_kept(empty: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
+    with empty.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO devices"
+            " (id, token_hash, hostname, os, os_version, arch, agent_version, secret, enrolled)"
+            " VALUES ('d', 't', 'pc', 'linux', '12', 'x86_64', '0.1', 'first', 1)"
+        )
+        connection.exec_driver_sql("INSERT INTO presence (device, policy, pending) VALUES (1, 'cafe', 0)")
+    assert migrate.upgrade(empty) is True
+    with empty.connect() as connection:
+        row = connection.exec_driver_sql("SELECT policy, published, refused, ceiling FROM presence").one()
+    assert tuple(row) == ("cafe", None, None, None)

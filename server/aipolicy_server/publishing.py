@@ -1,0 +1,142 @@
+"""Publishing a policy: judged by the agents' own parser and the catalog that comes with this server.
+
+Every refusal says what to do. What is published lies in store.policies.
+"""
+
+import difflib
+import hashlib
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from aipolicy.core.policy import Policy, PolicyErrors, parse
+from aipolicy.core.problem import Problem
+from aipolicy.core.publishing import Published, PublishedText, PublishRequest, RollbackRequest
+from aipolicy.core.wire import printable
+from aipolicy.core.yamlfile import YamlErrors
+from aipolicy.tools import load
+from aipolicy_server.refusals import Refusal
+from aipolicy_server.store import policies
+from aipolicy_server.store.policies import Moved, NewPolicy
+from aipolicy_server.store.store import Store
+
+_MOST_LINES: Final = 5_000
+"""Longer texts are not compared: it takes the square of their lines."""
+_CONTEXT: Final = 3
+_MOST_SAID: Final = 100
+_LONGEST_LINE: Final = 500
+
+
+class Publishing:
+    """Judges and publishes. tools: the folder with IT's own tool files, as the agents have it."""
+
+    def __init__(self, store: Store, tools: str | None) -> None:
+        self._store = store
+        self._tools = tools
+
+    def publish(self, asked: PublishRequest, expected: int, by: str, at_us: int) -> Published:
+        """The policy under its new number. expected: the number now in force. Raises Refusal, Unavailable."""
+        content = asked.content.encode("utf-8")
+        policy = self._judged(content, asked.name)
+        new = NewPolicy(
+            sha256=hashlib.sha256(content).hexdigest(),
+            name=asked.name,
+            mode=policy.mode,
+            content=content,
+            commit=asked.commit,
+            author=asked.author,
+            approver=asked.approver,
+            by=by,
+            at_us=at_us,
+        )
+        return self._put(new, expected)
+
+    def roll_back(self, number: int, asked: RollbackRequest, expected: int, by: str, at_us: int) -> Published:
+        """An earlier text under a new number. Raises Refusal, Unavailable."""
+        with self._store.reading() as connection:
+            old = policies.one(connection, number)
+            if old is None:
+                raise no_such_policy()
+            content = policies.content(connection, number)
+        policy = self._judged(content, old.name)  # the catalog may have changed since
+        new = NewPolicy(
+            sha256=old.sha256,
+            name=old.name,
+            mode=policy.mode,
+            content=content,
+            commit=old.commit,
+            author=asked.author,
+            approver=asked.approver,
+            by=by,
+            at_us=at_us,
+            copy_of=number,
+        )
+        return self._put(new, expected)
+
+    def _put(self, new: NewPolicy, expected: int) -> Published:
+        outcome = self._store.write_now(lambda connection: policies.publish(connection, new, expected))
+        if isinstance(outcome, Moved):
+            raise _moved(outcome.latest, expected)
+        return outcome
+
+    def _judged(self, content: bytes, name: str) -> Policy:
+        try:
+            known = load(self._tools).known
+        except YamlErrors as errors:
+            title = (
+                f"the server's own tool files are wrong, and no policy can be judged: {errors.problems[0]}"
+            )
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "bad-tools", title) from errors
+        try:
+            return parse(content, name, known)
+        except PolicyErrors as errors:
+            count = len(errors.problems)
+            title = f"the policy is wrong ({count} error{'' if count == 1 else 's'}): {errors.problems[0]}"
+            raise Refusal(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "bad-policy", title, problems=_bounded(errors.problems)
+            ) from errors
+
+
+def _bounded(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The first of them; each repeats its line, which may be as long as the whole text."""
+    return tuple(
+        msgspec.structs.replace(one, source_line="") if len(one.source_line) > _LONGEST_LINE else one
+        for one in problems[:_MOST_SAID]
+    )
+
+
+def no_such_policy() -> Refusal:
+    """For a number or a version that was never published here."""
+    return Refusal(HTTPStatus.NOT_FOUND, "not-found", "no such policy was published here")
+
+
+def _moved(latest: Published | None, expected: int) -> Refusal:
+    if latest is None:
+        title = f"no policy was published here yet, and number {expected} was expected"
+    else:
+        who = f" by {printable(latest.author or latest.by)[:100]}"
+        title = f"number {expected} was expected, and number {latest.number} was published{who} meanwhile"
+    return Refusal(HTTPStatus.PRECONDITION_FAILED, "published-meanwhile", title)
+
+
+def with_text(connection: Connection, policy: Published) -> PublishedText:
+    """One published policy with its text and what it changed."""
+    before = policies.before(connection, policy.number)
+    content = policies.content(connection, policy.number).decode("utf-8")
+    old = policies.content(connection, before.number).decode("utf-8") if before else ""
+    return PublishedText(
+        policy=policy,
+        content=content,
+        before=before.number if before else None,
+        diff=difference(old, content, f"{before.number if before else 0}", f"{policy.number}"),
+    )
+
+
+def difference(old: str, new: str, old_name: str, new_name: str) -> str | None:
+    """Unified, empty where nothing differs; None where the texts are too long."""
+    a, b = old.split("\n"), new.split("\n")
+    if len(a) > _MOST_LINES or len(b) > _MOST_LINES:
+        return None
+    return "\n".join(difflib.unified_diff(a, b, old_name, new_name, n=_CONTEXT, lineterm=""))
