@@ -11,13 +11,16 @@ from pathlib import Path
 
 import msgspec
 
+from aipolicy.cli.checked.report import CheckReport
 from aipolicy.core import model, wire
+from aipolicy.core.error_page import errors_of, in_markdown
 from aipolicy.core.explain_report import Explanation
 from aipolicy.core.problem import Code
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
 from aipolicy.core.values import KEYS, Key, Place
 from aipolicy.export.catalog_json import ExportedCatalog
+from aipolicy.tools import load
 
 HERE = Path(__file__).parent
 
@@ -34,6 +37,7 @@ SCHEMAS = {
     "batch": wire.Batch,
     "catalog": ExportedCatalog,
     "explain": Explanation,
+    "policy-check": CheckReport,
 }
 
 PRIVACY = """# What is recorded about you
@@ -114,8 +118,21 @@ def codes_table() -> list[str]:
     return [
         "| code | what is wrong |",
         "| --- | --- |",
-        *(f"| {code} | {code.meaning} |" for code in Code),
+        *(f"| [{code}](policy-errors.md#{code.lower()}) | {code.meaning} |" for code in Code),
     ]
+
+
+ERRORS = """# The errors of a policy
+
+What `aipolicy policy check` says, and how to mend it; `aipolicy policy explain E025` shows one of them.
+The codes are stable. This page is made from `agent/aipolicy/core/error_page.py`; a test reads every example.
+"""
+
+
+def errors_page() -> str:
+    """docs/policy-errors.md."""
+    known = load().known
+    return ERRORS + "".join(f"\n## {code}\n\n{in_markdown(code, errors_of(code, known))}\n" for code in Code)
 
 
 def schema(record: type[msgspec.Struct]) -> str:
@@ -140,6 +157,7 @@ def generated() -> dict[Path, Callable[[], str]]:
         HERE / "privacy.md": privacy,
         HERE / "tools.md": tools_page,
         HERE / "policy.md": policy_page,
+        HERE / "policy-errors.md": errors_page,
     }
     for name, record in SCHEMAS.items():
         files[HERE / "schemas" / f"{name}.json"] = lambda record=record: schema(record)  # type: ignore[misc]

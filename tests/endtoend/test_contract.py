@@ -76,3 +76,23 @@ def test_in_a_terminal_the_table_keeps_to_standard_output(tmp_path: Path, policy
         os.close(slave)
         os.close(master)
     assert json.loads(result.stdout)["schema"] == "aipolicy.scan/1"
+
+
+def test_errors_are_coloured_in_a_terminal_only_and_not_where_nobody_wants_it(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("banned: [claud-code]\n")
+    assert "\x1b[" not in aipolicy(tmp_path, "policy", "check", str(bad)).stderr
+    for no_color, coloured in (("", True), ("1", False)):
+        master, slave = pty.openpty()
+        subprocess.run(
+            [*AIPOLICY, "policy", "check", str(bad)],
+            env={**os.environ, "NO_COLOR": no_color},
+            stderr=slave,
+            check=False,
+            timeout=300,
+        )
+        os.close(slave)
+        shown = os.read(master, 65_536).decode()
+        os.close(master)
+        assert ("\x1b[31m" in shown or "\x1b[1" in shown) is coloured
+        assert "did you mean 'claude-code'?" in shown

@@ -6,22 +6,31 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from aipolicy.cli.catalog import catalog, tool
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core import yamlfile
 from aipolicy.core.days import read_day
-from aipolicy.core.problem import Problems, annotate_all
-from aipolicy.core.suggest import did_you_mean
-from aipolicy.core.tool import Tool
+from aipolicy.core.problem import Problems
 from aipolicy.core.tools import Catalog
-from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import Scalar
 from aipolicy.platforms.machine import Machine
 from aipolicy.settings import SYSTEM_POLICY, Settings
 from aipolicy.state import sights
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.folder import StateError, prepare_folder
-from aipolicy.tools import load as load_tools
+
+__all__ = [
+    "NO_POLICY",
+    "catalog",
+    "environ",
+    "evidence_cache",
+    "first_sights",
+    "moment",
+    "now",
+    "policy",
+    "tool",
+]
 
 NO_POLICY = b"name: none\nbanned: []\n"
 """What holds where no policy is given: everything is unlisted, and reported."""
@@ -48,23 +57,6 @@ def first_sights(machine: Machine) -> Callable[[str], Mapping[str, datetime]]:
     """What the agent here knows of first sights, where we may read it; else every grace begins now."""
     kept = sights.read(Path(Settings().state_dir(admin=machine.is_admin(), environ=environ())))
     return lambda tool: kept.get(tool, {})
-
-
-def catalog(extra: str | None = None) -> Catalog:
-    """The catalog, with IT's own tool files from the folder `extra`."""
-    try:
-        return load_tools(extra)
-    except yamlfile.YamlErrors as errors:
-        raise Failure(annotate_all(errors.problems)) from errors
-
-
-def tool(word: str, tools: Catalog) -> Tool:
-    """The tool that `word`, an id or an alias, names."""
-    found = tools.by_id.get(tools.known.aliases.get(word, word))
-    if found is None:
-        hint = did_you_mean(word, (*tools.known.ids, *tools.known.aliases))
-        raise Failure(f"unknown tool {printable(word)!r}{hint} (`aipolicy tools list` shows all)")
-    return found
 
 
 def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:

@@ -46,6 +46,7 @@ def test_every_error_with_line_caret_and_suggestion(wrong: Path) -> None:
         "    ^\n"
         "    known keys are: banned, approved, unlisted, mode, message, contact, name\n"
         f"{wrong}: 2 errors; nothing of it holds\n"
+        "`aipolicy policy explain E022` says more, and so for each code\n"
     )
 
 
@@ -83,7 +84,7 @@ def test_json_of_right_files_only(right: Path) -> None:
     assert json.loads(result.stdout)["ok"] is True
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", ".", "a\0b"])
+@pytest.mark.parametrize("name", ["missing.yaml", "a\0b"])
 def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     file = f"{tmp_path}/{name}"
     result = check(file)

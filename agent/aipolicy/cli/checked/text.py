@@ -1,0 +1,61 @@
+"""For people: what is right goes to standard output, what is wrong to standard error with its line."""
+
+from collections.abc import Collection
+from typing import Final
+
+import click
+
+from aipolicy.cli.checked.report import CheckedFile, CheckedPolicy, CheckReport
+from aipolicy.core.model import Action
+from aipolicy.core.problem import Problem, annotate
+from aipolicy.core.wire import printable
+
+_EFFECT: Final = {
+    Action.REPORT: "reports and stops nothing",
+    Action.WARN: "reports and warns",
+    Action.BLOCK: "blocks",
+}
+
+
+def show(report: CheckReport, *, plain: bool) -> None:
+    """Prints it. Colour is for a terminal only; plain: not even there."""
+    colour = False if plain else None  # None: click asks whether it is a terminal
+    for file in report.files:
+        if file.policy is not None:
+            click.echo(f"{printable(file.file)}: ok: {_summary(file.policy)}")
+            continue
+        for problem in file.problems:
+            click.echo(_coloured(problem), err=True, color=colour)
+        click.echo(_count(file), err=True)
+    codes = {problem.code for problem in report.problems()}
+    if codes:
+        click.echo(_more(codes), err=True)
+
+
+def _summary(right: CheckedPolicy) -> str:
+    return (
+        f"{right.banned} banned, {right.approved} approved, unlisted: {right.unlisted}; "
+        f"mode: {right.mode} ({_EFFECT[right.mode]})"
+    )
+
+
+def _coloured(problem: Problem) -> str:
+    head, *rest = annotate(problem).split("\n")
+    message = f"{problem.message} [{problem.code}]"
+    lines = [click.style(head.removesuffix(message), bold=True) + click.style(message, fg="red", bold=True)]
+    if problem.source_line:
+        lines += [rest[0], click.style(rest[1], fg="red", bold=True)]
+        rest = rest[2:]
+    lines += [click.style(line, fg="cyan") for line in rest]
+    return "\n".join(lines)
+
+
+def _count(file: CheckedFile) -> str:
+    errors = "1 error" if len(file.problems) == 1 else f"{len(file.problems):,} errors"
+    return f"{printable(file.file)}: {errors}; nothing of it holds"
+
+
+def _more(codes: Collection[str]) -> str:
+    return f"`aipolicy policy explain {min(codes)}` says more" + (
+        ", and so for each code" if len(codes) > 1 else ""
+    )
