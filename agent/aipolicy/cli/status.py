@@ -50,7 +50,10 @@ def _text(now: Status) -> str:
         f"  catalog         {now.catalog}",
         f"  new processes   {now.process_events}",
         f"  new installs    {now.install_events}",
-        *(f"  {layer:<15} {condition}" for layer, condition in now.layers.items()),
+        *(
+            f"  {layer:<15} {condition}{_restarts(now) if layer == 'guard' else ''}"
+            for layer, condition in now.layers.items()
+        ),
         *(f"    {one.name:<13} {one.condition}: {one.detail}" for one in now.controls if one.detail),
         f"  server          {server.url or 'none: events stay here'}"
         + (f", last answer {_time(server.last_ok) if server.last_ok else 'never'}" if server.url else "")
@@ -64,6 +67,13 @@ def _text(now: Status) -> str:
         f"  wrong           {p.part}: {p.condition} since {_time(p.since)}: {p.detail}" for p in now.problems
     ]
     return "\n".join(lines)
+
+
+def _restarts(now: Status) -> str:
+    if now.guard is None or not (now.guard.gate_restarts or now.guard.classifier_restarts):
+        return ""
+    gate, classifier = now.guard.gate_restarts, now.guard.classifier_restarts
+    return f" (since its start the gate was started anew {gate} times, the classifier {classifier})"
 
 
 def _headline(now: Status) -> str:

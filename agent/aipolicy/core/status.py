@@ -67,12 +67,22 @@ class ControlStatus(Record, frozen=True, kw_only=True):
     around: str
 
 
+class GuardStatus(Record, frozen=True, kw_only=True):
+    """The life of the guard that runs now.
+
+    gate_restarts, classifier_restarts: how often its processes were started anew since its own start.
+    """
+
+    gate_restarts: int
+    classifier_restarts: int
+
+
 class Status(Record, frozen=True, kw_only=True):
     """The agent's health.
 
     running: whether the daemon runs; pid, started: which. healthy: running and no problem.
     layers: native controls, guard, ending: each in force, partly, missing, overridden, away or off.
-    controls: the native controls one by one.
+    controls: the native controls one by one. guard: null while no guard answers.
     process_events: how new processes are seen: kernel or polling. install_events: kernel, watch or scan only.
     """
 
@@ -85,6 +95,7 @@ class Status(Record, frozen=True, kw_only=True):
     scope: str
     layers: dict[str, str]
     controls: tuple[ControlStatus, ...] = ()
+    guard: GuardStatus | None = None
     process_events: str
     install_events: str
     policy: PolicyStatus

@@ -358,6 +358,7 @@ class Daemon:
                 "ending": "in force" if policy.mode is Action.BLOCK else "off",
             },
             controls=self._controls.states,
+            guard=None if self._guard is None else self._guard.status,
             process_events=_way(self._process_source.way, self._why_polling),
             install_events=_way(self._installs.way, self._why_folders),
             policy=PolicyStatus(

@@ -25,6 +25,7 @@ from aipolicy.daemon.guard.command import deadman_command, guard_socket
 from aipolicy.daemon.guard.places import found
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.enforce.guard import messages
+from aipolicy.enforce.guard.deadman import CLASSIFIER_FDS
 from aipolicy.examine import examiner_for
 from aipolicy.tools import load
 from corpus.scoring import look
@@ -207,6 +208,13 @@ class GuardLab:
         gate = self.gate
         return until(lambda: next((pid for pid in self.children() if pid != gate), None))
 
+    @property
+    def classifiers(self) -> tuple[int, int]:
+        """The processes that judge small files and large ones."""
+        first = self.classifier
+        children = Path(f"/proc/{first}/task/{first}/children")
+        return first, until(lambda: next((int(pid) for pid in children.read_text().split()), None))
+
     # --- programs ---
 
     def put(self, source: Path, name: str) -> Path:
@@ -246,6 +254,12 @@ def refused(*command: str | Path, **how: Any) -> bool:
         return True
     assert ran.returncode == 0, ran
     return False
+
+
+def was_asked(classifier: int) -> bool:
+    """Whether a question of the gate waits for it: fdinfo(5) counts the descriptors in a socket."""
+    places = [Path(f"/proc/{classifier}/fdinfo/{fd}") for fd in CLASSIFIER_FDS[:2]]
+    return any("scm_fds: 1" in place.read_text() for place in places if place.exists())
 
 
 def is_stopped(pid: int) -> bool:

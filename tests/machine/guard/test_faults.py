@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from aipolicy.daemon.catalog_keeper import catalog_at_start
+from aipolicy.enforce.guard.questions import LARGE_BYTES
 from aipolicy.platforms.linux_marks import marks_of
-from machine.guard.lab import BANNED, MARKS, GuardLab, compiled, refused, stop_it
+from machine.guard.lab import BANNED, MARKS, GuardLab, compiled, refused, stop_it, was_asked
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
@@ -46,6 +47,79 @@ def held_up(program: Path) -> "subprocess.Popen[bytes]":
 
 
 # --- the classifier --------------------------------------------------------------------------------------
+
+
+def end_over(lab: GuardLab, program: Path, line: int, *signals: signal.Signals) -> None:
+    """Starts the program; the classifier of its line (0: small files) ends while it judges it."""
+    classifier = lab.classifiers[line]
+    stop_it(classifier)
+    waiting = held_up(program)
+    until(lambda: was_asked(classifier) or None)
+    for number in signals:
+        os.kill(classifier, number)
+    assert waiting.wait(timeout=60) == 0
+    until(lambda: gone(classifier) or None)
+    lab.connect()
+
+
+CRASH = (signal.SIGSEGV, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("signals", [CRASH, (signal.SIGKILL,)], ids=["crash", "kill"])
+@pytest.mark.parametrize("line", [0, 1], ids=["small", "large"])
+def test_a_file_that_ended_the_classifier_twice_starts_unjudged_and_holds_up_nobody(
+    lab: GuardLab, line: int, signals: tuple[signal.Signals, ...]
+) -> None:
+    poison = lab.put(lab.banned, "poison")
+    if line:
+        os.truncate(poison, LARGE_BYTES + 1)
+    for times in (1, 2):
+        end_over(lab, poison, line, *signals)
+        report = lab.report()
+        assert report["numbers"]["given_up"] == times // 2
+        assert report["classifier_starts"] == times + 1
+    assert not refused(poison)
+    assert refused(lab.put(lab.banned, "notes"))
+    assert lab.report()["starts"] == 1, "the gate is the first one"
+
+
+def test_only_the_file_that_ended_it_is_blamed(lab: GuardLab) -> None:
+    """Also where another one was being judged: here a small one, while a large one ends the classifier."""
+    poison = lab.put(lab.banned, "poison")
+    os.truncate(poison, LARGE_BYTES + 1)
+    innocent = lab.put(lab.allowed, "innocent")
+    for _ in range(2):
+        small, large = lab.classifiers
+        for pid in (small, large):
+            stop_it(pid)
+        programs = held_up(poison), held_up(innocent)
+        until(lambda: (was_asked(small) and was_asked(large)) or None)  # noqa: B023
+        os.kill(large, signal.SIGKILL)
+        assert programs[0].wait(timeout=60) == 0
+        os.kill(small, signal.SIGCONT)
+        assert programs[1].wait(timeout=60) == 0
+        until(lambda: gone(small) or None)  # noqa: B023
+        lab.connect()
+    assert lab.report()["numbers"]["given_up"] == 1
+    asked = lab.report()["numbers"]["unasked"]
+    assert not refused(innocent)
+    assert lab.report()["numbers"]["unasked"] == asked, "it was judged"
+
+
+def test_a_file_that_is_judged_while_the_catalog_changes_is_not_blamed(lab: GuardLab) -> None:
+    program = lab.put(lab.allowed, "fresh")
+    for times in range(2):
+        classifier = lab.classifier
+        stop_it(classifier)
+        waiting = held_up(program)
+        until(lambda: was_asked(classifier) or None)  # noqa: B023
+        tool = lab.tools / "test-probe.yaml"
+        tool.write_text(tool.read_text() + f"# {times}\n")
+        catalog_at_start(str(lab.tools), lab.state)
+        os.kill(classifier, signal.SIGCONT)
+        assert waiting.wait(timeout=60) == 0
+        lab.connect()
+    assert lab.report()["numbers"]["given_up"] == 0
 
 
 def test_a_classifier_that_hangs_over_a_file_is_ended_and_started_anew(lab: GuardLab) -> None:
@@ -233,6 +307,26 @@ def test_what_happens_to_the_policy_on_disk_changes_nothing(lab: GuardLab, how: 
     lab.state.mkdir(exist_ok=True)
     lab.policy("mode: report\nbanned: [test-probe]\n")
     until(lambda: not refused(lab.disk / "notes") or None)
+
+
+def test_what_all_policies_refuse_never_starts_while_they_change(lab: GuardLab) -> None:
+    program = lab.put(lab.banned, "notes")
+    others = [lab.put(lab.banned, f"other{number}") for number in range(50)]
+    assert all(refused(one) for one in (program, *others))
+    again_and_again = f"while :; do {program} 2>/dev/null && echo it-ran; done"
+    starting = subprocess.Popen(["/bin/sh", "-c", again_and_again], stdout=subprocess.PIPE)
+    try:
+        table = lab.state / "guard-table.json"
+        for number in range(6):
+            asked = lab.report()["numbers"]["asked"]
+            written = table.stat().st_mtime_ns
+            lab.policy(f"{BANNED}# {number}\n")
+            until(lambda: table.stat().st_mtime_ns != written or None)  # noqa: B023
+            lab.report(lambda r: r["numbers"]["asked"] > asked)  # noqa: B023
+    finally:
+        starting.kill()
+    assert starting.communicate()[0] == b""
+    assert all(refused(one) for one in others)
 
 
 def test_another_catalog_counts_at_once(lab: GuardLab) -> None:

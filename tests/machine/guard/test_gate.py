@@ -176,7 +176,7 @@ def test_a_killed_gate_lets_everything_start_and_what_was_refused_is_refused_aga
     assert refused(program)
     until(lambda: (lab.state / "guard-table.json").stat().st_size > 60 or None)
     os.kill(lab.gate, signal.SIGKILL)
-    lab.report(lambda r: r["starts"] == 2 and bool(r["gate"]))
+    lab.report(lambda r: r["starts"] == 2 and bool(r["numbers"]["marked"]))
     assert refused(program)
 
 

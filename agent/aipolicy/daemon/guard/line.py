@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from aipolicy.core.model import Verdict
 from aipolicy.daemon.guard.classifier import PASSES, Classifier, Ruling
@@ -10,6 +11,8 @@ from aipolicy.daemon.guard.rules import GuardRules
 from aipolicy.enforce.guard import messages
 from aipolicy.enforce.guard.book import EVERYBODY, File, file_of
 from aipolicy.enforce.guard.table import Refusal
+
+_MOST_A_TURN: Final = 64
 
 
 class AnswerLine:
@@ -34,8 +37,13 @@ class AnswerLine:
         """What to do with a message that is no question."""
 
     def turn(self) -> bool:
-        """Answer what is there; False when the gate's side is closed."""
-        while (received := messages.receive(self.channel)) is not None:
+        """Answer some of what is there; False when the gate's side is closed.
+
+        Not all: somebody who starts programs without a pause would keep us from other rules and the daemon.
+        """
+        for _ in range(_MOST_A_TURN):
+            if (received := messages.receive(self.channel)) is None:
+                break
             try:
                 if received.message is None:
                     return False

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.model import Done, Outcome, Verdict
+from aipolicy.core.status import GuardStatus
 from aipolicy.daemon.guard.places import Place
 from aipolicy.daemon.repeats import Repeats
 from aipolicy.daemon.reporter import Reporter
@@ -74,6 +75,7 @@ class GuardLink:
         self._repeats = Repeats(free=1)
         self.state = "off"
         """As `status` says it: in force, partly, away or off."""
+        self.status: GuardStatus | None = None
         self._thread = threading.Thread(target=self._run, name="guard-link", daemon=True)
 
     def start(self) -> None:
@@ -179,6 +181,7 @@ class GuardLink:
         self._child = None
 
     def _disconnect(self) -> None:
+        self.status = None
         if self._channel is not None:
             self._channel.close()
             self._channel = None
@@ -211,6 +214,10 @@ class GuardLink:
     def _reported(self, report: messages.Message) -> None:
         life = (int(report["deadman"]), int(report["starts"]))
         self._ours = int(report["deadman"]) if report["of_agent"] else None
+        self.status = GuardStatus(
+            gate_restarts=max(0, int(report["starts"]) - 1),
+            classifier_restarts=max(0, int(report.get("classifier_starts", 1)) - 1),
+        )
         if not report["gate"]:
             self._away(str(report["reason"]))
         elif marks_of(int(report["gate"])).filesystems == 0:

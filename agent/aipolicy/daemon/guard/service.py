@@ -83,9 +83,13 @@ class GuardService:
         self._begin()
         while True:
             self._wait()
-            if not self._line.turn() or not self._hear_slow() or not self._hear_deadman():
+            if not self._line.turn() or not self._hear_deadman():
+                return
+            if not self._hear_slow():
+                self._end(over="slow")
                 return
             if catalog_stamp(self._state) not in (self._catalog, ()):
+                self._end()
                 return
             self._hear_daemon()
             self._accept()
@@ -93,6 +97,10 @@ class GuardService:
                 self._begin()
             self._save()
             self._tell()
+
+    def _end(self, over: str = "") -> None:
+        """Tells the gate over what line's question we end, so that no other file is blamed for it."""
+        messages.send_surely(self._line.channel, {"ends": over})
 
     def _begin(self) -> None:
         """New rules: nothing that was said counts any more. What was refused before is judged before that."""
@@ -234,12 +242,15 @@ class GuardService:
         """Refusals until they are taken, and now and then how all is."""
         if self._daemon is None:
             return
-        for refused in list(self._untold):
-            if refused["number"] > self._sent and messages.send(self._daemon, {"refused": refused}):
-                self._sent = refused["number"]
-        if (now := time.monotonic()) >= self._report_due:
+        now = time.monotonic()
+        # First, and until it is taken: somebody who is refused without a pause must not keep it back.
+        if now >= self._report_due and messages.send(self._daemon, {"report": self._report}):
             self._report_due = now + _LOOK_S
-            messages.send(self._daemon, {"report": self._report})
+        for refused in list(self._untold):
+            if refused["number"] > self._sent:
+                if not messages.send(self._daemon, {"refused": refused}):
+                    return
+                self._sent = refused["number"]
 
 
 def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> None:
@@ -253,6 +264,9 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
     pid = fork()
     if not pid and not die_with_parent(parent):
         return
+    # At once, since the gate is to see which of us has ended, and in which order.
+    for others in (there, slow) if pid else (here, quick, reports):
+        others.close()
     name = "quick" if pid else "slow"
     rules = GuardRules(folder, catalog, machine, machine.host("").hostname)
     examiner = examiner_for(catalog, EvidenceCache(folder / f"guard-{name}.db"))
@@ -265,12 +279,8 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
         with_windows=with_windows(catalog),
     )
     if not pid:
-        for others in (here, quick, reports):  # the gate is to see which of us has ended
-            others.close()
         _serve_large(slow, there, rules, classifier)
         return
-    there.close()
-    slow.close()
     GuardService(
         state=folder,
         quick=quick,
@@ -287,6 +297,10 @@ def serve(state: str, tools: str | None, machine: Machine, listen_at: str) -> No
 def _serve_large(
     channel: socket.socket, first: socket.socket, rules: GuardRules, classifier: Classifier
 ) -> None:
+    """Until the gate's side is closed. It ends with the first line by the kernel's hand (die_with_parent):
+    only that comes after all that the first line had open is closed, and the gate goes by this order.
+    """
+
     def learned(refusal: Refusal, verdict: Verdict) -> None:
         messages.send_surely(
             first, {"refusal": list(refusal), "verdict": msgspec.json.encode(verdict).decode()}
@@ -295,9 +309,7 @@ def _serve_large(
     line = AnswerLine(channel, rules, classifier, learned)
     rules.refresh()
     while line.turn():
-        ready = select.select([channel, first], [], [], _LOOK_S)[0]
-        if first in ready:  # it never writes: the first line has ended
-            return
+        select.select([channel], [], [], _LOOK_S)
         rules.refresh()
 
 

@@ -54,6 +54,7 @@ class Book:
     def __init__(self, most: int = MOST_KNOWN) -> None:
         self._most = most
         self._known: OrderedDict[File, dict[tuple[str, int], Says]] = OrderedDict()
+        self._refused_before: dict[File, set[tuple[str, int]]] = {}
 
     def put(self, known: Known) -> None:
         """Remember a verdict; a later one about the same replaces it."""
@@ -64,7 +65,7 @@ class Book:
 
     def knows(self, file: File) -> bool:
         """Whether anything is known of these bytes: only then place and person need to be looked up."""
-        return file in self._known
+        return file in self._known or file in self._refused_before
 
     def passes_always(self, file: File) -> bool:
         """Whether it passes for everybody everywhere, so that the kernel need not ask again."""
@@ -75,21 +76,34 @@ class Book:
 
         A refusal counts before what depends, and that before a permission, whatever their reach.
         """
-        verdicts = self._known.get(file)
-        if verdicts is None:
-            return None
-        self._known.move_to_end(file)
+        if file in self._known:
+            self._known.move_to_end(file)
         reaches = ((ANYWHERE, EVERYBODY), (path, EVERYBODY), (ANYWHERE, uid), (path, uid))
-        said = [verdicts[reach] for reach in reaches if reach in verdicts]
+        known = self._known.get(file, {})
+        said = [known[reach] for reach in reaches if reach in known]
+        if not said and not self._refused_before.get(file, set()).isdisjoint(reaches):
+            return Says.REFUSED
         return next((one for one in _STRICTEST_FIRST if one in said), None)
 
     def forget(self, file: File) -> None:
         """It may have been changed."""
         self._known.pop(file, None)
+        self._refused_before.pop(file, None)
 
-    def clear(self) -> None:
-        """Another policy or catalog."""
+    def begin_anew(self) -> None:
+        """Another policy or catalog: no verdict counts any more, but for refusals, until `settle`.
+
+        What both refuse is so never let pass in between.
+        """
+        for file, verdicts in self._known.items():
+            refused = {reach for reach, says in verdicts.items() if says is Says.REFUSED}
+            if refused:
+                self._refused_before.setdefault(file, set()).update(refused)
         self._known.clear()
+
+    def settle(self) -> None:
+        """All that the new rules refuse of it was said."""
+        self._refused_before.clear()
 
     def __len__(self) -> int:
         return len(self._known)

@@ -73,7 +73,7 @@ class Deadman:
         self._beats, self._moved, self._looked = -1, time.monotonic(), time.monotonic()
         self._ending = False
         self._away_since: float | None = time.time()
-        self._starts = 0
+        self._starts = self._classifier_starts = 0
         self._reason = ""
 
     def run(self) -> int:
@@ -132,6 +132,7 @@ class Deadman:
     def _gate_ended(self, now: float) -> None:
         self._gate, self._gate_fd = _reaped(self._gate, self._gate_fd)
         self._shared.set("ready", 0)
+        self._shared.set("marked", 0)
         self._away_since = self._away_since or time.time()
         self._reason = self._reason or "it ended"
         self._ends = [end for end in self._ends if now - end < _HEALTHY_S] + [now]
@@ -180,6 +181,7 @@ class Deadman:
         self._classifier, self._classifier_fd = _forked(lambda: _execute(self._command, theirs))
         for one in (self._quick, self._slow, self._reports):
             one[1].close()  # else the gate would not see that the classifier has ended
+        self._classifier_starts += 1
         if self._gate:
             ours = [self._quick[0].fileno(), self._slow[0].fileno()]
             messages.send(self._control[0], {"classifier": self._classifier}, ours)
@@ -195,6 +197,7 @@ class Deadman:
                 "of_agent": self._of_agent,
                 "gate": self._gate,
                 "starts": self._starts,
+                "classifier_starts": self._classifier_starts,
                 "away_since": self._away_since,
                 "reason": self._reason,
                 "numbers": numbers,

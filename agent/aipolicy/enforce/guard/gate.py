@@ -75,6 +75,7 @@ class Gate:
         self._connected = True
         self._classifier = classifier
         self._ready = False
+        self._to_blame: str | None = None
         self._policy = 0
         self._own: frozenset[int] = frozenset()
         self._book = Book()
@@ -125,9 +126,9 @@ class Gate:
         elif fd == self._control.fileno():
             self._hear_deadman()
         else:
-            for name, channel in self._channels.items():
+            for channel in self._channels.values():
                 if fd == channel.fileno():
-                    self._hear_classifier(name, channel)
+                    self._hear_classifier(channel)
 
     # --- events ---------------------------------------------------------------------------------------------
 
@@ -231,16 +232,20 @@ class Gate:
         self._let_unasked_go(waiting)
         return False
 
-    def _hear_classifier(self, name: str, channel: socket.socket) -> None:
+    def _hear_classifier(self, channel: socket.socket) -> None:
+        if self._connected and self._has_closed(channel):
+            self._classifier_ended()
+
+    def _has_closed(self, channel: socket.socket) -> bool:
+        """Whether the other side has ended; what it said until then is done."""
         while (received := messages.receive(channel)) is not None:
             try:
                 if received.message is None:
-                    self._blame(self._questions.line(name).underway)
-                    self._classifier_gone()
-                    return
+                    return True
                 self._do(received.message, received.files)
             finally:
                 messages.close_all(received.files)
+        return False
 
     def _do(self, message: messages.Message, files: tuple[int, ...]) -> None:
         if "say" in message:
@@ -253,13 +258,16 @@ class Gate:
                 self._opens.ask_for_opens(fd)
         elif "forget" in message:
             self._policy = int(message["forget"])
-            self._book.clear()
+            self._book.begin_anew()
             self._group.forget_files()
         elif "enter" in message:
             self._filesystems.enter(int(message["enter"]))
         elif "ready" in message:
             self._own = frozenset(int(pid) for pid in message["ready"])
+            self._book.settle()
             self._ready = True
+        elif "ends" in message:
+            self._to_blame = str(message["ends"])
 
     def _said(self, message: messages.Message) -> None:
         """The answer to a question; who has not waited long enough yet gets it."""
@@ -312,7 +320,7 @@ class Gate:
 
     def _blame(self, asked: Question | None) -> None:
         """The classifier ended or hung over this file: twice, and it is not asked about the file again."""
-        if asked is None or asked.sent_at == math.inf:
+        if asked is None:
             return
         file = asked.subject.file
         self._blamed[file] = self._blamed.pop(file, 0) + 1
@@ -320,9 +328,25 @@ class Gate:
             self._blamed.popitem(last=False)
         self._shared.set("given_up", sum(times >= _BLAMED_TWICE for times in self._blamed.values()))
 
+    def _classifier_ended(self) -> None:
+        """Each of its two processes ends with the other, and only the file over which one did is blamed.
+
+        Stuck, it is blamed already. The quick one, where it ends in good order, says who is to blame: "slow"
+        or nobody. Else it was itself, if it has ended by now; it closes its end before the slow one can.
+        """
+        quick_closed, slow_closed = map(self._has_closed, self._channels.values())
+        to_blame = self._to_blame
+        if to_blame is None:
+            to_blame = "quick" if quick_closed else "slow" if slow_closed else ""
+        underway = {name: self._questions.line(name).underway for name in self._channels}
+        if to_blame and not any(asked and asked.sent_at == math.inf for asked in underway.values()):
+            self._blame(underway[to_blame])
+        self._classifier_gone()
+
     def _classifier_gone(self) -> None:
         """What is known stays; what is not is allowed until there is another one."""
         self._connected = self._ready = False
+        self._to_blame = None
         self._own = frozenset()
         self._let_unasked_go(self._questions.give_up())
 
@@ -339,7 +363,8 @@ class Gate:
         if received.message is None or "end" in received.message:
             self._ending = True
         elif "classifier" in received.message and len(received.files) == 2:
-            self._classifier_gone()
+            if self._connected:
+                self._classifier_ended()
             self._classifier = int(received.message["classifier"])
             for name, fd in zip(("quick", "slow"), received.files, strict=True):
                 self._channels[name].close()

@@ -3,9 +3,14 @@
 import os
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, Says, file_of
 
 FILE = File(device=1, inode=2, size=3, mtime_ns=4, ctime_ns=5)
+_PATHS, _UIDS = ("/a", "/b"), (0, 1000)
+_REACHES = st.tuples(st.sampled_from((ANYWHERE, *_PATHS)), st.sampled_from((EVERYBODY, *_UIDS)))
 
 
 def test_of_an_unknown_file_nothing_is_known() -> None:
@@ -70,6 +75,40 @@ def test_forgetting() -> None:
     book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.REFUSED))
     book.forget(FILE)
     assert not book.knows(FILE)
+
+
+@given(
+    before=st.lists(st.tuples(_REACHES, st.sampled_from(Says)), max_size=6),
+    between=st.lists(st.tuples(_REACHES, st.sampled_from(Says)), max_size=6),
+    asked=st.tuples(st.sampled_from(_PATHS), st.sampled_from(_UIDS)),
+)
+def test_between_two_sets_of_rules_a_refusal_counts_until_the_new_ones_say_otherwise(
+    before: list[tuple[tuple[str, int], Says]],
+    between: list[tuple[tuple[str, int], Says]],
+    asked: tuple[str, int],
+) -> None:
+    book, new = Book(), Book()
+    for reach, says in before:
+        book.put(Known(FILE, *reach, says))
+    was = book.says(FILE, *asked)
+    book.begin_anew()
+    assert not book.passes_always(FILE), "what passed is asked about again"
+    for reach, says in between:
+        for each in (book, new):
+            each.put(Known(FILE, *reach, says))
+    now = new.says(FILE, *asked)
+    in_between = was if was is Says.REFUSED else None
+    assert book.says(FILE, *asked) is (in_between if now is None else now)
+    book.settle()
+    assert book.says(FILE, *asked) is now
+
+
+def test_a_classifier_that_ended_in_between_changes_nothing() -> None:
+    book = Book()
     book.put(Known(FILE, ANYWHERE, EVERYBODY, Says.REFUSED))
-    book.clear()
-    assert len(book) == 0
+    book.begin_anew()
+    book.begin_anew()
+    assert book.knows(FILE)
+    assert book.says(FILE, "/a", 1000) is Says.REFUSED
+    book.forget(FILE)
+    assert not book.knows(FILE)
