@@ -4,12 +4,20 @@ reached.
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from aipolicy.core.model import Done, Verdict
 from aipolicy.enforce.desktop import Desktop
 from aipolicy.enforce.notify import RateLimit, notice_text, tell
 from aipolicy.platforms.machine import Terminal
+
+
+class _What(NamedTuple):
+    """What is told once an hour. stage: warned or stopped."""
+
+    tool: str
+    uid: int
+    stage: str
 
 
 class Teller:
@@ -28,27 +36,31 @@ class Teller:
         self.guarded: Callable[[], bool] = lambda: False
 
     def tell(self, verdict: Verdict, terminal: Terminal | None, done: Done, now: float) -> bool:
-        """Whether the person was told, now or within the last hour.
-
-        On the terminal and the desktop: who looks at the one may not see the other.
-        """
+        """Whether the person was told, now or within the last hour."""
         finding = verdict.finding
-        tool, uid = finding.tool, finding.owner.uid
         # Who was warned of a tool is told all the same once it is stopped.
-        what = (tool, uid, done is Done.WARNED)
+        what = _What(finding.tool, finding.owner.uid, "warned" if done is Done.WARNED else "stopped")
         with self._lock:
             if self._notices.may_tell(what, now):
-                text = notice_text(
-                    verdict, self.contact, instead=self.instead, done=done, guarded=self.guarded()
-                )
-                person = uid if terminal is None else terminal.uid
-                there = terminal is not None and tell(terminal, text)
-                title = f"{finding.name}: {_TITLES.get(done, 'not allowed here')}"
-                also = self._desktop.tell(person, title, text, now)
-                self._told[tool, uid] = there or also
-                if not self._told[tool, uid]:
-                    self._notices.forget(what)
-            return self._told.get((tool, uid), False)
+                self._told[what.tool, what.uid] = True
+                if not self._give(what, verdict, terminal, done, now):
+                    self._not_told(what)
+            return self._told.get((what.tool, what.uid), False)
+
+    def _give(self, what: _What, verdict: Verdict, terminal: Terminal | None, done: Done, now: float) -> bool:
+        """On the terminal and on the desktop: who looks at the one may not see the other."""
+        guarded = self.guarded()
+        text = notice_text(verdict, self.contact, instead=self.instead, done=done, guarded=guarded)
+        title = f"{verdict.finding.name}: {_TITLES.get(done, 'not allowed here')}"
+        seen = terminal is not None and tell(terminal, text)
+        person = what.uid if terminal is None else terminal.uid
+        failed = (lambda: None) if seen else (lambda: self._not_told(what))
+        return self._desktop.tell(person, title, text, now, failed) or seen
+
+    def _not_told(self, what: _What) -> None:
+        """It could not be: the next time is tried again."""
+        self._told[what.tool, what.uid] = False
+        self._notices.forget(what)
 
     def was_told(self, verdict: Verdict) -> bool:
         """Whether the person was told of this tool when there last was something to tell."""

@@ -3,6 +3,7 @@
 The command runs as that person, detached, and is ended when it hangs: nobody waits for it.
 """
 
+import html
 import importlib
 import os
 import stat
@@ -13,7 +14,6 @@ from typing import Any, Final
 from aipolicy.core.wire import printable
 
 DESKTOP_S: Final = 2.0
-_MAX_TEXT: Final = 2000
 
 
 class Desktop:
@@ -27,17 +27,18 @@ class Desktop:
         """start: starts a command as a user. buses: the folder of the users' session buses."""
         self._start = start or _as_user
         self._buses = buses
-        self._waiting: list[tuple[subprocess.Popen[bytes], float]] = []
+        self._waiting: list[tuple[subprocess.Popen[bytes], float, Callable[[], None]]] = []
 
-    def tell(self, uid: int, title: str, text: str, now: float) -> bool:
-        """Whether it was handed over; whether there is a desktop behind the bus nobody can know."""
+    def tell(
+        self, uid: int, title: str, text: str, now: float, failed: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Whether it was handed over. failed: called by `poll` where nobody behind the bus took it."""
         bus = f"{self._buses}/{uid}/bus"
         if not _is_own_socket(bus, uid):
             return False
-        body = [printable(line) for line in text.splitlines()]
-        command = notify_command(bus, title, "\n".join(body)[:_MAX_TEXT])
+        command = notify_command(bus, title, "\n".join(map(printable, text.splitlines())))
         try:
-            self._waiting.append((self._start(command, uid), now + DESKTOP_S))
+            self._waiting.append((self._start(command, uid), now + DESKTOP_S, failed))
         except (OSError, KeyError, subprocess.SubprocessError):  # no busctl, no account, no right to be it
             return False
         return True
@@ -49,22 +50,27 @@ class Desktop:
     def poll(self, now: float) -> None:
         """Reaps those that are done and ends those that hang."""
         left = []
-        for child, due in self._waiting:
+        for child, due, failed in self._waiting:
             if child.poll() is not None:
+                if child.returncode:
+                    failed()
                 continue
             if now >= due:
                 child.kill()
-            left.append((child, due))
+            left.append((child, due, failed))
         self._waiting = left
 
 
 def notify_command(bus: str, title: str, body: str) -> list[str]:
-    """org.freedesktop.Notifications.Notify through busctl, which is part of systemd."""
+    """org.freedesktop.Notifications.Notify through busctl, which is part of systemd.
+
+    The body is markup (Desktop Notifications Specification 1.2), the title is not.
+    """
     call = ["org.freedesktop.Notifications", "/org/freedesktop/Notifications"]
     return [
-        *("busctl", f"--address=unix:path={bus}", "--timeout=2", "call", *call),
+        *("busctl", f"--address=unix:path={bus}", "--timeout=2", "--", "call", *call),
         *("org.freedesktop.Notifications", "Notify", "susssasa{sv}i"),
-        *("aipolicy", "0", "", printable(title), body, "0", "0", "-1"),
+        *("aipolicy", "0", "", printable(title), html.escape(body, quote=False), "0", "0", "-1"),
     ]
 
 

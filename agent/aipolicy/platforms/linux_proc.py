@@ -13,6 +13,7 @@ class Stat(NamedTuple):
     comm: bytes
     state: str
     parent: int
+    session: int
     terminal: int
     flags: int
     threads: int
@@ -38,6 +39,7 @@ def parse_stat(data: bytes) -> Stat:
         comm=head.partition(b"(")[2],
         state=fields[0].decode("ascii", "replace"),
         parent=int(fields[1]),
+        session=int(fields[3]),
         terminal=int(fields[4]),
         flags=int(fields[6]),
         threads=int(fields[17]),

@@ -183,7 +183,7 @@ class ProcessTable:
         found, status = self._stat(folder), self._status(folder)
         if found is None or status is None or self._contained(folder, status):
             return None
-        return terminal_of(found.terminal, status.uid)
+        return terminal_of(found.terminal, status.uid, found.session)
 
     # --- one process ---
 

@@ -36,10 +36,10 @@ class Image(Record, frozen=True, kw_only=True):
 
 
 class Terminal(Record, frozen=True, kw_only=True):
-    """The terminal a process runs in, checked to be its owner's.
+    """The terminal a process runs in, checked to be its owner's, or of who became that user there (`su`).
 
     path: the device file. device: its device number, so that a writer can see it is still the same.
-    uid: the owner of process and terminal.
+    uid: the owner of the terminal.
     """
 
     path: str

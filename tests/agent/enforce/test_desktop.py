@@ -78,3 +78,22 @@ def test_text_is_one_argument_and_printable() -> None:
     assert command[:2] == ["busctl", "--address=unix:path=/run/user/1/bus"]
     assert "ti\\x1btle" in command
     assert "-- two\nlines" in command
+
+
+def test_nothing_in_a_name_is_markup() -> None:
+    """A version that a package states may be anything, and desktops show links and images."""
+    command = notify_command("/run/user/1/bus", "a<b>", '<a href="http://x">&amp; 1.0</a>')
+    assert '&lt;a href="http://x"&gt;&amp;amp; 1.0&lt;/a&gt;' in command
+    assert "a<b>" in command
+
+
+def test_what_nobody_behind_the_bus_took_is_said_to_have_failed(tmp_path: Path) -> None:
+    folder, uid = bus(tmp_path)
+    failed: list[int] = []
+    for number, code in enumerate(("pass", "raise SystemExit(1)")):
+        started = Started(code)
+        desktop = Desktop(started, folder)
+        assert desktop.tell(uid, "t", "x", 0.0, lambda number=number: failed.append(number))  # type: ignore[misc]
+        started.children[0].wait()
+        desktop.poll(0.1)
+    assert failed == [1]

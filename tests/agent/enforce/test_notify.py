@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from aipolicy.core.model import (
     Action,
@@ -74,6 +75,39 @@ def test_what_was_done_is_named(done: Done, words: str) -> None:
 def test_nothing_in_a_policy_commands_the_terminal() -> None:
     text = notice_text(verdict("\x1b[2J\x07red\u202eder", why="\x9b1m"), "\x1b]0;x\x07")
     assert all(char.isprintable() or char == "\n" for char in text)
+
+
+HOSTILE = (
+    "\x1b[2J\x1b]0;x\x07",
+    "a\r\nb",
+    "\u202eder",
+    "a\u200b\ufeffb",
+    "\u2028\x85\x0c",
+    "\udcff",
+    "x" * 10_000,
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_name_or_word_of_anybodys_breaks_a_line_or_hides_the_others(hostile: str) -> None:
+    judged = verdict(message=f"{hostile}\nno", why=f"because {hostile}")
+    judged = structs.replace(judged, finding=structs.replace(judged.finding, version=hostile))
+    for name in (f"Claude{hostile}", "Claude"):
+        judged = structs.replace(judged, finding=structs.replace(judged.finding, name=name))
+        text = notice_text(judged, f"it@corp.test {hostile}", instead=(f"Qoder {hostile}",))
+        lines = text.splitlines()
+        assert all(line.isprintable() for line in lines)
+        assert text == "\n".join(lines)
+        assert len(text) < 3_000
+        assert lines[0].startswith("aipolicy: Claude")
+        assert "was ended by your organisation's AI policy (rule policy.yaml:3)" in lines[0]
+        assert [line.partition(":")[0] for line in lines[-3:]] == ["Reason", "Use instead", "Questions"]
+
+
+def test_a_message_of_a_thousand_lines_leaves_the_screen() -> None:
+    lines = notice_text(verdict("line\n" * 1_000), "it@corp.test").splitlines()
+    assert len(lines) < 20
+    assert lines[-1] == "Questions: it@corp.test"
 
 
 def test_once_per_tool_and_person_in_an_hour() -> None:

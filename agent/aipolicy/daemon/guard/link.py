@@ -244,7 +244,8 @@ class GuardLink:
         uid, pid = int(said["uid"]), int(said["pid"])
         finding = msgspec.structs.replace(verdict.finding, pid=pid)
         verdict = msgspec.structs.replace(verdict, finding=finding)
-        told = self._teller.tell(verdict, terminal_of(int(said["terminal"]), uid), Done.DENIED, self._now())
+        terminal = terminal_of(int(said["terminal"]), uid, int(said.get("session", 0)))
+        told = self._teller.tell(verdict, terminal, Done.DENIED, self._now())
         worth = self._repeats.one_more((finding.tool, uid, finding.path), self._now())
         if worth is not None:
             more = f"; refused {worth.before} times more since the last report" if worth.before else ""

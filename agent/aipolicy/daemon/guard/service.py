@@ -156,7 +156,7 @@ class GuardService:
         if verdict is None:
             return  # by the table of an earlier life, and by rules that are no longer in force
         self._numbers += 1
-        told = {key: message[key] for key in ("path", "uid", "pid", "terminal", "parent")}
+        told = {key: message.get(key, 0) for key in ("path", "uid", "pid", "terminal", "session", "parent")}
         encoded = msgspec.json.encode(verdict).decode()
         self._untold.append({"number": self._numbers, "verdict": encoded, **told})
 

@@ -388,14 +388,15 @@ def _person(pid: int) -> int:
 
 
 def _who(pid: int) -> messages.Message:
-    """Where the person who is refused sits: proc_pid_stat(5) fields 7 (terminal) and 4, and the namespace."""
+    """Where the person who is refused sits: fields 7, 6 and 4 of proc_pid_stat(5), and the namespace."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = file.read(4096).rpartition(b")")[2].split()
         own = os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
-        return {"terminal": int(fields[4]) if own else 0, "parent": int(fields[1])}
+        terminal = int(fields[4]) if own else 0
+        return {"terminal": terminal, "session": int(fields[3]), "parent": int(fields[1])}
     except (OSError, IndexError, ValueError):
-        return {"terminal": 0, "parent": 0}
+        return {"terminal": 0, "session": 0, "parent": 0}
 
 
 def _known(one: list[object]) -> Known:
