@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from aipolicy.core.days import in_words
-from aipolicy.core.decide import Rule
 from aipolicy.core.derive import Derivation, Lack, Step, Strength
 from aipolicy.core.explain_report import ExplainedVerdict, Explanation
+from aipolicy.core.rules import Rule
 from aipolicy.core.tool import Kind
 from aipolicy.core.wire import printable
 

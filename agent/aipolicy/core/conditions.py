@@ -5,17 +5,19 @@ from datetime import datetime
 
 from aipolicy.core.days import DAY, in_words, span_in_words
 from aipolicy.core.entry import Entry
-from aipolicy.core.model import Action, Context, Record, Ruling
+from aipolicy.core.model import Action, Context, Finding, Record, Ruling
 
 
 class Held(Record, frozen=True, kw_only=True, gc=False):
     """An entry at a moment.
 
-    holds: whether it counts; else it is as if it were not there. warns: whether it may not block yet.
+    holds: whether it counts; else it is as if it were not there. unsure: whether it may count or not, for the
+    tool's version, which could tell, is not known. warns: whether it may not block yet.
     words: what each condition made of it, for people.
     """
 
     holds: bool = True
+    unsure: bool = False
     warns: bool = False
     words: tuple[str, ...] = ()
 
@@ -23,16 +25,20 @@ class Held(Record, frozen=True, kw_only=True, gc=False):
 _ALWAYS = Held()
 
 
-def held(entry: Entry, ruling: Ruling, context: Context) -> Held:
+def held(entry: Entry, ruling: Ruling, finding: Finding, context: Context) -> Held:
     """What becomes of the entry now. Only a ban waits; an approval that has not begun is not there."""
-    if entry.begins is None and entry.ends is None and entry.grace is None:
+    if not entry.conditional and entry.grace is None:
         return _ALWAYS
     now, bans = context.now, ruling is Ruling.BANNED
     words: list[str] = []
-    holds, warns = True, False
+    holds, unsure, warns = True, False, False
+    if entry.versions is not None:
+        lies_in_it = entry.versions.holds(finding)
+        holds, unsure = lies_in_it is not False, lies_in_it is None
+        words.append(f"versions {entry.versions}: {_made_of_version(lies_in_it, finding)}")
     if entry.begins is not None:
         early = now < entry.begins
-        holds, warns = bans or not early, early
+        holds, warns = holds and (bans or not early), early
         waits = "it warns until then" if bans else "it does not hold yet"
         words.append(f"from {in_words(entry.begins)}: " + (waits if early else "it has begun"))
     if entry.ends is not None:
@@ -44,7 +50,13 @@ def held(entry: Entry, ruling: Ruling, context: Context) -> Held:
         warns = warns or now < end
         grace = f"grace {span_in_words(entry.grace)}, first seen {in_words(first_seen(entry, context))}"
         words.append(f"{grace}: " + (f"it warns until {in_words(end)}" if now < end else "it is over"))
-    return Held(holds=holds, warns=warns, words=tuple(words))
+    return Held(holds=holds, unsure=unsure, warns=warns, words=tuple(words))
+
+
+def _made_of_version(lies_in_it: bool | None, finding: Finding) -> str:
+    if lies_in_it is None:
+        return f"{finding.version} cannot be compared" if finding.version else "the version is not known"
+    return f"{finding.version} is {'one' if lies_in_it else 'none'} of them"
 
 
 def first_seen(entry: Entry, context: Context) -> datetime:

@@ -1,18 +1,17 @@
 """What the policy says of a finding: pure, total, and the same mechanism for verdict and explanation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
-from aipolicy.core.conditions import Held, ceiling, first_seen, held, turns
+from aipolicy.core.conditions import first_seen, turns
 from aipolicy.core.message import fill
 from aipolicy.core.model import Action, Confidence, Context, Finding, Record, Ruling, Verdict
-from aipolicy.core.policy import Entry, Policy
+from aipolicy.core.policy import Policy
+from aipolicy.core.rules import ORDER, Decided, Named, Rule, decided, named
 
-_ORDER: Final = tuple(Action)  # mildest first
-_WARNS: Final = _ORDER.index(Action.WARN)
 _SUREST: Final = {
     Confidence.CERTAIN: Action.BLOCK,
     Confidence.LIKELY: Action.WARN,
@@ -22,23 +21,6 @@ _SUREST: Final = {
 
 _BANNED_TEXT: Final = "{tool} is not allowed here."
 _UNLISTED_TEXT: Final = "{tool} is not on the list of approved tools."
-
-
-class Rule(Record, frozen=True, kw_only=True):
-    """A rule of the policy that is about a finding.
-
-    ruling: what it makes of the tool. selector: what it names; "unlisted" where no entry names the tool.
-    rule: file and line. asks: its action now, before the ceilings. reason, message: in the policy's words.
-    conditions: what each of its conditions made of it, in words.
-    """
-
-    ruling: Ruling
-    selector: str
-    rule: str
-    asks: Action
-    reason: str = ""
-    message: str = ""
-    conditions: tuple[str, ...] = ()
 
 
 class Explanation(Record, frozen=True, kw_only=True):
@@ -64,117 +46,50 @@ def decide(finding: Finding, policy: Policy, context: Context, catalog: str) -> 
 
 def explain(finding: Finding, policy: Policy, context: Context, catalog: str) -> Explanation:
     """The verdict with every rule that was considered. `context` is all that a condition may look at."""
-    named = tuple(_named(finding, policy))
-    rules, passed_over = _rules(named, policy, context)
-    decisive = rules[0]
-    action, lowered_by = _lowered(decisive.rule.asks, finding.confidence, policy.mode)
+    entries = tuple(named(finding, policy))
+    said = decided(entries, finding, policy, context)
+    decisive, entry, _ = said.decisive
+    action, lowered_by = _lowered(said, finding.confidence, policy.mode)
     verdict = Verdict(
         finding=finding,
-        ruling=decisive.rule.ruling,
+        ruling=decisive.ruling,
         action=action,
-        reason=decisive.rule.rule,
-        why=decisive.rule.reason,
-        message=_message(finding, policy, decisive.rule, action),
+        reason=decisive.rule,
+        why=decisive.reason,
+        message=_message(finding, policy, decisive, action),
         policy=policy.version,
         catalog=catalog,
-        blocks_from=None if action is Action.BLOCK else _blocks_from(named, finding, policy, context),
+        blocks_from=None if action is Action.BLOCK else _blocks_from(entries, finding, policy, context),
     )
     return Explanation(
         verdict=verdict,
-        rules=tuple(each.rule for each in rules),
+        rules=said.rules,
         lowered_by=lowered_by,
-        passed_over=passed_over,
-        grace=decisive.entry.id if decisive.entry is not None and _ORDER.index(action) >= _WARNS else "",
+        passed_over=said.passed_over,
+        grace=entry.id if entry is not None and action in (Action.WARN, Action.BLOCK) else "",
     )
-
-
-class _Ranked(NamedTuple):
-    """A rule that counts, and the entry it comes from."""
-
-    rule: Rule
-    entry: Entry | None
-
-
-_Named = tuple[Entry, Ruling]
-
-
-def _named(finding: Finding, policy: Policy) -> Iterator[_Named]:
-    """The entries that name the tool."""
-    for entry in policy.banned:
-        if entry.selector.matches(finding):
-            yield entry, Ruling.BANNED
-    for entry in policy.approved:
-        if entry.selector.matches(finding):
-            yield entry, Ruling.APPROVED
-
-
-def _rules(
-    named: Sequence[_Named], policy: Policy, context: Context
-) -> tuple[list[_Ranked], tuple[Rule, ...]]:
-    """Those that hold, the strongest first, and those that do not."""
-    holding: list[tuple[tuple[int, bool, bool, int, str], _Ranked]] = []
-    passed_over: list[Rule] = []
-    for entry, ruling in named:
-        state = held(entry, ruling, context)
-        rule = _rule(entry, ruling, state)
-        if state.holds:
-            holding.append((_strength(entry, rule), _Ranked(rule, entry)))
-        else:
-            passed_over.append(rule)
-    ranked = [each for _, each in sorted(holding, key=lambda pair: pair[0])]
-    unlisted = Rule(
-        ruling=Ruling.UNLISTED, selector="unlisted", rule=policy.unlisted_rule, asks=policy.unlisted
-    )
-    return [*ranked, _Ranked(unlisted, None)], tuple(passed_over)
-
-
-def _rule(entry: Entry, ruling: Ruling, state: Held) -> Rule:
-    asks = (
-        Action.ALLOW if ruling is Ruling.APPROVED else _milder(entry.action or Action.BLOCK, ceiling(state))
-    )
-    return Rule(
-        ruling=ruling,
-        selector=str(entry.selector),
-        rule=entry.rule,
-        asks=asks,
-        reason=entry.reason,
-        message=entry.message,
-        conditions=state.words,
-    )
-
-
-def _strength(entry: Entry, rule: Rule) -> tuple[int, bool, bool, int, str]:
-    """The more exact first, then the one with a condition; of equals banned before approved, then the
-    stricter, whatever their order.
-    """
-    stricter_first = -_ORDER.index(rule.asks)
-    not_banned = rule.ruling is not Ruling.BANNED
-    return -entry.selector.exactness, not entry.conditional, not_banned, stricter_first, rule.selector
 
 
 def _blocks_from(
-    named: Sequence[_Named], finding: Finding, policy: Policy, context: Context
+    entries: Sequence[Named], finding: Finding, policy: Policy, context: Context
 ) -> datetime | None:
     """The first moment at which the same finding would be blocked, were nobody to change anything."""
-    moments = sorted({at for entry, _ in named for at in turns(entry, context) if at > context.now})
+    moments = sorted({at for entry, _ in entries for at in turns(entry, context) if at > context.now})
     if not moments:
         return None
-    seen = {entry.id: first_seen(entry, context) for entry, _ in named if entry.grace is not None}
+    seen = {entry.id: first_seen(entry, context) for entry, _ in entries if entry.grace is not None}
     for at in moments:
-        rules, _ = _rules(named, policy, replace(context, now=at, first_seen=seen))
-        if _lowered(rules[0].rule.asks, finding.confidence, policy.mode)[0] is Action.BLOCK:
+        then = decided(entries, finding, policy, replace(context, now=at, first_seen=seen))
+        if _lowered(then, finding.confidence, policy.mode)[0] is Action.BLOCK:
             return at
     return None
 
 
-def _milder(one: Action, other: Action) -> Action:
-    return min(one, other, key=_ORDER.index)
-
-
-def _lowered(asked: Action, confidence: Confidence, mode: Action) -> tuple[Action, tuple[str, ...]]:
+def _lowered(said: Decided, confidence: Confidence, mode: Action) -> tuple[Action, tuple[str, ...]]:
+    """The action under every ceiling, and those that made it milder than the decisive rule asks."""
     ceilings = {f"confidence: {confidence}": _SUREST[confidence], f"mode: {mode}": mode}
-    lower = {words: top for words, top in ceilings.items() if _ORDER.index(top) < _ORDER.index(asked)}
-    return min((asked, *lower.values()), key=_ORDER.index), tuple(lower)
+    lower = {words: top for words, top in ceilings.items() if ORDER.index(top) < ORDER.index(said.asks)}
+    return min((said.asks, *lower.values()), key=ORDER.index), tuple(filter(None, (said.doubt, *lower)))
 
 
 def _message(finding: Finding, policy: Policy, rule: Rule, action: Action) -> str:

@@ -14,6 +14,7 @@ from aipolicy.core.problem import Code
 from aipolicy.core.reading import Reading, kind
 from aipolicy.core.selector import Selector, read_selector
 from aipolicy.core.values import Place
+from aipolicy.core.version_range import VersionRange
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -21,13 +22,15 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 class Entry(Record, frozen=True, kw_only=True, gc=False):
     """One item of `banned` or `approved`.
 
-    selector: what it names. action: the action it states, null where it states none.
+    selector: what it names. versions: which of its versions, null for all.
+    action: the action it states, null where it states none.
     begins: when `from` begins. ends: when `until` is over. grace: how long it only warns.
     reason: why, in the policy's words. message: what the person is told, empty where the policy's holds.
     rule: the file's base name and the line. id: tells it from other entries; empty where it has no grace.
     """
 
     selector: Selector
+    versions: VersionRange | None = None
     action: Action | None = None
     begins: datetime | None = None
     ends: datetime | None = None
@@ -40,7 +43,7 @@ class Entry(Record, frozen=True, kw_only=True, gc=False):
     @property
     def conditional(self) -> bool:
         """Whether it holds only under a condition; then it is more exact than one that always holds."""
-        return self.begins is not None or self.ends is not None
+        return self.versions is not None or self.begins is not None or self.ends is not None
 
 
 def read_entries(node: yamlfile.Node | None, where: Place, reading: Reading) -> tuple[Entry, ...]:
@@ -80,6 +83,8 @@ def _rival(entry: Entry, others: Sequence[Entry]) -> Entry | None:
 def _meet(one: Entry, other: Entry) -> bool:
     if one.conditional is not other.conditional:
         return False
+    if one.versions is not None and other.versions is not None and not one.versions.meets(other.versions):
+        return False
     first, second = sorted((one, other), key=lambda entry: entry.begins or _LONG_AGO)
     return first.ends is None or (second.begins or _LONG_AGO) < first.ends
 
@@ -87,7 +92,7 @@ def _meet(one: Entry, other: Entry) -> bool:
 def _not_both(item: yamlfile.Node, entry: Entry, rival: Entry, where: Place, reading: Reading) -> None:
     if entry.conditional and rival.conditional:
         message = f"'{entry.selector}' in {where} would hold at the same time as in {rival.rule}"
-        suggestion = "let one end with `until` before the other begins with `from`"
+        suggestion = "let their `versions` not overlap, or one end with `until` before the other's `from`"
         reading.problems.add(item, Code.OVERLAP, message, suggestion)
         return
     message = f"'{entry.selector}' stands twice in {where}, first in {rival.rule}"
@@ -119,6 +124,7 @@ def _entry(item: yamlfile.Node, where: Place, reading: Reading) -> Entry | None:
     if "tool" not in values and len(reading.problems) == before:
         reading.problems.add(item, Code.NO_TOOL, f"the entry of {where} names no tool", "add `tool: ID`")
     selector = _selector(values.get("tool"), "tool", reading)
+    versions = reading.versions(values.get("versions"))
     action = reading.action(values.get("action"), "action", where)
     begins, last = reading.day(values.get("from"), "from"), reading.day(values.get("until"), "until")
     if begins and last and begins > last:
@@ -130,6 +136,7 @@ def _entry(item: yamlfile.Node, where: Place, reading: Reading) -> Entry | None:
         return None
     entry = Entry(
         selector=selector,
+        versions=versions,
         action=action,
         begins=begins,
         ends=last + DAY if last else None,
@@ -147,7 +154,8 @@ def _identity(entry: Entry) -> str:
     The words for people are left out: better ones must not begin a grace anew. What decides is all in: an
     entry that bans earlier, or more, is another one, of which nobody was warned yet.
     """
-    decides = (entry.selector, entry.action or Action.BLOCK, entry.begins, entry.ends, entry.grace)
+    versions = entry.versions and entry.versions.identity
+    decides = (entry.selector, versions, entry.action or Action.BLOCK, entry.begins, entry.ends, entry.grace)
     return hashlib.sha256("\x1f".join(map(str, decides)).encode()).hexdigest()[:16]
 
 

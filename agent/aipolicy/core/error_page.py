@@ -169,6 +169,10 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
         "  - {tool: claude-code, from: 2026-12-01}\n",
         "Which of them were meant could not be told.",
     ),
+    Code.VERSIONS: _page(
+        'banned:\n  - {tool: cursor, versions: "^1.6"}\n',
+        'banned:\n  - {tool: cursor, versions: ">=1.6, <2"}\n',
+    ),
 }
 """One for every code; a test says when one is missing."""
 

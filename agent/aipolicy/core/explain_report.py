@@ -1,8 +1,8 @@
 """What `aipolicy explain --format json` prints: one object, stable, checked against its schema in tests."""
 
-from aipolicy.core.decide import Rule
 from aipolicy.core.derive import Derivation, Strength
 from aipolicy.core.model import Record
+from aipolicy.core.rules import Rule
 from aipolicy.core.scan_report import PolicyInUse, ReportedVerdict
 
 

@@ -61,6 +61,7 @@ class Code(StrEnum):
     )
     NEVER = "E039", "`from` is after `until`, so the entry would never hold."
     OVERLAP = "E040", "Two entries of one list with the same selector would hold at the same time."
+    VERSIONS = "E041", "`versions` is one or two bounds, as `>=1.7, <2` or `=1.7`."
 
 
 class Problem(Record, frozen=True, kw_only=True):

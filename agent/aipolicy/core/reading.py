@@ -10,6 +10,7 @@ from aipolicy.core.problem import Code, Problems, shown
 from aipolicy.core.selector import Kind, KnownTools
 from aipolicy.core.suggest import did_you_mean
 from aipolicy.core.values import LATER_KEYS, Place, key_of, names
+from aipolicy.core.version_range import VersionRange, read_versions
 
 
 class Reading:
@@ -88,6 +89,11 @@ class Reading:
         """How long something lasts."""
         scalar = self.scalar(node, what)
         return read_span(scalar.text, what, scalar, self.problems) if scalar else None
+
+    def versions(self, node: yamlfile.Node | None) -> VersionRange | None:
+        """A range of versions."""
+        scalar = self.scalar(node, "versions")
+        return read_versions(scalar.text, scalar, self.problems) if scalar else None
 
     def action(self, node: yamlfile.Node | None, what: str, place: Place) -> Action | None:
         """An action that the key `what` may have there."""

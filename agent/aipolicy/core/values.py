@@ -26,6 +26,7 @@ class Form(StrEnum):
     SELECTOR = "selector"
     DAY = "day"  # 2026-10-01, UTC
     SPAN = "span"  # 7d
+    VERSIONS = "versions"  # >=1.7, <2
     ENTRIES = "entries"  # a list of selectors and of mappings of the place `of`
 
 
@@ -60,6 +61,12 @@ _ENTRY_MESSAGE: Final = Key(
     form=Form.MESSAGE,
     says="what a person is told instead of the policy's `message`",
     without="the policy's",
+)
+_VERSIONS: Final = Key(
+    name="versions",
+    form=Form.VERSIONS,
+    says='the versions that are meant, as `">=1.7, <2"`, `"<1.7"` or `"=1.7.2"`, in quotes',
+    without="all of them",
 )
 _UNTIL: Final = Key(
     name="until",
@@ -114,6 +121,7 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {
     ),
     Place.BANNED: (
         _TOOL,
+        _VERSIONS,
         Key(
             name="action",
             form=Form.WORD,
@@ -139,6 +147,7 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {
     ),
     Place.APPROVED: (
         _TOOL,
+        _VERSIONS,
         Key(
             name="from",
             form=Form.DAY,
@@ -152,7 +161,7 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {
     ),
 }
 
-LATER_KEYS: Final = ("versions", "scopes", "exemptions", "tests", "privacy")
+LATER_KEYS: Final = ("scopes", "exemptions", "tests", "privacy")
 """Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 
 

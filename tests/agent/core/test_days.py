@@ -188,6 +188,7 @@ OTHER = [
     "banned: [{tool: cursor, grace: 7d}]",
     "banned: [{tool: qoder, grace: 8d}]",
     "banned: [{tool: qoder, grace: 7d, action: warn}]",
+    "banned: [{tool: qoder, grace: 7d, versions: '<2'}]",
     "banned: [{tool: qoder, grace: 7d, from: 2026-10-01}]",
     "banned: [{tool: qoder, grace: 7d, until: 2026-10-01}]",
     "banned: [{tool: vendor:alibaba, grace: 7d}]",

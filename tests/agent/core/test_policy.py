@@ -93,6 +93,8 @@ approved:
         f"message: {'x' * 500}\nbanned: []",
         "approved: [{tool: qoder, message: it is fine}]",
         "banned: [qoder, {tool: qoder, from: 2026-10-01}]",
+        "banned: [{tool: qoder, versions: '<2'}, {tool: qoder, versions: '>=2'}]",
+        "banned: [{tool: qoder, versions: '<2'}]\napproved: [{tool: qoder, versions: '>=1'}]",
         "banned: [{tool: qoder, until: 2026-10-01}, {tool: qoder, from: 2026-10-02}]",
         "banned: [{tool: qoder, until: 2026-10-01}]\napproved: [{tool: qoder, from: 2026-10-01}]",
     ],
@@ -146,9 +148,20 @@ WRONG: dict[str, tuple[bytes | str, list[tuple[int, int, str]]]] = {
         "banned: []\nscopes: []\nexemptions: []\ntests: []\nprivacy: {}\n",
         [(2, 1, "E023"), (3, 1, "E023"), (4, 1, "E023"), (5, 1, "E023")],
     ),
-    "a later version's conditions": (
-        "banned:\n- tool: cursor\n  versions: 1\n",
-        [(3, 3, "E023")],
+    "versions in words": ("banned: [{tool: cursor, versions: old ones}]\n", [(1, 35, "E041")]),
+    "a version alone": ("banned: [{tool: cursor, versions: 1.7}]\n", [(1, 35, "E041")]),
+    "npm's range": ("banned: [{tool: cursor, versions: ^1.7}]\n", [(1, 35, "E041")]),
+    "two upper bounds": ("banned: [{tool: cursor, versions: '<1, <2'}]\n", [(1, 35, "E041")]),
+    "a bound and more": ("banned: [{tool: cursor, versions: '>=1 <2'}]\n", [(1, 35, "E041")]),
+    "a bound that is no version": ("banned: [{tool: cursor, versions: '<latest'}]\n", [(1, 35, "E041")]),
+    "no version is both": ("banned: [{tool: cursor, versions: '>=2, <1'}]\n", [(1, 35, "E039")]),
+    "versions that overlap": (
+        "banned:\n- {tool: cursor, versions: '<2'}\n- {tool: cursor, versions: '>=1.9'}\n",
+        [(3, 3, "E040")],
+    ),
+    "versions and a day that overlap": (
+        "banned:\n- {tool: cursor, versions: '<2'}\n- {tool: cursor, from: 2026-10-01}\n",
+        [(3, 3, "E040")],
     ),
     "a list left out": ("banned:\napproved: [qoder]\n", [(1, 8, "E021")]),
     "a text for a list": ("banned: claude-code\n", [(1, 9, "E020")]),
@@ -267,6 +280,7 @@ def test_every_code_has_a_wrong_policy() -> None:
         ("scopes: []", "the key 'scopes' is not supported by this version of aipolicy"),
         ("mode: Block\nbanned: []", "'Block' is no mode, did you mean 'block'?"),
         ("unlisted: warning", "'warning' is no action, did you mean 'warn'?"),
+        ("banned: [{tool: qoder, versions: 1.7}]", "'1.7' is no bound of a version"),
         ("banned: [{tool: qoder, from: Oct 1}]", "from is a day like 2026-10-01, not 'Oct 1'"),
         ("banned: [{tool: qoder, until: 2026-02-29}]", "there is no day '2026-02-29'"),
         ("banned: [{tool: qoder, grace: 1m}]", "grace is a span of time like 7d, not '1m'"),
@@ -290,6 +304,14 @@ def test_the_message(text: str, message: str) -> None:
         ("banned:\n- qoder\n - cursor", "two lines became one text: give each '- ' the same indentation"),
         ("banned: [*]", 'write "*" in quotes'),
         ("banned:[qoder]", "a key is followed by ': ', with a space"),
+        ("banned: [{tool: qoder, versions: ^1.7.2}]", 'write ">=1.7.2, <2"'),
+        ("banned: [{tool: qoder, versions: ~1.7}]", 'write ">=1.7, <1.8"'),
+        ("banned: [{tool: qoder, versions: 1.7.x}]", 'write ">=1.7, <1.8"'),
+        ("banned: [{tool: qoder, versions: 1.7 - 2}]", 'write bounds like ">=1.7, <2"'),
+        (
+            "banned: [{tool: qoder, versions: 1.7}]",
+            'write "=1.7" for that version alone, ">=1.7" for it and later ones',
+        ),
         ("banned: [{tool: qoder, from: 1.10.2026}]", "write 2026-10-01"),
         ("banned: [{tool: qoder, from: 2026/10/1}]", "write 2026-10-01"),
         ("banned: [{tool: qoder, from: 2026-10-01T08:00}]", "write 2026-10-01"),
@@ -309,7 +331,7 @@ mode: Block
 mode: warn
 banned:
   - claud-code
-  - {tool: cursor, versions: "<1.7", action: allow}
+  - {tool: cursor, versions: "1.7", action: allow}
   - vendor:antropic
   - qoder
   - {tool: qoder, reason: &x so}
@@ -320,8 +342,8 @@ message: "{user}"
         (1, 7, "E031"),
         (2, 1, "E008"),
         (4, 5, "E025"),
-        (5, 20, "E023"),
-        (5, 46, "E032"),
+        (5, 30, "E041"),
+        (5, 45, "E032"),
         (6, 5, "E026"),
         (8, 5, "E030"),
         (8, 27, "E009"),
