@@ -120,6 +120,8 @@ def _versions(condition: _Element) -> str:
     if bounds is None:
         return ""
     low, high = bounds.attributes.get("LowSection", "*"), bounds.attributes.get("HighSection", "*")
+    if low == high and low not in _NO_VERSION:
+        return f"={low}"
     parts = [f">={low}"] if low not in _NO_VERSION else []
     parts += [f"<={high}"] if high not in _ANY else []
     return ", ".join(parts)

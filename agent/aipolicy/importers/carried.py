@@ -6,7 +6,9 @@ import msgspec
 
 from aipolicy.core.message import MAX_TEXT
 from aipolicy.core.model import Record
+from aipolicy.core.problem import Problems
 from aipolicy.core.tools import Catalog
+from aipolicy.core.version_range import VersionRange, read_versions
 from aipolicy.core.wire import printable
 from aipolicy.importers.foreign import ForeignRule
 from aipolicy.importers.matching import match
@@ -39,37 +41,84 @@ class Carried(Record, frozen=True, kw_only=True):
 
 
 class _Entry(Record, frozen=True, kw_only=True):
+    """One entry to be written. versions: null for all."""
+
     selector: str
+    versions: VersionRange | None
     rule: ForeignRule
 
 
 def carry_over(rules: Iterable[ForeignRule], catalog: Catalog, source: str) -> Carried:
     """source: the file's name, for the comment at the head."""
     rules = tuple(rules)
-    banned: dict[tuple[str, str], _Entry] = {}
-    approved: dict[tuple[str, str], _Entry] = {}
+    banned: list[_Entry] = []
+    approved: list[_Entry] = []
     notes: list[Noted] = []
     left: list[Left] = []
     for rule in rules:
         found = match(rule, catalog)
-        if found.no:
-            left.append(Left(at=rule.at, says=printable(rule.says), why=printable(found.no)))
-            continue
+        versions, unclear = _versions(rule)
+        entry = _Entry(selector=found.selector, versions=versions, rule=rule)
         entries = banned if rule.bans else approved
-        entries.setdefault((found.selector, rule.versions), _Entry(selector=found.selector, rule=rule))
+        why = found.no or unclear or _rival(entry, entries)
+        if why:
+            left.append(_left(rule, why))
+            continue
+        if not any(_same(entry, other) for other in entries):
+            entries.append(entry)
         said = (found.note, *(f"not carried over: {lost}" for lost in rule.lost))
         notes += (Noted(at=rule.at, selector=found.selector, note=printable(note)) for note in said if note)
-    for key in approved.keys() & banned.keys():
-        entry, other = approved.pop(key), banned[key]
-        why = f"{other.rule.at} bans the same, and a ban wins"
-        left.append(Left(at=entry.rule.at, says=printable(entry.rule.says), why=why))
+    for entry in list(approved):
+        ban = next((ban for ban in banned if _same(entry, ban) or _covers(ban, entry)), None)
+        if ban is not None:
+            approved.remove(entry)
+            left.append(_left(entry.rule, f"{ban.rule.at} bans the same, and a ban wins"))
     return Carried(
-        policy=_policy(source, banned.values(), approved.values()),
+        policy=_policy(source, banned, approved),
         rules=len(rules),
         carried=len(rules) - len(left),
         notes=tuple(notes),
         left=tuple(left),
     )
+
+
+def _left(rule: ForeignRule, why: str) -> Left:
+    return Left(at=rule.at, says=printable(rule.says), why=printable(why))
+
+
+def _versions(rule: ForeignRule) -> tuple[VersionRange | None, str]:
+    """The rule's range; and what is wrong with it, else empty."""
+    if not rule.versions:
+        return None, ""
+    problems = Problems("", rule.versions)
+    versions = read_versions(rule.versions, _Start(), problems)
+    return versions, "; ".join(problem.message for problem in problems.all())
+
+
+class _Start:
+    """Where a range that stands by itself begins."""
+
+    line = 1
+    column = 1
+
+
+def _same(one: _Entry, other: _Entry) -> bool:
+    return (one.selector, one.versions) == (other.selector, other.versions)
+
+
+def _covers(ban: _Entry, entry: _Entry) -> bool:
+    """Whether all that the entry approves is banned. A policy would let the more exact one win."""
+    return ban.selector == entry.selector and ban.versions is None
+
+
+def _rival(entry: _Entry, entries: Iterable[_Entry]) -> str:
+    """Why it cannot stand beside what is there already; empty where it can."""
+    for other in entries:
+        if entry.versions is None or other.versions is None or other.selector != entry.selector:
+            continue
+        if entry.versions != other.versions and entry.versions.meets(other.versions):
+            return f"its versions ({entry.versions}) overlap those of {other.rule.at}: make one range of both"
+    return ""
 
 
 def _policy(source: str, banned: Iterable[_Entry], approved: Iterable[_Entry]) -> str:
@@ -88,8 +137,8 @@ def _list(key: str, entries: Iterable[_Entry]) -> str:
 
 def _entry(entry: _Entry) -> str:
     values = {"tool": entry.selector}
-    if entry.rule.versions:
-        values["versions"] = entry.rule.versions
+    if entry.versions is not None:
+        values["versions"] = str(entry.versions)
     reason = " ".join(printable(entry.rule.reason).split())
     if reason:
         values["reason"] = reason[:MAX_TEXT]

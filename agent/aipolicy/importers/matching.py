@@ -49,8 +49,6 @@ def match(rule: ForeignRule, catalog: Catalog) -> Match:
     """The selector for what the rule is about."""
     if rule.no:
         return Match(no=rule.no)
-    if rule.versions:
-        return Match(no=f"it holds for versions {rule.versions} only")
     fitting = [_fitting(clue, catalog) for clue in rule.clues]
     tools = frozenset.intersection(*(one.tools for one in fitting)) if fitting else frozenset()
     signers = [clue for clue in rule.clues if clue.kind is Kind.SIGNER]

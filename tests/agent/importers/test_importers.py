@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aipolicy.core.policy import Policy, parse
 from aipolicy.importers import FORMATS, format_of
 from aipolicy.importers.carried import Carried, carry_over
-from aipolicy.importers.foreign import NotReadable
+from aipolicy.importers.foreign import Clue, ForeignRule, Kind, NotReadable
 from aipolicy.tools import load
 
 CATALOG = load()
@@ -122,6 +122,53 @@ def test_a_publisher_is_its_vendor_though_its_name_holds_a_comma() -> None:
 
 def test_a_product_of_a_publisher_is_that_tool() -> None:
     assert banned(imported(applocker(publisher(ANTHROPIC, "CLAUDE CODE", "CLAUDE.EXE")))) == ["claude-code"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "versions"),
+    [
+        ("*", "*", ""),
+        ("0.0.0.0", "*", ""),  # noqa: S104  a version, no address
+        ("*", "2.0.0.0", "<=2.0.0.0"),
+        ("1.5", "*", ">=1.5"),
+        ("1.5", "2.0", ">=1.5, <=2.0"),
+        ("2.0", "2.0", "=2.0"),
+    ],
+)
+def test_a_range_of_versions_is_carried_over(low: str, high: str, versions: str) -> None:
+    carried = imported(applocker(publisher(ANTHROPIC, "CLAUDE CODE", low=low, high=high)))
+    (entry,) = policy_of(carried).banned
+    assert str(entry.selector) == "claude-code"
+    assert (str(entry.versions) if entry.versions else "") == versions
+
+
+def rule_for(at: str, versions: str, *, bans: bool = True) -> ForeignRule:
+    clues = (Clue(kind=Kind.WORD, value="cursor"),)
+    return ForeignRule(at=at, says="theirs", bans=bans, clues=clues, versions=versions)
+
+
+@pytest.mark.parametrize("versions", [">=2, <=1", ">=x", "<=", "<=1\nmode: block"])
+def test_a_range_that_is_none_is_told(versions: str) -> None:
+    carried = carry_over([rule_for("one", versions)], CATALOG, "theirs")
+    assert (banned(carried), [left.at for left in carried.left]) == ([], ["one"])
+
+
+def test_ranges_that_overlap_are_told_and_those_that_do_not_are_all_there() -> None:
+    rules = [
+        rule_for("one", "<=1.5"),
+        rule_for("two", ">=1.2, <=1.7"),
+        rule_for("three", ">1.5"),
+        rule_for("all", ""),
+    ]
+    carried = carry_over(rules, CATALOG, "theirs")
+    assert [str(entry.versions) for entry in policy_of(carried).banned] == ["<=1.5", ">1.5", "None"]
+    assert "overlap those of one" in why(carried, "two")
+
+
+def test_a_ban_of_all_versions_beats_an_approval_of_some() -> None:
+    rules = [rule_for("one", "<=1.5", bans=False), rule_for("two", "")]
+    carried = carry_over(rules, CATALOG, "theirs")
+    assert (banned(carried), approved(carried)) == (["cursor"], [])
 
 
 def test_a_file_name_that_two_tools_have_is_not_guessed_at() -> None:
