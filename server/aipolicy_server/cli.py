@@ -20,6 +20,7 @@ from aipolicy_server.serve import (
     sign_in_address,
 )
 from aipolicy_server.settings import Settings
+from aipolicy_server.simulation.command import simulate
 from aipolicy_server.store import migrate
 from aipolicy_server.store.engine import BadDatabase, open_engine, parse_url
 from aipolicy_server.store.store import Unavailable
@@ -110,3 +111,4 @@ server.add_command(secret)
 server.add_command(device)
 server.add_command(export)
 server.add_command(brake)
+server.add_command(simulate)
