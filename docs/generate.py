@@ -15,6 +15,7 @@ from aipolicy.cli.checked.report import CheckReport
 from aipolicy.core import model, wire
 from aipolicy.core.error_page import errors_of, in_markdown
 from aipolicy.core.explain_report import Explanation
+from aipolicy.core.plan_report import PlanReport
 from aipolicy.core.problem import Code
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
@@ -37,6 +38,7 @@ SCHEMAS = {
     "batch": wire.Batch,
     "catalog": ExportedCatalog,
     "explain": Explanation,
+    "plan": PlanReport,
     "policy-check": CheckReport,
 }
 

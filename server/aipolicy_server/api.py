@@ -18,6 +18,7 @@ from aipolicy_server.api_parts import NAME, PREFIX, After, Id, Limit, Text, answ
 from aipolicy_server.clock import after_day
 from aipolicy_server.console.export import csv_chunks
 from aipolicy_server.console.render import Pages
+from aipolicy_server.inventory_api import add_inventory_routes
 from aipolicy_server.openapi import operations
 from aipolicy_server.policy_api import add_policy_routes
 from aipolicy_server.store import queries
@@ -193,6 +194,7 @@ def api_router() -> APIRouter:
         return answer(row, "aipolicy.event/1")
 
     add_policy_routes(router)
+    add_inventory_routes(router)
 
     @router.get("/openapi.json", include_in_schema=False)
     def openapi(request: Request) -> Response:

@@ -91,6 +91,20 @@ class Client:
         self._deadline_s = deadline_s
         self._stuck: threading.Thread | None = None
 
+    def address(self, path: str) -> str:
+        """Where on the server `path` is."""
+        return self._url + path
+
+    def session(self) -> requests.Session:
+        """For a long answer that nobody bounds in time; it trusts and goes ways as every request does."""
+        session = requests.Session()
+        session.trust_env = False  # a ~/.netrc would replace our Authorization
+        session.proxies = dict(self._proxies)
+        adapter = LineAdapter(Line(), self._context)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
+
     def post(
         self, path: str, body: bytes, headers: Mapping[str, str], deadline_s: float | None = None
     ) -> Reply | Failure:

@@ -9,6 +9,7 @@ _VERBS = {
     "explain": Verb(
         "aipolicy.cli.policy_explain:explain", "Say what an error code means and how to mend it."
     ),
+    "plan": Verb("aipolicy.cli.policy_plan:plan_", "Say whom a new policy would hit, by what the fleet has."),
     "import": Verb("aipolicy.cli.policy_import:import_", "Make a policy of the rules that you have already."),
     "accept": Verb("aipolicy.cli.policy_accept:accept", "Let a policy act that the agent here holds."),
 }

@@ -23,6 +23,22 @@ def with_own(own: Mapping[str, str]) -> Catalog:
     return catalog_from(texts(), own, shared_strings())
 
 
+def load_whole(folder: str, own_dir: str | None = None) -> Catalog:
+    """The catalog as the tool files in `folder` would make it. Raises YamlErrors with every error.
+
+    A folder that describes tools of ours anew, as another release's does, stands in place of ours, IT's own
+    files of `own_dir` beside it; else it stands in place of IT's own.
+    """
+    from aipolicy.tools.own import own_texts  # as in `load`
+
+    given = own_texts(folder)
+    names = {Path(path).name for path in given}
+    if not names & texts().keys():
+        return with_own(given)
+    theirs = {Path(path).name: text for path, text in given.items()}
+    return catalog_from(theirs, own_texts(own_dir) if own_dir else {}, shared_strings())
+
+
 def texts() -> dict[str, str]:
     """The files that come with aipolicy, name to text."""
     folder = resources.files(__name__)

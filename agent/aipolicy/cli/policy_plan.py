@@ -1,0 +1,308 @@
+"""`aipolicy policy plan`: whom a new policy, or a new catalog, would hit, by what the fleet has."""
+
+import contextlib
+import csv
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import click
+import msgspec
+
+from aipolicy.central.auth import Bearer
+from aipolicy.central.download import download
+from aipolicy.central.http import Client
+from aipolicy.central.http import Failure as NoAnswer
+from aipolicy.central.trust import TrustError
+from aipolicy.cli import inputs
+from aipolicy.cli.catalog import catalog
+from aipolicy.cli.errors import Failure
+from aipolicy.cli.planned import MARKDOWN_ROWS, TEXT_ROWS, as_markdown, as_text
+from aipolicy.core import inventory
+from aipolicy.core.blast import Allowed, BadLimit, held, read_limits
+from aipolicy.core.inventory import DeviceInventory, Head, InventoryError, KindOfFinding
+from aipolicy.core.plan import AHEAD, moments_ahead, plan
+from aipolicy.core.plan_report import InventoryInUse, PlanReport
+from aipolicy.core.policy import Policy, PolicyErrors, parse
+from aipolicy.core.problem import annotate_all
+from aipolicy.core.scan_report import PolicyInUse
+from aipolicy.core.sides import Judged, Reported, Side
+from aipolicy.core.tools import Catalog
+from aipolicy.core.yamlfile import YamlErrors
+from aipolicy.tools import load_whole
+
+OVER_THE_LIMIT = 4
+
+
+@click.command("plan")
+@click.argument("file", metavar="NEW.yaml")
+@click.option(
+    "--against", metavar="OLD.yaml", help="The policy before; else the one that the server published."
+)
+@click.option("--server", metavar="URL", help="Ask this server what the fleet has.")
+@click.option("--token-file", metavar="FILE", help="An admin's token; or in AIPOLICY_TOKEN.")
+@click.option("--ca", metavar="FILE", help="A private authority's certificate, instead of the system's.")
+@click.option("--proxy", metavar="URL", help="The HTTP proxy.")
+@click.option("--snapshot", metavar="FILE", help="Take what the fleet has from a file that was saved before.")
+@click.option("--save-snapshot", metavar="FILE", help="Save what the fleet has into this file.")
+@click.option("--without-names", is_flag=True, help="Save numbers in place of people and hosts.")
+@click.option("--groups", metavar="FILE", help="CSV of user,group: the people's directory groups.")
+@click.option("--tools", "tools_dir", metavar="DIR", help="A folder with your own tool files.")
+@click.option("--catalog", "new_catalog", metavar="DIR", help="Tool files as they are to be.")
+@click.option(
+    "--limit", metavar="people=N,machines=N%", help="Exit with 4 where more would newly be blocked."
+)
+@click.option("--rows", type=click.IntRange(1), help="Lines of a table; the rest is counted.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+)
+def plan_(
+    file: str,
+    against: str | None,
+    server: str | None,
+    token_file: str | None,
+    ca: str | None,
+    proxy: str | None,
+    snapshot: str | None,
+    save_snapshot: str | None,
+    without_names: bool,
+    groups: str | None,
+    tools_dir: str | None,
+    new_catalog: str | None,
+    limit: str | None,
+    rows: int | None,
+    form: str,
+) -> None:
+    """Say whom NEW.yaml would newly block, warn or free, and when, by what the fleet really has.
+
+    Exit code: 0 the plan was made, 2 error, 4 it would block more than --limit allows.
+    """
+    limits = _limits(limit)
+    if (server is None) == (snapshot is None):
+        raise Failure("say where to learn what the fleet has: --server URL or --snapshot FILE")
+    if without_names and not save_snapshot:
+        raise Failure("--without-names is about the file that --save-snapshot FILE writes")
+    known = catalog(tools_dir)
+    renew = _new_catalog(new_catalog, tools_dir)
+    policy = _policy(file, renew or known)
+    members = _members(groups)
+    with _source(server, snapshot, _token(token_file) if server else "", ca, proxy) as source:
+        if save_snapshot:
+            _save(source, save_snapshot, without_names=without_names)
+        report = _report(source, policy, against, known, renew, members, limits)
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+    elif form == "markdown":
+        click.echo(as_markdown(report, rows or MARKDOWN_ROWS))
+    else:
+        click.echo(as_text(report, rows or TEXT_ROWS))
+    sys.exit(OVER_THE_LIMIT if any(one.exceeded for one in report.limits) else 0)
+
+
+def _report(
+    source: Path,
+    policy: Policy,
+    against: str | None,
+    known: Catalog,
+    renew: Catalog | None,
+    groups: dict[str, frozenset[str]],
+    limits: tuple[Allowed, ...],
+) -> PlanReport:
+    now = inputs.now().replace(microsecond=0)  # as graces count
+    try:
+        with _lines(source) as (head, values):
+            old = _against(against, head, known)
+            running = frozenset(entry.id for entry in old.entries if entry.grace) if old else frozenset()
+            before: Side = (
+                Reported() if old is None else Judged(old, now, catalog=known.version, running=running)
+            )
+            after = Judged(policy, now, catalog=known.version, renew=renew, running=running)
+            moments = moments_ahead(policy, now, renew=renew, running=running)
+            made = plan(values, before, after, moments, groups)
+    except InventoryError as error:
+        raise Failure(f"{source}: {error}: get it again, with --server URL") from error
+    return PlanReport(
+        made_at=now,
+        policy=_in_use(policy),
+        against=_in_use(old) if old else None,
+        catalog=renew.version if renew else None,
+        inventory=InventoryInUse(
+            taken_at=head.taken_at, devices=made.devices, people=made.people, findings=made.findings
+        ),
+        totals=made.totals,
+        changes=made.changes,
+        ahead_days=AHEAD.days,
+        ahead=made.ahead,
+        limits=held(limits, made.stopped, machines=made.devices, people=made.people, findings=made.findings),
+        notes=tuple(_notes(head, old, renew, known)),
+    )
+
+
+def _in_use(policy: Policy) -> PolicyInUse:
+    return PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode)
+
+
+def _notes(head: Head, old: Policy | None, renew: Catalog | None, known: Catalog) -> Iterator[str]:
+    """What the plan could not tell."""
+    if old is None:
+        yield (
+            "No policy was given with --against and the server publishes none: what is compared with is what "
+            "the agents reported last."
+        )
+    if renew is not None:
+        new = sorted(renew.by_id.keys() - known.by_id.keys())
+        if new:
+            yield f"Nobody has looked for these yet, so who has them is not known: {', '.join(new)}."
+
+
+# --- what is read ----------------------------------------------------------------------------------------
+
+
+def _limits(text: str | None) -> tuple[Allowed, ...]:
+    try:
+        return read_limits(text) if text else ()
+    except BadLimit as error:
+        raise Failure(f"--limit: {error}") from error
+
+
+def _policy(path: str, known: Catalog) -> Policy:
+    return inputs.policy(path, known)[0]
+
+
+def _new_catalog(folder: str | None, tools_dir: str | None) -> Catalog | None:
+    if folder is None:
+        return None
+    try:
+        return load_whole(folder, tools_dir)
+    except YamlErrors as errors:
+        raise Failure(annotate_all(errors.problems)) from errors
+
+
+def _against(path: str | None, head: Head, known: Catalog) -> Policy | None:
+    """The policy before: the file's, else the one that the server published last; None where it did not."""
+    if path is not None:
+        return _policy(path, known)
+    if head.policy is None:
+        return None
+    name = f"number {head.policy.number} of the server, {head.policy.name}"
+    try:
+        return parse(head.policy.content, head.policy.name, known.known)
+    except PolicyErrors as errors:
+        raise Failure(
+            f"{annotate_all(errors.problems)}\n{name} is not right by the catalog here: give your own tool "
+            "files with --tools DIR, or the policy before with --against OLD.yaml"
+        ) from errors
+
+
+def _members(path: str | None) -> dict[str, frozenset[str]]:
+    """The groups of each person."""
+    if path is None:
+        return {}
+    found: dict[str, set[str]] = {}
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            if not {"user", "group"} <= set(rows.fieldnames or ()):
+                raise Failure(f"{path}:1: its first line names the columns: write user,group")
+            for row in rows:
+                if row["user"] and row["group"]:
+                    found.setdefault(row["user"], set()).add(row["group"])
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}: give the CSV with the people's groups") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Failure(f"{path}: it is no CSV in UTF-8: {error}") from error
+    return {user: frozenset(groups) for user, groups in found.items()}
+
+
+def _token(path: str | None) -> str:
+    if path is None:
+        token = inputs.environ().get("AIPOLICY_TOKEN", "")
+        if not token:
+            raise Failure(
+                "an admin's token is needed: name its file with --token-file, or set AIPOLICY_TOKEN"
+            )
+        return token.strip()
+    try:
+        return Path(path).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it holds no token"
+        raise Failure(f"{path}: {why}: name the file with the admin's token") from error
+
+
+@contextlib.contextmanager
+def _source(
+    server: str | None, snapshot: str | None, token: str, ca: str | None, proxy: str | None
+) -> Iterator[Path]:
+    """A file with the inventory: the saved one, or one that is fetched and gone afterwards."""
+    if snapshot is not None:
+        if not Path(snapshot).is_file():
+            raise Failure(f"{snapshot}: no such file: save one with --server URL --save-snapshot FILE")
+        yield Path(snapshot)
+        return
+    with tempfile.NamedTemporaryFile(prefix="aipolicy-inventory-") as file:  # others may not read it
+        _fetch(server or "", token, ca, proxy, file)
+        file.flush()
+        yield Path(file.name)
+
+
+def _fetch(server: str, token: str, ca: str | None, proxy: str | None, into: IO[bytes]) -> None:
+    try:
+        client = Client(server, proxy, ca)
+    except (ValueError, TrustError) as error:
+        raise Failure(str(error)) from error
+    headers = Bearer(token).headers("GET", inventory.INVENTORY_PATH, b"")
+    refusal = download(client, inventory.INVENTORY_PATH, headers, into)
+    if isinstance(refusal, NoAnswer):
+        raise Failure(f"{server}: {refusal.reason}")
+    if refusal is not None:
+        hint = (
+            ": give an admin's token, as `server run` keeps it in admin-token"
+            if refusal.status == 401
+            else ""
+        )
+        raise Failure(f"{server}: {refusal.said()}{hint}")
+
+
+def _save(source: Path, target: str, *, without_names: bool) -> None:
+    """Beside it and renamed, readable by oneself alone: it says who has what."""
+    beside = f"{target}.new"
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as raw:
+            if without_names:
+                with (
+                    gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed,
+                    _lines(source) as (head, values),
+                ):
+                    packed.write(msgspec.json.encode(msgspec.structs.replace(head, names=False)) + b"\n")
+                    packed.writelines(inventory.without_names(values))
+            else:
+                with _lines(source) as (_, values):
+                    for _ in values:  # a broken one is not kept
+                        pass
+                with source.open("rb") as whole:
+                    shutil.copyfileobj(whole, raw)
+        os.replace(beside, target)
+    except OSError as error:
+        raise Failure(f"{target}: {error.strerror}: the inventory can't be saved there") from error
+    except InventoryError as error:
+        raise Failure(f"{source}: {error}: get it again, with --server URL") from error
+
+
+@contextlib.contextmanager
+def _lines(source: Path) -> Iterator[tuple[Head, Iterator[KindOfFinding | DeviceInventory]]]:
+    """Head and values. Raises InventoryError, also while they are read."""
+    try:
+        with source.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            file: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+            yield inventory.read_head(file.readline(1 << 24)), inventory.read_lines(file)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InventoryError("it broke off or is damaged") from error

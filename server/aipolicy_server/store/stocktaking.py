@@ -1,0 +1,128 @@
+"""The whole fleet and what it has, as `policy plan` asks for it: a stream of lines, as the tables are now.
+
+A page of devices and all their findings are two statements, however many devices there are.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from aipolicy.core.inventory import Head, InForce, KindOfFinding, Writer
+from aipolicy.core.model import Action, Confidence, Ruling, State
+from aipolicy_server.clock import to_us
+from aipolicy_server.store import policies, schema
+
+_PAGE: Final = 1000
+_DAY_US: Final = 86_400_000_000
+
+_devices = schema.devices.c
+_findings = schema.findings.c
+
+
+class _Evidence(msgspec.Struct, gc=False):
+    kind: str
+    value: str
+
+
+class _Finding(msgspec.Struct, gc=False):
+    tool: str
+    name: str
+    vendor: str
+    category: str
+    version: str | None
+    state: State
+    confidence: Confidence
+    because: tuple[_Evidence, ...]
+
+
+class _Verdict(msgspec.Struct, gc=False):
+    finding: _Finding
+    ruling: Ruling
+    action: Action
+    reason: str
+    blocks_from: datetime | None = None
+
+
+class _Outcome(msgspec.Struct, gc=False):
+    """Of a stored outcome, what an inventory needs."""
+
+    verdict: _Verdict
+
+
+_decode = msgspec.json.Decoder(_Outcome).decode
+
+Reading = Callable[[], AbstractContextManager[Connection]]
+
+
+def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
+    """The inventory of every device that is not revoked, in portions that hold whole lines.
+
+    Page by page, each on a connection of its own, as queries.every_event does and for its reason.
+    """
+    writer = Writer()
+    with reading() as connection:
+        last = policies.answer(connection)
+    in_force = None if last is None else InForce(number=last.number, name=last.name, content=last.content)
+    yield writer.head(Head(taken_at=now, policy=in_force))
+    after = 0
+    while True:
+        with reading() as connection:
+            devices = _page(connection, after)
+            findings = _of(connection, devices) if devices else {}
+        if not devices:
+            break
+        yield b"".join(_written(writer, devices, findings))
+        after = devices[-1].n
+    yield writer.end()
+
+
+def _page(connection: Connection, after: int) -> Sequence[Any]:
+    query = (
+        sa.select(_devices.n, _devices.id, _devices.hostname, _devices.os)
+        .where(_devices.n > after, _devices.revoked.is_(None))
+        .order_by(_devices.n)
+        .limit(_PAGE)
+    )
+    return connection.execute(query).all()
+
+
+def _of(connection: Connection, devices: Sequence[Any]) -> dict[int, list[Any]]:
+    """The findings of these devices, by device; those of revoked ones in between are there, too."""
+    query = (
+        sa.select(_findings.device, _findings.owner, _findings.outcome)
+        .where(_findings.device.between(devices[0].n, devices[-1].n))
+        .order_by(_findings.device, _findings.key)
+    )
+    return {n: list(rows) for n, rows in groupby(connection.execute(query), itemgetter(0))}
+
+
+def _written(writer: Writer, devices: Sequence[Any], findings: dict[int, list[Any]]) -> Iterator[bytes]:
+    for row in devices:
+        found = [(owner, *_kind(outcome)) for _, owner, outcome in findings.get(row.n, ())]
+        yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=(), findings=found)
+
+
+def _kind(outcome: str) -> tuple[KindOfFinding, int]:
+    verdict = _decode(outcome).verdict
+    finding = verdict.finding
+    kind = KindOfFinding(
+        finding.tool,
+        finding.name,
+        finding.vendor,
+        finding.category,
+        finding.version,
+        finding.state,
+        finding.confidence,
+        tuple((one.kind, one.value) for one in finding.because),
+        verdict.ruling,
+        verdict.action,
+        verdict.reason,
+    )
+    return kind, 0 if verdict.blocks_from is None else to_us(verdict.blocks_from) // _DAY_US
