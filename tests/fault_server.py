@@ -25,6 +25,7 @@ import msgspec
 
 from aipolicy.core import wire
 from aipolicy.core.model import Event
+from aipolicy.core.published import Brake, PolicyAnswer, PolicyTag
 
 SECRET = "the-secret-of-these-tests"
 
@@ -71,7 +72,8 @@ class FaultServer:
     refuse_events: answers 422 to each batch with an event for which this is true.
     most_events: answers 413 to a batch with more events. proxy_bytes: a proxy in front answers 413 to a
     longer body. resend, next_s: what check-ins are told.
-    tls: serve https with this context.
+    tls: serve https with this context. policy: what is to be in force. told: what check-ins name instead of
+    it. brake: the emergency brake.
     """
 
     faults: Iterable[Fault] = ()
@@ -82,6 +84,9 @@ class FaultServer:
     resend: bool = False
     next_s: int = 900
     tls: ssl.SSLContext | None = None
+    policy: PolicyAnswer | None = None
+    told: PolicyTag | None = None
+    brake: Brake | None = None
 
     def __post_init__(self) -> None:
         self._faults: Iterator[Fault] = iter(self.faults)
@@ -183,7 +188,12 @@ class FaultServer:
 
 def good(exchange: Exchange) -> None:
     """What a good server does: check, store, then answer."""
-    routes = {wire.ENROL_PATH: _enrol, wire.EVENTS_PATH: _events, wire.CHECK_IN_PATH: _check_in}
+    routes = {
+        wire.ENROL_PATH: _enrol,
+        wire.EVENTS_PATH: _events,
+        wire.CHECK_IN_PATH: _check_in,
+        wire.POLICY_PATH: _policy,
+    }
     route = routes.get(exchange.path)
     if route is None:
         exchange.problem(404, "not-found", "no such path")
@@ -227,8 +237,30 @@ def _check_in(exchange: Exchange) -> None:
         exchange.problem(401, "bad-token", "this token is unknown")
         return
     server.check_ins.append(msgspec.json.decode(exchange.body, type=wire.CheckIn))
-    reply = wire.CheckInReply(next_s=server.next_s, resend=server.resend)
+    reply = wire.CheckInReply(
+        next_s=server.next_s,
+        resend=server.resend,
+        policy=server.told or tag_of(server.policy),
+        brake=server.brake,
+    )
     exchange.answer(200, msgspec.json.encode(reply))
+
+
+def tag_of(policy: PolicyAnswer | None) -> PolicyTag | None:
+    return None if policy is None else PolicyTag(number=policy.number, sha256=policy.sha256)
+
+
+def _policy(exchange: Exchange) -> None:
+    policy = exchange.server.policy
+    tag = tag_of(policy)
+    if exchange.server.device_of(exchange) is None:
+        exchange.problem(401, "bad-token", "this token is unknown")
+    elif policy is None or tag is None:
+        exchange.problem(404, "no-policy", "no policy was published here")
+    elif exchange.headers.get("if-none-match") == tag.etag:
+        exchange.send(b"HTTP/1.1 304 Not Modified\r\nETag: " + tag.etag.encode() + b"\r\n\r\n")
+    else:
+        exchange.answer(200, msgspec.json.encode(policy), f"ETag: {tag.etag}")
 
 
 # --- sockets ---------------------------------------------------------------------------------------------

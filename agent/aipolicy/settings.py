@@ -21,17 +21,19 @@ class SettingsError(Exception):
 class Settings:
     """Everything an agent can be told.
 
-    policy: the policy file. state: the folder for spool and ledger. server: the server's address, None to
-    keep all events here. enrolment_secret_file: the file that holds the enrolment secret. proxy: the HTTP
-    proxy's address. ca: a PEM file with the private CA; the system's own trust store otherwise. tools: a
-    folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds from scan to scan.
-    stop_at_most: how many programs that run here a new policy may newly stop without being accepted first;
-    0 is no limit. native_controls: whether this agent writes the vendors' managed settings: on, off, or
-    auto, which is on for root with the system's state folder. guard: whether root's agent on Linux starts
-    the exec gate where no service does: on, off, or auto, which is on.
+    policy: the policy file. policy_from: auto takes the policy that the server publishes once it does so,
+    and the file before that; file takes the file alone. state: the folder for spool and ledger. server: the
+    server's address, None to keep all events here. enrolment_secret_file: the file that holds the enrolment
+    secret. proxy: the HTTP proxy's address. ca: a PEM file with the private CA; the system's own trust store
+    otherwise. tools: a folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds
+    from scan to scan. stop_at_most: how many programs that run here a new policy may newly stop without being
+    accepted first; 0 is no limit. native_controls: whether this agent writes the vendors' managed settings:
+    on, off, or auto, which is on for root with the system's state folder. guard: whether root's agent on
+    Linux starts the exec gate where no service does: on, off, or auto, which is on.
     """
 
     policy: str | None = None
+    policy_from: str = "auto"
     state: str | None = None
     server: str | None = None
     enrolment_secret_file: str | None = None
@@ -43,6 +45,11 @@ class Settings:
     stop_at_most: int = 20
     native_controls: str = "auto"
     guard: str = "auto"
+
+    @property
+    def takes_policy(self) -> bool:
+        """Whether the server's policy counts once it publishes one."""
+        return self.server is not None and self.policy_from == "auto"
 
     def state_dir(self, *, admin: bool, environ: Map[str, str]) -> str:
         """The state folder: as set, else the system's for root, else the user's own."""
@@ -105,6 +112,10 @@ def _checked(where: str, setting: str, text: str) -> str | int:
         return _number(where, setting, text, 10, 86_400)
     if setting == "stop_at_most":
         return _number(where, setting, text, 0, 1_000_000)
+    if setting == "policy_from":
+        if text in ("auto", "file"):
+            return text
+        raise SettingsError(f"{where}: policy_from is auto or file, not {text!r}")
     if setting in ("native_controls", "guard"):
         return _switch(where, setting, text)
     return text

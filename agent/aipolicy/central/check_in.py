@@ -20,15 +20,23 @@ logger = logging.getLogger(__name__)
 
 SOONEST_S: Final = 1
 LATEST_S: Final = 24 * 3600
+_LONGEST_WHY: Final = 2000
 
 
 class Enforced(Record, frozen=True, kw_only=True):
-    """What the device enforces: versions of policy and catalog, the mode, how it sees new processes."""
+    """What the device enforces: versions of policy and catalog, the mode, how it sees new processes.
+
+    published, refused, refused_why, ceiling: see wire.CheckIn.
+    """
 
     policy: str
     mode: str
     catalog: str
     process_events: str
+    published: int = 0
+    refused: int = 0
+    refused_why: str = ""
+    ceiling: str = ""
 
 
 class CheckInCaller:
@@ -43,7 +51,9 @@ class CheckInCaller:
         enforced: Callable[[], Enforced],
         clock: Callable[[], datetime],
         backoff: Backoff,
+        obey: Callable[[CheckInReply, str], str] = lambda _reply, _token: "",
     ) -> None:
+        """obey: does what a reply orders, with our token; why some of it could not be had now, or empty."""
         self._store = store
         self._client = client
         self._enroller = enroller
@@ -51,6 +61,7 @@ class CheckInCaller:
         self._enforced = enforced
         self._clock = clock
         self._backoff = backoff
+        self._obey = obey
         self._resends = 0
 
     def run_once(self) -> Result:
@@ -66,8 +77,10 @@ class CheckInCaller:
         reply = _checked_in(answer)
         if reply is None:
             return self._refused(answer, token, asked)
-        self._backoff.succeeded()
         self._repair(reply.resend)
+        if unfetched := self._obey(reply, token):
+            return Result(wait_s=self._backoff.failed(), condition="unreachable", detail=unfetched)
+        self._backoff.succeeded()
         return Result(wait_s=min(LATEST_S, max(SOONEST_S, reply.next_s)))
 
     def _words(self) -> CheckIn:
@@ -80,6 +93,10 @@ class CheckInCaller:
             findings=standing.findings,
             pending=standing.pending,
             process_events=enforced.process_events,
+            published=enforced.published,
+            refused=enforced.refused,
+            refused_why=enforced.refused_why[:_LONGEST_WHY],
+            ceiling=enforced.ceiling[:_LONGEST_WHY],
         )
 
     def _refused(self, answer: Reply, token: str, asked_s: float | None) -> Result:

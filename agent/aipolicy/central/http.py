@@ -1,5 +1,6 @@
 """One question to the central endpoint, bounded in time and bytes; only JSON counts as an answer."""
 
+import http
 import ipaddress
 import logging
 import ssl
@@ -31,7 +32,7 @@ _HEADERS: Final = {
 
 
 class Reply(Record, frozen=True, kw_only=True):
-    """What our server said. body: a JSON object. retry_after: that header as it came, null without it."""
+    """What our server said. body: a JSON object, `{}` for a 304. retry_after: that header, or null."""
 
     status: int
     body: bytes
@@ -59,6 +60,17 @@ class Failure(Record, frozen=True, kw_only=True):
     reason: str
     status: int | None = None
     retry_after: str | None = None
+
+
+class Question(Record, frozen=True, kw_only=True):
+    """What is asked. An answer is none that is longer than most_bytes or not whole after deadline_s."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    deadline_s: float
+    body: bytes = b""
+    most_bytes: int = MOST_REPLY_BYTES
 
 
 class Client:
@@ -110,10 +122,22 @@ class Client:
     ) -> Reply | Failure:
         """Send `body` and wait for the whole answer, `deadline_s` at most. Never raises."""
         deadline_s = self._deadline_s if deadline_s is None else deadline_s
+        question = Question(method="POST", path=path, headers=headers, deadline_s=deadline_s, body=body)
+        return self._ask(question)
+
+    def get(
+        self, path: str, headers: Mapping[str, str], *, most_bytes: int, deadline_s: float
+    ) -> Reply | Failure:
+        """Ask for what may be large; like `post`. A 304 has no body."""
+        return self._ask(
+            Question(method="GET", path=path, headers=headers, deadline_s=deadline_s, most_bytes=most_bytes)
+        )
+
+    def _ask(self, question: Question) -> Reply | Failure:
         if self._stuck is not None and self._stuck.is_alive():
             # A name lookup cannot be cut short. One may hang; not one more with every try.
             return Failure(reason=f"the lookup of {self.host} has not come back yet")
-        exchange = _Exchange(self._url + path, body, headers, self._proxies, self._context, deadline_s)
+        exchange = _Exchange(self._url, question, self._proxies, self._context)
         answer = exchange.run()
         self._stuck = exchange.thread if exchange.thread.is_alive() else None
         return answer
@@ -125,17 +149,13 @@ class _Exchange:
     def __init__(
         self,
         url: str,
-        body: bytes,
-        headers: Mapping[str, str],
+        question: Question,
         proxies: dict[str, str],
         context: ssl.SSLContext,
-        deadline_s: float,
     ) -> None:
-        self._url = url
-        self._body = body
-        self._headers = {**_HEADERS, **headers}
+        self._url = url + question.path
+        self._question = question
         self._proxies = proxies
-        self._deadline_s = deadline_s
         self._line = Line()
         self._adapter = LineAdapter(self._line, context)
         self._answer: Reply | Failure | None = None
@@ -143,13 +163,13 @@ class _Exchange:
 
     def run(self) -> Reply | Failure:
         self.thread.start()
-        self.thread.join(self._deadline_s)
+        self.thread.join(self._question.deadline_s)
         if self.thread.is_alive():
             self._line.cut()
             self.thread.join(_GRACE_S)
         # A cut answer can look whole: a header that breaks off parses as a 200 without a body.
         if self._line.is_cut or self._answer is None:
-            return Failure(reason=f"no complete answer within {self._deadline_s:g} s")
+            return Failure(reason=f"no complete answer within {self._question.deadline_s:g} s")
         return self._answer
 
     def _ask(self) -> None:
@@ -168,36 +188,38 @@ class _Exchange:
             session.trust_env = False  # a ~/.netrc would replace our Authorization
             session.mount("http://", self._adapter)
             session.mount("https://", self._adapter)
-            with session.post(
+            deadline_s = self._question.deadline_s
+            with session.request(
+                self._question.method,
                 self._url,
-                data=self._body,
-                headers=self._headers,
-                timeout=(min(_CONNECT_S, self._deadline_s), self._deadline_s + _GRACE_S),
+                data=self._question.body,
+                headers={**_HEADERS, **self._question.headers},
+                timeout=(min(_CONNECT_S, deadline_s), deadline_s + _GRACE_S),
                 proxies=self._proxies,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _read(response)
+                return _read(response, self._question.most_bytes)
 
 
-def _read(response: requests.Response) -> Reply | Failure:
+def _read(response: requests.Response, most_bytes: int) -> Reply | Failure:
     status, retry_after = response.status_code, response.headers.get("Retry-After")
 
     def failure(reason: str) -> Failure:
         return Failure(reason=reason, status=status, retry_after=retry_after)
 
+    if status == http.HTTPStatus.NOT_MODIFIED:
+        return Reply(status=status, body=b"{}")
     if 300 <= status < 400:
         return failure(f"HTTP {status}: it points elsewhere: set `server` to the right address")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         return failure(f"HTTP {status}: the answer is compressed, which we did not ask for")
     body = b""
     # To the end and once more: only the read after the last byte notices a body that is too short.
-    while len(body) <= MOST_REPLY_BYTES and (
-        more := response.raw.read(MOST_REPLY_BYTES, decode_content=False)
-    ):
+    while len(body) <= most_bytes and (more := response.raw.read(MOST_REPLY_BYTES, decode_content=False)):
         body += more
-    if len(body) > MOST_REPLY_BYTES:
-        return failure(f"HTTP {status}: the answer is longer than {MOST_REPLY_BYTES} bytes")
+    if len(body) > most_bytes:
+        return failure(f"HTTP {status}: the answer is longer than {most_bytes} bytes")
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not (kind == "application/json" or kind.endswith("+json")) or not _is_object(body):
         return failure(

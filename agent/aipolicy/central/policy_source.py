@@ -5,6 +5,7 @@ A source gives bytes that were complete when they were read; whether they are a 
 
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -25,11 +26,15 @@ _LAST_GOOD: Final = "policy.last-good.yaml"
 
 
 class PolicyText(Record, frozen=True, kw_only=True):
-    """name: what errors and rules call it ("policy.yaml"). sha256: of the content, in hex."""
+    """name: what errors and rules call it ("policy.yaml"). sha256: of the content, in hex.
+
+    number: of a policy that the server published, 0 for one from elsewhere.
+    """
 
     name: str
     content: bytes
     sha256: str
+    number: int = 0
 
 
 class NoPolicy(Record, frozen=True, kw_only=True):
@@ -99,7 +104,8 @@ class LastGood:
 
     def keep(self, text: PolicyText) -> bool:
         """Keep it; whether the disk took it. On a full disk the one before stays whole."""
-        head = f"# {text.sha256} {text.name}\n".encode()
+        number = f"#{text.number} " if text.number else ""
+        head = f"# {text.sha256} {number}{text.name}\n".encode()
         try:
             write_safely(self._path, head + text.content)
         except OSError:
@@ -124,7 +130,10 @@ class LastGood:
         mark = f"# {sha256} ".encode()
         if not newline or not head.startswith(mark):
             return None
-        return PolicyText(name=head[len(mark) :].decode(errors="replace"), content=content, sha256=sha256)
+        name = head[len(mark) :].decode(errors="replace")
+        numbered = re.fullmatch(r"#([0-9]{1,16}) (.*)", name, re.ASCII | re.DOTALL)
+        number, name = (int(numbered[1]), numbered[2]) if numbered else (0, name)
+        return PolicyText(name=name, content=content, sha256=sha256, number=number)
 
 
 class NotedVersion:

@@ -46,6 +46,7 @@ def _text(now: Status) -> str:
     lines = [
         _headline(now),
         f"  policy          {now.policy.name} {now.policy.version}, mode {now.policy.mode}, "
+        f"{'number ' + str(now.policy.number) + ' ' if now.policy.number else ''}"
         f"from {now.policy.file} since {_time(now.policy.since)}",
         f"  catalog         {now.catalog}",
         f"  new processes   {now.process_events}",

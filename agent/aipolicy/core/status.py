@@ -25,9 +25,13 @@ class Problem(Record, frozen=True, kw_only=True):
 
 
 class PolicyStatus(Record, frozen=True, kw_only=True):
-    """The policy in force: its file, name, version, mode, and since when it is in force here."""
+    """The policy in force: its file, name, version, mode, and since when it is in force here.
+
+    number: under which the server published it, 0 for a file's. Then `file` is the server's address.
+    """
 
     file: str
+    number: int = 0
     name: str
     version: str
     mode: Action

@@ -24,9 +24,9 @@ class Source(Protocol):
     def ceiling(self) -> Ceiling | None: ...
 
 
-def sources(state: Path) -> tuple[Source, ...]:
-    """Every source there is, for the agent with this state folder."""
-    return (LocalBrake(state, boot_now), ServerBrake(state))
+def sources(state: Path, server: ServerBrake | None = None) -> tuple[Source, ...]:
+    """Every source there is for an agent with this state folder. server: the brake that gets its orders."""
+    return (LocalBrake(state, boot_now), ServerBrake(state) if server is None else server)
 
 
 def in_force(found: Sequence[Source]) -> tuple[Ceiling, ...]:

@@ -11,10 +11,12 @@ from aipolicy.central.backoff import Backoff
 from aipolicy.central.check_in import CheckInCaller, Enforced
 from aipolicy.central.enrol import Enroller, secret_from_file
 from aipolicy.central.http import Client
+from aipolicy.central.published_policy import PolicyFetcher
 from aipolicy.central.result import Result
 from aipolicy.central.upload import Uploader
 from aipolicy.core.wire import HostInfo
 from aipolicy.daemon.health import Conditions
+from aipolicy.daemon.orders import Orders
 from aipolicy.settings import Settings
 from aipolicy.state.store import Store
 
@@ -36,13 +38,24 @@ class Courier:
         enforced: Callable[[], Enforced],
         conditions: Conditions,
         now: Callable[[], datetime],
+        orders: Orders,
     ) -> None:
         client = Client(server, proxy=settings.proxy, ca=settings.ca)
+        fetcher = PolicyFetcher(client, orders.published)
         enroller = Enroller(
             store, client, lambda: secret_from_file(settings.enrolment_secret_file), host, now, _backoff()
         )
         self._uploader = Uploader(store, client, enroller, now, _backoff())
-        self._check_in = CheckInCaller(store, client, enroller, host, enforced, now, _backoff())
+        self._check_in = CheckInCaller(
+            store,
+            client,
+            enroller,
+            host,
+            enforced,
+            now,
+            _backoff(),
+            lambda reply, token: orders.obey(reply, lambda told: fetcher.follow(told, token)),
+        )
         self._conditions = conditions
         self._now = now
         self._woken = threading.Event()

@@ -16,6 +16,8 @@ import msgspec
 
 from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
+from aipolicy.central.policy_source import FilePolicy
+from aipolicy.central.published_policy import UNTIL_PUBLISHED, OfServerElseFile, PublishedPolicy
 from aipolicy.core.model import Action, Unseen
 from aipolicy.core.policy import Policy
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
@@ -30,6 +32,7 @@ from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.local_api import LocalApi, socket_path
 from aipolicy.daemon.moments import Moments
 from aipolicy.daemon.native_controls import NativeControls, keeps_them
+from aipolicy.daemon.orders import Orders
 from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reach import in_words, newly_stopped
@@ -44,6 +47,7 @@ from aipolicy.platforms.policy_watch import FileWatch
 from aipolicy.platforms.service import Service
 from aipolicy.platforms.sources import install_source, process_source
 from aipolicy.settings import SYSTEM_STATE, Settings
+from aipolicy.state.brake import ServerBrake
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.files import write_safely
 from aipolicy.state.folder import prepare_folder
@@ -87,7 +91,18 @@ class Daemon:
         self._reporter = Reporter(self._store, machine, self._now, self._news)
         self._courier: Courier | None = None
         self._catalog = catalog = self._first_catalog()
-        self._ceilings = Ceilings(sources(self._state), self._reporter.conditions, self._now)
+        brake, published = ServerBrake(self._state), PublishedPolicy(self._state)
+        if settings.server is None:  # nobody is left who could lift it
+            brake.order(None)
+        self._ceilings = Ceilings(sources(self._state, brake), self._reporter.conditions, self._now)
+        self._orders = Orders(
+            published=published,
+            brake=brake,
+            takes_policy=settings.takes_policy,
+            conditions=self._reporter.conditions,
+            now=self._now,
+            changed=self._wake,
+        )
         self._sights = Sights(self._state)
         self._keeper = PolicyKeeper(
             path=policy_file,
@@ -97,6 +112,8 @@ class Daemon:
             now=self._now,
             too_much=self._too_much,
             ceilings=lambda: self._ceilings.current,
+            source=OfServerElseFile(published, FilePolicy(policy_file)) if settings.takes_policy else None,
+            otherwise=UNTIL_PUBLISHED if settings.takes_policy and settings.policy is None else None,
         )
         self._cache = EvidenceCache(self._state / "evidence.db")
         examiner = examiner_for(catalog, self._cache)
@@ -150,11 +167,16 @@ class Daemon:
                 enforced=self._enforced,
                 conditions=self._reporter.conditions,
                 now=self._now,
+                orders=self._orders,
             )
         self._moments = Moments(lambda: self._keeper.written, self._sights)
-        self._watch = FileWatch(policy_file, lambda: self._woken.put(None))
+        self._watch = FileWatch(policy_file, self._wake)
         self._api = self._open_api()
         self._use_policy()
+
+    def _wake(self) -> None:
+        """The policy may be another one."""
+        self._woken.put(None)
 
     def _guard_started(self) -> None:
         """What started while it was away is looked at, and it is told what was found before."""
@@ -193,7 +215,7 @@ class Daemon:
     def stop(self, *_signal: int | FrameType | None) -> None:
         """End soon; also a signal handler."""
         self._stopping = True
-        self._woken.put(None)
+        self._wake()
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`. `ready` is called once everything watches."""
@@ -223,7 +245,7 @@ class Daemon:
         while not self._stopping:
             changed = False
             if self._awoken() or self._keeper.passing or self._keeper.released:
-                changed, self._status_due = self._keeper.refresh(), 0.0
+                changed, self._status_due = self._refreshed(), 0.0
             passed = self._moments.one_passed(self._now())
             if self._ceilings.look() or changed or passed:
                 self._obey()
@@ -235,7 +257,16 @@ class Daemon:
                 self._service.alive()
             if now >= self._status_due:
                 self._status_due = now + _STATUS_EVERY_S
+                self._orders.look()
                 self._keep_status()
+
+    def _refreshed(self) -> bool:
+        """Whether another policy is in force now. The server is told at once which of its own is, or not."""
+        before = self._keeper.number, self._keeper.refused
+        changed = self._keeper.refresh()
+        if self._courier is not None and before != (self._keeper.number, self._keeper.refused):
+            self._courier.check_in_soon()
+        return changed
 
     def _obey(self) -> None:
         """Another policy is in force, or the same one says something else now."""
@@ -313,12 +344,16 @@ class Daemon:
         self._status_due = 0.0
 
     def _enforced(self) -> Enforced:
-        policy = self._keeper.current
+        policy, refused = self._keeper.current, self._orders.refused or self._keeper.refused
         return Enforced(
             policy=policy.version,
             mode=policy.mode,
             catalog=self._catalog.version,
             process_events=self._process_source.way,
+            published=self._keeper.number,
+            refused=refused.number if refused else 0,
+            refused_why=refused.why if refused else "",
+            ceiling="; ".join(f"{one.part}: {one.reason}" for one in self._ceilings.current),
         )
 
     # --- what people are told ---------------------------------------------------------------------------
@@ -362,7 +397,8 @@ class Daemon:
             process_events=_way(self._process_source.way, self._why_polling),
             install_events=_way(self._installs.way, self._why_folders),
             policy=PolicyStatus(
-                file=self._keeper.file,
+                file=self._keeper.file if not self._keeper.number else self._settings.server or "",
+                number=self._keeper.number,
                 name=policy.name,
                 version=policy.version,
                 mode=policy.mode,

@@ -13,8 +13,10 @@ from aipolicy.central.policy_source import (
     LastGood,
     NoPolicy,
     NotedVersion,
+    PolicySource,
     PolicyText,
 )
+from aipolicy.central.published_policy import Refused
 from aipolicy.core.ceiling import Ceiling, lowered
 from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
 from aipolicy.core.problem import annotate
@@ -42,15 +44,20 @@ class PolicyKeeper:
         now: Callable[[], datetime],
         too_much: Callable[[Policy], str | None] = lambda _policy: None,
         ceilings: Callable[[], tuple[Ceiling, ...]] = lambda: (),
+        source: PolicySource | None = None,
+        otherwise: PolicyText | None = None,
     ) -> None:
-        """Raises NoGoodPolicy where neither the file nor the last good one can be used.
+        """Raises NoGoodPolicy where neither the source nor the last good one nor `otherwise` can be used.
 
+        path: of the policy file. source: what gives the policy, the file alone where it is not given.
+        otherwise: what holds at a first start until the source has one.
         ceilings: what keeps the agent below the policy's mode at this moment.
         too_much: why a policy would do so much here that somebody is to accept it first; None: it would not.
         """
         self.file = path
         self._known = known
-        self._source = FilePolicy(path)
+        self._source = FilePolicy(path) if source is None else source
+        self._otherwise = otherwise
         self._last_good = LastGood(state_dir)
         self._conditions = conditions
         self._now = now
@@ -58,6 +65,10 @@ class PolicyKeeper:
         self._ceilings = ceilings
         self._accepted, self._held = NotedVersion(state_dir, ACCEPTED), NotedVersion(state_dir, HELD)
         self._sha256 = ""
+        self.number = 0
+        """Under which number the server published what is in force; 0 where it did not."""
+        self.refused: Refused | None = None
+        """What the server published and is not taken."""
         self.since = now()
         self.passing = False
         """Whether the file was being written when it was last read: look again soon."""
@@ -78,17 +89,18 @@ class PolicyKeeper:
                 self._conditions.wrong(_PART, "unreadable", f"{found.reason}; {self._staying()}", self._now())
             return False
         if found.sha256 == self._sha256:
+            self.refused = None
+            if found.number != self.number:
+                self._take(self.written, found)
             self._conditions.well(_PART, "in force", f"version {self.written.version}")
             return False
         try:
             policy = parse(found.content, found.name, self._known)
         except PolicyErrors as errors:
-            self._conditions.wrong(
-                _PART, "rejected", f"{_first_line(errors)}; {self._staying()}", self._now()
-            )
+            self._refuse(found, "rejected", f"{_first_line(errors)}; {self._staying()}")
             return False
         if (why := self._too_much(policy)) is not None and self._accepted.version() != policy.version:
-            self._hold(policy.version, why)
+            self._hold(found, policy.version, why)
             return False
         self._take(policy, found)
         self._conditions.well(_PART, "in force", f"version {policy.version}")
@@ -100,12 +112,16 @@ class PolicyKeeper:
         held = self._held.version()
         return held != "" and self._accepted.version() == held != self.written.version
 
-    def _hold(self, version: str, why: str) -> None:
+    def _refuse(self, text: PolicyText, condition: str, said: str) -> None:
+        self._conditions.wrong(_PART, condition, said, self._now())
+        self.refused = Refused(number=text.number, why=said) if text.number else None
+
+    def _hold(self, text: PolicyText, version: str, why: str) -> None:
         with contextlib.suppress(OSError):  # a full disk: it is asked about again after the next start
             self._held.note(version)
         said = f"version {version} would stop {why}; {self._staying()}; "
         said += f"if that is meant: aipolicy policy accept {version}"
-        self._conditions.wrong(_PART, "held", said, self._now())
+        self._refuse(text, "held", said)
 
     def _first(self) -> Policy:
         found = self._source.read()
@@ -113,32 +129,51 @@ class PolicyKeeper:
             try:
                 policy = parse(found.content, found.name, self._known)
             except PolicyErrors as errors:
-                return self._kept(_first_line(errors), "\n".join(annotate(p) for p in errors.problems))
+                whole = "\n".join(annotate(p) for p in errors.problems)
+                return self._kept(_first_line(errors), whole, found)
             if self._held.version() == policy.version != self._accepted.version():
-                return self._kept(f"version {policy.version} is held", f"version {policy.version} is held")
+                held = f"version {policy.version} is held"
+                return self._kept(held, held, found)
             self._take(policy, found)
             self._conditions.well(_PART, "in force", f"version {policy.version}")
             return policy
         return self._kept(found.reason, found.reason)
 
-    def _kept(self, reason: str, whole: str) -> Policy:
+    def _kept(self, reason: str, whole: str, refused: PolicyText | None = None) -> Policy:
         """The last good policy, for a start beside a broken one."""
-        kept = self._last_good.load()
+        kept = self._last_good.load() or self._otherwise
         if kept is None:
             raise NoGoodPolicy(whole)
         try:
             policy = parse(kept.content, kept.name, self._known)
         except PolicyErrors as errors:  # a tool of it left the catalog
             raise NoGoodPolicy(whole) from errors
-        self.written, self._sha256 = policy, kept.sha256
-        self._conditions.wrong(_PART, "rejected", f"{reason}; {self._staying()}", self._now())
+        self.written, self._sha256, self.number = policy, kept.sha256, kept.number
+        if kept is self._otherwise:
+            said = f"{reason}; everything is reported and nothing is banned until there is a policy"
+            self._conditions.wrong(_PART, "none yet", said, self._now())
+            return policy
+        said = f"{reason}; {self._staying()}"
+        if refused is None:
+            self._conditions.wrong(_PART, "rejected", said, self._now())
+        else:
+            self._refuse(refused, "rejected", said)
         return policy
 
     def _take(self, policy: Policy, text: PolicyText) -> None:
-        self.written, self._sha256, self.since = policy, text.sha256, self._now()
+        if text.sha256 != self._sha256:
+            self.since = self._now()
+        self.written, self._sha256, self.number = policy, text.sha256, text.number
+        self.refused = None
         if not self._last_good.keep(text):
             logger.warning("the last good policy could not be kept: the disk takes nothing")
-        logger.info("policy in force name=%s version=%s mode=%s", policy.name, policy.version, policy.mode)
+        logger.info(
+            "policy in force name=%s version=%s mode=%s number=%d",
+            policy.name,
+            policy.version,
+            policy.mode,
+            text.number,
+        )
 
     def _staying(self) -> str:
         return f"the last good policy, version {self.written.version}, stays in force"

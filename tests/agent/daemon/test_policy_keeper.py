@@ -1,12 +1,16 @@
 """The policy in force is never replaced by a worse one, and a wrong one is said with its line."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aipolicy.central.policy_source import ACCEPTED, NotedVersion
+from aipolicy.central.policy_source import ACCEPTED, NoPolicy, NotedVersion, PolicyText
+from aipolicy.central.published_policy import UNTIL_PUBLISHED
+from aipolicy.core.ceiling import Ceiling
 from aipolicy.core.model import Action, Health
 from aipolicy.core.policy import KnownTools, Policy
 from aipolicy.daemon.health import Conditions
@@ -28,7 +32,9 @@ class Bench:
         self.told: list[Health] = []
         self.conditions = Conditions(self.told.append)
 
-    def keeper(self, too_much: Callable[[Policy], str | None] = lambda _policy: None) -> PolicyKeeper:
+    def keeper(
+        self, too_much: Callable[[Policy], str | None] = lambda _policy: None, **how: Any
+    ) -> PolicyKeeper:
         return PolicyKeeper(
             path=str(self.file),
             known=KNOWN,
@@ -36,6 +42,7 @@ class Bench:
             conditions=self.conditions,
             now=lambda: datetime(2026, 9, 1, tzinfo=UTC),
             too_much=too_much,
+            **how,
         )
 
 
@@ -126,3 +133,94 @@ def test_another_policy_than_the_held_one_is_taken(bench: Bench) -> None:
     bench.file.write_text("mode: report\nbanned: [qoder]\n")
     assert keeper.refresh()
     assert not bench.conditions.problems()
+
+
+# --- what the server published ---------------------------------------------------------------------------
+
+
+class Server:
+    """A source that gives what the test says."""
+
+    def __init__(self) -> None:
+        self.found: PolicyText | NoPolicy = NoPolicy(reason="no file")
+
+    def publish(self, number: int, text: str) -> None:
+        content = text.encode()
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.found = PolicyText(name="policy.yaml", content=content, sha256=sha256, number=number)
+
+    def read(self) -> PolicyText | NoPolicy:
+        return self.found
+
+
+def test_a_published_policy_is_taken_with_its_number(bench: Bench) -> None:
+    server = Server()
+    server.publish(3, "banned: [claude-code]\n")
+    keeper = bench.keeper(source=server)
+    assert keeper.number == 3
+    server.publish(4, "mode: block\nbanned: [claude-code]\n")
+    assert keeper.refresh()
+    assert (keeper.number, keeper.current.mode) == (4, Action.BLOCK)
+    assert bench.keeper(source=Server()).number == 4, "the last good one knows it, too"
+
+
+def test_a_wrong_one_is_refused_by_our_own_parser_and_named(bench: Bench) -> None:
+    server = Server()
+    server.publish(3, "mode: block\nbanned: [claude-code]\n")
+    keeper = bench.keeper(source=server)
+    server.publish(4, "banned: [a-tool-of-a-newer-catalog]\n")
+    assert not keeper.refresh()
+    assert (keeper.number, keeper.current.mode) == (3, Action.BLOCK)
+    assert keeper.refused is not None
+    assert keeper.refused.number == 4
+    assert "policy.yaml:1:10" in keeper.refused.why
+    restarted = bench.keeper(source=server)
+    assert (restarted.number, restarted.current.mode) == (3, Action.BLOCK)
+    assert restarted.refused is not None
+    server.publish(5, "banned: [claude-code]\n")
+    assert restarted.refresh()
+    assert (restarted.number, restarted.refused) == (5, None)
+
+
+def test_the_same_text_under_a_new_number_changes_the_number_alone(bench: Bench) -> None:
+    server = Server()
+    server.publish(3, "banned: [claude-code]\n")
+    keeper = bench.keeper(source=server)
+    server.publish(9, "banned: [claude-code]\n")
+    assert not keeper.refresh()
+    assert keeper.number == 9
+    assert bench.keeper(source=Server()).number == 9
+
+
+def test_one_that_would_stop_very_much_is_refused_until_it_is_accepted(bench: Bench) -> None:
+    server = Server()
+    server.publish(3, "banned: [qoder]\n")
+    keeper = bench.keeper(
+        lambda policy: "30 programs" if policy.mode is Action.BLOCK else None, source=server
+    )
+    server.publish(4, "mode: block\nbanned: [qoder]\n")
+    assert not keeper.refresh()
+    assert keeper.refused is not None
+    assert (keeper.refused.number, "30 programs" in keeper.refused.why) == (4, True)
+
+
+def test_without_a_file_all_is_reported_until_the_server_has_a_policy(bench: Bench) -> None:
+    server = Server()
+    keeper = bench.keeper(source=server, otherwise=UNTIL_PUBLISHED)
+    assert (keeper.current.mode, keeper.current.banned, keeper.number) == (Action.REPORT, (), 0)
+    assert [p.condition for p in bench.conditions.problems()] == ["none yet"]
+    server.publish(1, "mode: block\nbanned: [claude-code]\n")
+    assert keeper.refresh()
+    assert keeper.current.mode is Action.BLOCK
+    assert bench.conditions.problems() == ()
+    restarted = bench.keeper(source=Server(), otherwise=UNTIL_PUBLISHED)
+    assert restarted.current.mode is Action.BLOCK, "the last good one is above the start's"
+
+
+def test_a_ceiling_lowers_what_is_in_force_and_not_what_is_written(bench: Bench) -> None:
+    ceilings: list[Ceiling] = []
+    bench.file.write_text("mode: block\nbanned: [claude-code]\n")
+    keeper = bench.keeper(ceilings=lambda: tuple(ceilings))
+    ceilings.append(Ceiling(part="local brake", mode=Action.REPORT, reason=""))
+    assert (keeper.current.mode, keeper.written.mode) == (Action.REPORT, Action.BLOCK)
+    assert keeper.current.version == keeper.written.version
