@@ -19,7 +19,7 @@ from aipolicy_server.serve import (
     serve,
     sign_in_address,
 )
-from aipolicy_server.settings import Settings
+from aipolicy_server.settings import CHECK_IN_S, Settings
 from aipolicy_server.simulation.command import simulate
 from aipolicy_server.store import migrate
 from aipolicy_server.store.engine import BadDatabase, open_engine, parse_url
@@ -51,6 +51,13 @@ def server() -> None:
     help="The folder with your own tool files, as the agents have it: published policies may name them.",
 )
 @click.option(
+    "--check-in-s",
+    type=click.IntRange(5, 86_400),
+    default=CHECK_IN_S,
+    show_default=True,
+    help="Seconds from one check-in of a device to the next: so long a new policy or a brake takes.",
+)
+@click.option(
     "--plain-http", is_flag=True, help="Listen beyond this machine without TLS: for closed test networks."
 )
 def run(
@@ -59,13 +66,14 @@ def run(
     listen: str,
     behind_proxy: str | None,
     tools: str | None,
+    check_in_s: int,
     plain_http: bool,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     end_when_told()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings = Settings(data=data, database=database, tools=tools)
+    settings = Settings(data=data, database=database, tools=tools, check_in_s=check_in_s)
     try:
         host, port = parse_listen(listen)
         if not is_loopback(host) and behind_proxy is None and not plain_http:

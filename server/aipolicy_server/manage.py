@@ -172,9 +172,7 @@ def brake(data: str, database: str | None, off: bool, reason: str) -> None:
             "lifted: machines act again from their next check-in on" if changed else "it was not pulled"
         )
         return
-    click.echo(
-        "pulled: each machine only reports from its next check-in on, within 17 minutes as they are set"
-    )
+    click.echo("pulled: each machine only reports from its next check-in on")
     click.echo("to lift it: aipolicy server brake --off")
 
 

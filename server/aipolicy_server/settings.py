@@ -2,8 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 from aipolicy.core.model import Record
+
+CHECK_IN_S: Final = 900
 
 
 class Limits(Record, frozen=True, kw_only=True):
@@ -37,7 +40,7 @@ class Settings(Record, frozen=True, kw_only=True):
     data: str
     database: str | None = None
     tools: str | None = None
-    check_in_s: int = 900
+    check_in_s: int = CHECK_IN_S
     flush_s: float = 2.0
     session_hours: int = 12
     limits: Limits = Limits()

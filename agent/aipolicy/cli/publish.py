@@ -1,0 +1,294 @@
+"""`aipolicy policy publish|rollback|history|show`: policies on the server."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from aipolicy.central.http import Client
+from aipolicy.central.publishing import Desk, NotDone, NoToken, admin_token
+from aipolicy.central.trust import TrustError
+from aipolicy.cli import inputs
+from aipolicy.cli.errors import Failure
+from aipolicy.core import policy as policies
+from aipolicy.core.problem import annotate_all
+from aipolicy.core.publishing import (
+    History,
+    Published,
+    PublishedText,
+    PublishRequest,
+    RollbackRequest,
+    Rollout,
+)
+from aipolicy.core.wire import printable
+from aipolicy.core.yamlfile import MAX_BYTES
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+_LONGEST = 200
+
+
+def _at_server(command: T) -> T:
+    """The options that say which server, and how to reach it."""
+    for option in (
+        click.option("--ca", metavar="FILE", help="A PEM file with your own certificate authority."),
+        click.option("--proxy", metavar="URL", help="The HTTP proxy."),
+        click.option(
+            "--token-file",
+            metavar="FILE",
+            help="The file with the server's admin token; else it is taken from AIPOLICY_TOKEN.",
+        ),
+        click.option(
+            "--server", envvar="AIPOLICY_SERVER", metavar="URL", required=True, help="The central server."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+_EXPECT = click.option(
+    "--expect",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Refuse unless this number is in force, as it was when the change was reviewed; 0 for none.",
+)
+_AUTHOR = click.option("--author", default="", help="Who wrote the change.")
+_APPROVER = click.option("--approver", default="", help="Who approved it.")
+
+
+@click.command()
+@click.argument("file", default="policy.yaml")
+@_at_server
+@click.option("--commit", default="", help="The commit that it comes from.")
+@_AUTHOR
+@_APPROVER
+@_EXPECT
+def publish(
+    file: str,
+    server: str,
+    token_file: str | None,
+    proxy: str | None,
+    ca: str | None,
+    commit: str,
+    author: str,
+    approver: str,
+    expect: int | None,
+) -> None:
+    """Put FILE into force on every device that has its policy from the server; policy.yaml by default.
+
+    The server refuses a wrong policy, and one by somebody who does not know what was published last. Agents
+    take it at their next check-in.
+
+    Exit code: 0 published or in force already, 2 not.
+    """
+    request = PublishRequest(
+        name=os.path.basename(file),
+        content=_text(file),
+        commit=_word("--commit", commit),
+        author=_word("--author", author),
+        approver=_word("--approver", approver),
+    )
+    desk = _desk(server, token_file, proxy, ca)
+    with _refusals():
+        before = desk.history().current if expect is None else expect
+        done = desk.publish(request, before)
+    if done.number == before:
+        click.echo(f"in force already: number {done.number}, version {done.version}")
+        return
+    _say(done, desk)
+
+
+@click.command()
+@click.argument("version")
+@_at_server
+@_AUTHOR
+@_APPROVER
+@_EXPECT
+def rollback(
+    version: str,
+    server: str,
+    token_file: str | None,
+    proxy: str | None,
+    ca: str | None,
+    author: str,
+    approver: str,
+    expect: int | None,
+) -> None:
+    """Put an earlier text into force again, under a new number.
+
+    VERSION is its number, or the version that verdicts name. Agents never go back to a lower number.
+    """
+    which = _which(version)
+    request = RollbackRequest(author=_word("--author", author), approver=_word("--approver", approver))
+    desk = _desk(server, token_file, proxy, ca)
+    with _refusals():
+        before = desk.history().current if expect is None else expect
+        number = desk.show(which).policy.number
+        done = desk.roll_back(number, request, before)
+    if done.number == before:
+        click.echo(f"in force already: number {done.number}, version {done.version}")
+        return
+    _say(done, desk)
+
+
+@click.command()
+@_at_server
+@_FORMAT
+def history(server: str, token_file: str | None, proxy: str | None, ca: str | None, form: str) -> None:
+    """Show what was published, the newest first, and how far the last one has come."""
+    desk = _desk(server, token_file, proxy, ca)
+    with _refusals():
+        pages = [desk.history()]
+        while pages[-1].next is not None:
+            pages.append(desk.history(pages[-1].next))
+    rows = tuple(row for page in pages for row in page.rows)
+    whole = msgspec.structs.replace(pages[0], rows=rows, next=None)
+    if form == "json":
+        click.echo(_json(whole, "aipolicy.policies/1"))
+    elif not rows:
+        click.echo("no policy was published here yet: `aipolicy policy publish FILE`")
+    else:
+        click.echo(_table(whole))
+
+
+@click.command()
+@click.argument("version")
+@_at_server
+@_FORMAT
+@click.option("--diff", is_flag=True, help="Show what it changed, not the whole text.")
+def show(
+    version: str,
+    server: str,
+    token_file: str | None,
+    proxy: str | None,
+    ca: str | None,
+    form: str,
+    diff: bool,
+) -> None:
+    """Print a published policy: VERSION is its number, or the version that verdicts name."""
+    which = _which(version)
+    desk = _desk(server, token_file, proxy, ca)
+    with _refusals():
+        found = desk.show(which)
+    if form == "json":
+        click.echo(_json(found, "aipolicy.policy-text/1"))
+        return
+    click.echo(_headline(found.policy), err=True)
+    text = found.content if not diff else _difference(found)
+    click.echo("\n".join(printable(line) for line in text.rstrip("\n").split("\n")))
+
+
+def _which(version: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,10}|[0-9a-f]{12}", version, re.ASCII):
+        raise Failure(
+            f"{printable(version)!r} is no version: `aipolicy policy history` shows numbers and versions"
+        )
+    return version
+
+
+def _word(option: str, text: str) -> str:
+    if len(text) > _LONGEST or not text.isprintable():
+        raise Failure(f"{option}: one line of {_LONGEST} characters at most")
+    return text
+
+
+def _text(file: str) -> str:
+    """The file's text. That it is a right policy the server says; that it is one text only we can."""
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or str(error)
+        raise Failure(f"{printable(file)}: {why}: name the policy to publish") from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        try:
+            policies.parse(content, file, inputs.catalog().known)
+        except policies.PolicyErrors as errors:
+            raise Failure(annotate_all(errors.problems)) from error
+        raise Failure(f"{printable(file)}: it is not UTF-8") from error
+
+
+def _desk(server: str, token_file: str | None, proxy: str | None, ca: str | None) -> Desk:
+    try:
+        return Desk(Client(server, proxy=proxy, ca=ca), admin_token(token_file, inputs.environ()))
+    except (NoToken, TrustError, ValueError) as error:
+        raise Failure(str(error)) from error
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """The server's refusal as an error of the command line."""
+    try:
+        yield
+    except NotDone as error:
+        faults = f"{annotate_all(error.problems)}\nnothing was published: " if error.problems else ""
+        raise Failure(f"{faults}{error}") from error
+
+
+def _say(done: Published, desk: Desk) -> None:
+    click.echo(f"published: number {done.number}, version {done.version}, mode {done.mode}")
+    with _refusals():
+        rollout = desk.history().rollout
+    devices = sum(getattr(rollout, name) for name in Rollout.__struct_fields__)
+    click.echo(
+        f"{devices} devices take it at their next check-in; `aipolicy policy history` says how far it is"
+    )
+
+
+def _table(whole: History) -> str:
+    rows = [
+        (
+            str(row.number),
+            row.version,
+            row.mode,
+            row.at.strftime("%Y-%m-%d %H:%M"),
+            printable(row.author or row.by),
+            printable(row.approver),
+            printable(row.commit)[:12] + (f" (text of {row.copy_of})" if row.copy_of else ""),
+        )
+        for row in whole.rows
+    ]
+    head = ("NUMBER", "VERSION", "MODE", "PUBLISHED (UTC)", "BY", "APPROVED BY", "COMMIT")
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
+    return "\n".join([*lines, "", _rollout(whole)])
+
+
+def _rollout(whole: History) -> str:
+    counts = whole.rollout
+    return (
+        f"number {whole.current} is enforced by {counts.current} devices; {counts.older} enforce another, "
+        f"{counts.refusing} refuse it, {counts.own} have a policy of their own, {counts.unknown} never said"
+    )
+
+
+def _headline(row: Published) -> str:
+    said = (
+        f"number {row.number}, version {row.version}, {row.at:%Y-%m-%d %H:%M} UTC by {row.author or row.by}"
+    )
+    said += f", approved by {row.approver}" if row.approver else ""
+    said += f", commit {row.commit}" if row.commit else ""
+    return printable(said + (f", the text of number {row.copy_of}" if row.copy_of else ""))
+
+
+def _difference(found: PublishedText) -> str:
+    if found.diff is None:
+        return "the texts are too long to be compared"
+    return found.diff or "the text is the same"
+
+
+def _json(record: msgspec.Struct, schema: str) -> str:
+    body = {"schema": schema, **msgspec.to_builtins(record)}
+    return msgspec.json.format(msgspec.json.encode(body), indent=1).decode()
