@@ -1,0 +1,17 @@
+"""How long it is until a moment, in whole units: never more than there is."""
+
+from datetime import timedelta
+from typing import Final
+
+_MINUTE: Final = timedelta(minutes=1)
+_UNITS: Final = ((timedelta(days=1), "days"), (timedelta(hours=1), "hours"), (_MINUTE, "minutes"))
+
+
+def left_in_words(left: timedelta) -> str:
+    """As "in 6 days", "in 47 hours", "in 20 minutes": the largest unit of which two are left."""
+    if left < _MINUTE:
+        return "in less than a minute" if left > timedelta(0) else "now"
+    for unit, name in _UNITS:
+        if left >= 2 * unit:
+            return f"in {left // unit} {name}"
+    return "in 1 minute"
