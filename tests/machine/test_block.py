@@ -43,7 +43,7 @@ class Shell:
     """A person's shell on a terminal of its own."""
 
     def __init__(self, lab: Lab, uid: int) -> None:
-        self._uid = uid
+        self.uid = uid
         self.home = lab.folder / "person"
         self.home.mkdir()
         os.chown(self.home, uid, uid)
@@ -92,7 +92,7 @@ class Shell:
     def close(self) -> None:
         for pid in self._started:
             with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{pid}").st_uid == self._uid:  # still ours: nobody else has this uid
+                if os.stat(f"/proc/{pid}").st_uid == self.uid:  # still ours: nobody else has this uid
                     os.kill(pid, 9)
         os.close(self._master)
         self.process.kill()

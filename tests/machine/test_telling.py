@@ -18,8 +18,8 @@ from aipolicy.daemon.teller import Teller
 from aipolicy.enforce.desktop import Desktop
 from aipolicy.platforms import this_machine
 from desktops import SessionBus
-from endtoend.lab import Lab, await_that
-from endtoend.python_for_all import stranger
+from endtoend.lab import Lab, await_that, run
+from endtoend.python_for_all import python_for, stranger
 from machine.guard.editor import put_editor
 from machine.test_block import Shell, is_alive
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
@@ -224,22 +224,58 @@ contact: it@example.com
 """
 
 
-def test_who_starts_a_tool_that_is_warned_of_is_told_at_its_start_and_it_runs_on() -> None:
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab.open() as lab:
+        yield lab
+
+
+@pytest.fixture
+def shell(lab: Lab) -> Iterator[Shell]:
     uid = stranger()
     assert uid is not None
-    with Lab.open() as lab, contextlib.closing(Shell(lab, uid)) as shell:
-        program = put_editor(lab.folder, lab.folder / "thing")
-        agent = lab.begin(WARN, "--scan-every-s", "86400")
-        scans = agent.scans()
-        running = shell.run(f"{program} < /dev/zero > /dev/null")
-        for words in (
-            "Windsurf 1.12.3 is against your organisation's AI policy",
-            "is not for work. Use Qoder",
-        ):
-            await_that(lambda words=words: words in shell.read(), words, agent.log)  # type: ignore[misc]
-        assert "Reason: no contract" in shell.read()
-        assert "Questions: it@example.com" in shell.read()
-        assert agent.scans() == scans, "the process event told, no scan"
-        (told,) = await_that(lambda: lab.server.events(done="warned"), "it is reported", agent.log)
-        assert (told["tool"], told["detail"]) == ("windsurf", "the person was told")
-        assert is_alive(running)
+    with contextlib.closing(Shell(lab, uid)) as shell:
+        yield shell
+
+
+def test_who_starts_a_tool_that_is_warned_of_is_told_at_its_start_and_it_runs_on(
+    lab: Lab, shell: Shell
+) -> None:
+    program = put_editor(lab.folder, lab.folder / "thing")
+    agent = lab.begin(WARN, "--scan-every-s", "86400")
+    scans = agent.scans()
+    running = shell.run(f"{program} < /dev/zero > /dev/null")
+    for words in (
+        "Windsurf 1.12.3 is against your organisation's AI policy",
+        "is not for work. Use Qoder",
+    ):
+        await_that(lambda words=words: words in shell.read(), words, agent.log)  # type: ignore[misc]
+    assert "Reason: no contract" in shell.read()
+    assert "Questions: it@example.com" in shell.read()
+    assert agent.scans() == scans, "the process event told, no scan"
+    (told,) = await_that(lambda: lab.server.events(done="warned"), "it is reported", agent.log)
+    assert (told["tool"], told["detail"]) == ("windsurf", "the person was told")
+    assert is_alive(running)
+
+
+GRACE = "mode: block\nbanned: [{tool: windsurf, grace: 7d}]\n"
+
+
+def test_a_grace_is_counted_down_where_people_look(lab: Lab, shell: Shell) -> None:
+    program = put_editor(lab.folder, lab.folder / "thing")
+    running = shell.run(f"{program} < /dev/zero > /dev/null")
+    agent = lab.begin(GRACE, "--scan-every-s", "86400")
+    await_that(lambda: "It will be blocked from 2" in shell.read(), "the notice", agent.log)
+    assert "UTC (in 6 days)." in shell.read()
+    await_that(lambda: "soon blocked" in agent.ask("status").stdout, "status says it", agent.log)
+    assert "(in 6 days)" in agent.ask("status").stdout.partition("soon blocked")[2]
+    person = python_for(shell.uid)
+    mine = await_that(
+        lambda: run(person, ["mine", "--state", str(agent.state)], agent.environ).stdout, "mine answers"
+    )
+    assert "warned (policy.yaml:2); will be blocked from 2" in mine
+    asked = ["explain", str(running), "--policy", str(lab.folder / "policy.yaml")]
+    explained = run(lab.python, asked, lab.environ)
+    assert "blocked     from 2" in explained.stdout, explained
+    assert "(in 7 days)" in explained.stdout, "it knows no first sight of this agent's own folder"
+    assert is_alive(running)

@@ -90,7 +90,7 @@ def explain(
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode())
     else:
-        click.echo(as_text(explanation))
+        click.echo(as_text(explanation, moment))
     sys.exit(1 if any(e.verdict.ruling is Ruling.BANNED for e in explained) else 0)
 
 

@@ -1,9 +1,10 @@
 """The explanation of `aipolicy explain` as text for people; explain.py finds out what is in it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
-from aipolicy.core.days import in_words
+from aipolicy.core.countdown import from_when
 from aipolicy.core.derive import Derivation, Lack, Step, Strength
 from aipolicy.core.explain_report import ExplainedVerdict, Explanation
 from aipolicy.core.rules import Rule
@@ -14,20 +15,20 @@ _MOST_VALUES: Final = 3
 _MARKS: Final = {1: "a content mark", 2: "two content marks"}
 
 
-def as_text(explanation: Explanation) -> str:
-    """For a terminal: names come from anybody."""
+def as_text(explanation: Explanation, now: datetime) -> str:
+    """For a terminal: names come from anybody. now: the moment that was decided for."""
     lines = [f"looked at: {words}" for words in explanation.seen]
     lines += [f"could not look: {words}" for words in explanation.unseen]
     if not explanation.verdicts:
         lines.append(f"{explanation.about}: no AI tool of the catalog was recognised; no rule is about it.")
         lines += [f"  because     {words}" for words in explanation.nothing]
     for one in explanation.verdicts:
-        lines += _verdict(one)
+        lines += _verdict(one, now)
     lines += _evidence(explanation.evidence)
     return "\n".join(printable(line) for line in lines)
 
 
-def _verdict(one: ExplainedVerdict) -> Iterator[str]:
+def _verdict(one: ExplainedVerdict, now: datetime) -> Iterator[str]:
     verdict = one.verdict
     yield f"{verdict.name} ({verdict.tool}) {verdict.version or 'version unknown'}, {verdict.form}"
     yield f"  ruling      {verdict.ruling} → {verdict.action}"
@@ -35,7 +36,7 @@ def _verdict(one: ExplainedVerdict) -> Iterator[str]:
     yield from (f"  condition   {words}" for words in one.rules[0].conditions)
     yield from (f"  lowered by  {words}" for words in one.lowered_by)
     if verdict.blocks_from is not None:
-        yield f"  blocked     from {in_words(verdict.blocks_from)}"
+        yield f"  blocked     {from_when(verdict.blocks_from, now)}"
     yield from (f"  also        {_rule(rule)}" for rule in one.rules[1:])
     yield from (f"  passed over {_rule(rule)}" for rule in one.passed_over)
     yield f"  confidence  {verdict.confidence}"

@@ -1,10 +1,13 @@
 """`aipolicy mine`: the exact records stored about the person who asks."""
 
+from datetime import datetime
+
 import click
 import msgspec
 
-from aipolicy.cli import local
+from aipolicy.cli import inputs, local
 from aipolicy.cli.errors import Failure
+from aipolicy.core.countdown import from_when
 from aipolicy.core.model import Event, Gone, Health, Outcome, Unseen
 from aipolicy.core.status import Mine
 
@@ -26,14 +29,15 @@ def mine(state: str | None, form: str) -> None:
     if form == "json":
         click.echo(answered.rstrip(b"\n").decode())
         return
+    now = inputs.now()
     about_me = msgspec.json.decode(answered, type=Mine)
     click.echo(f"{len(about_me.records)} records about {about_me.who} on {about_me.device}")
     for raw in about_me.records:
-        click.echo(_line(msgspec.json.decode(raw, type=Event)))
+        click.echo(_line(msgspec.json.decode(raw, type=Event), now))
     click.echo("`aipolicy mine --format json` shows every byte; docs/privacy.md says what each field means.")
 
 
-def _line(event: Event) -> str:
+def _line(event: Event, now: datetime) -> str:
     about = event.about
     when = event.time.strftime("%Y-%m-%d %H:%M:%S UTC")
     match about:
@@ -43,6 +47,8 @@ def _line(event: Event) -> str:
                 f"{finding.tool} {finding.version or '?'} {finding.state} at {finding.path}: "
                 f"{verdict.ruling}, {about.done} ({verdict.reason})"
             )
+            if verdict.blocks_from is not None and verdict.blocks_from > now:
+                said += f"; will be blocked {from_when(verdict.blocks_from, now)}"
         case Gone():
             said = f"{about.tool} no longer {about.state} at {about.path}"
         case Unseen():

@@ -6,7 +6,8 @@ from datetime import datetime
 import click
 import msgspec
 
-from aipolicy.cli import local
+from aipolicy.cli import inputs, local
+from aipolicy.core.countdown import from_when
 from aipolicy.core.status import Status
 
 
@@ -30,7 +31,7 @@ def status(state: str | None, form: str) -> None:
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(current), indent=1).decode())
     else:
-        click.echo(_text(current))
+        click.echo(_text(current, inputs.now()))
     sys.exit(2 if not current.running else 0 if current.healthy else 1)
 
 
@@ -41,7 +42,7 @@ def _no_agent(form: str) -> None:
     click.echo("No agent runs here. Start one with `aipolicy run --policy FILE`.", err=True)
 
 
-def _text(now: Status) -> str:
+def _text(now: Status, at: datetime) -> str:
     server = now.server
     lines = [
         _headline(now),
@@ -64,6 +65,10 @@ def _text(now: Status) -> str:
         counts = ", ".join(f"{n} {ruling}" for ruling, n in now.scan.findings.items() if n) or "nothing found"
         seen = "" if now.scan.complete else f"; {now.scan.unseen} places could not be looked into"
         lines.append(f"  last scan       {_time(now.scan.at)}, {now.scan.took_s:.1f} s: {counts}{seen}")
+    if now.soon_blocked:
+        soon = now.soon_blocked
+        tools = "1 finding" if soon.findings == 1 else f"{soon.findings} findings, the first"
+        lines.append(f"  soon blocked    {tools} {from_when(soon.first, at)}")
     lines += [
         f"  wrong           {p.part}: {p.condition} since {_time(p.since)}: {p.detail}" for p in now.problems
     ]

@@ -48,6 +48,13 @@ class ScanStatus(Record, frozen=True, kw_only=True):
     findings: dict[str, int]
 
 
+class SoonBlocked(Record, frozen=True, kw_only=True):
+    """What is not blocked yet: how many findings of the last scan, and from when on the first is."""
+
+    findings: int
+    first: datetime
+
+
 class ServerStatus(Record, frozen=True, kw_only=True):
     """url: null without a server. pending: events waiting here. last_ok: the last answer, null before it."""
 
@@ -87,6 +94,7 @@ class Status(Record, frozen=True, kw_only=True):
     running: whether the daemon runs; pid, started: which. healthy: running and no problem.
     layers: native controls, guard, ending: each in force, partly, missing, overridden, away or off.
     controls: the native controls one by one. guard: null while no guard answers.
+    soon_blocked: null where nothing is.
     process_events: how new processes are seen: kernel or polling. install_events: kernel, watch or scan only.
     """
 
@@ -106,6 +114,7 @@ class Status(Record, frozen=True, kw_only=True):
     catalog: str
     server: ServerStatus
     scan: ScanStatus | None
+    soon_blocked: SoonBlocked | None = None
     problems: tuple[Problem, ...]
 
 

@@ -412,6 +412,7 @@ class Daemon:
                 last_ok=self._courier.last_ok if self._courier is not None else None,
             ),
             scan=self._scanner.status,
+            soon_blocked=self._scanner.soon_blocked,
             problems=problems,
         )
 

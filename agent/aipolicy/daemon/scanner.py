@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from aipolicy.core.model import Done, Finding, Outcome, State, Verdict
-from aipolicy.core.status import ScanStatus
+from aipolicy.core.status import ScanStatus, SoonBlocked
 from aipolicy.daemon.enforcer import installed_outcome
 from aipolicy.daemon.guard.places import Place, found
 from aipolicy.daemon.judge import Judge
@@ -68,6 +68,7 @@ class Scanner:
         self.banned: Callable[[tuple[Place, ...]], None] = lambda _places: None
         """Told after each scan where the programs of banned tools lie."""
         self.status: ScanStatus | None = None
+        self.soon_blocked: SoonBlocked | None = None
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
         self._listener = threading.Thread(target=self._listen, name="install-watch", daemon=True)
 
@@ -166,6 +167,8 @@ class Scanner:
                 outcomes.append(outcome)
             else:
                 pending.append(Outcome(verdict=verdict, done=Done.REPORTED))
+        moments = [o.verdict.blocks_from for o in outcomes if o.verdict.blocks_from is not None]
+        self.soon_blocked = SoonBlocked(findings=len(moments), first=min(moments)) if moments else None
         self.banned(tuple(found(outcomes, self._examiner)))
         self._reporter.survey(outcomes, pending, seen.unseen)
         self._processes.sweep()

@@ -6,8 +6,10 @@ done is reported elsewhere: a notice that could not be given changes nothing.
 
 import os
 from collections.abc import Hashable, Sequence
+from datetime import datetime
 from typing import Final
 
+from aipolicy.core.countdown import from_when
 from aipolicy.core.model import Done, Verdict
 from aipolicy.core.wire import printable
 from aipolicy.platforms.linux_calls import device_at, open_flags
@@ -28,17 +30,21 @@ def notice_text(
     instead: Sequence[str] = (),
     done: Done = Done.ENDED,
     guarded: bool = False,
+    now: datetime | None = None,
 ) -> str:
     """What to tell, in lines. The policy's own words come whole; what they leave out is added.
 
     Every character is printable: the text comes from a policy and names from anybody. However long one is,
     the others are there. instead: the approved tools, for people. guarded: whether new starts are refused.
+    now: for a warning, which says when the block comes.
     """
     finding, said = verdict.finding, verdict.message
     name = _cut(f"{finding.name} {finding.version}" if finding.version else finding.name, _MAX_NAME)
     lines = [f"aipolicy: {name} {_DONE.get(done, _AGAINST)} (rule {verdict.reason})"]
     if done is Done.NOT_ENFORCEABLE:
         lines.append(f"Save your work and close it{_REFUSED_ANEW if guarded else _NOT_ANEW}.")
+    if done is Done.WARNED and verdict.blocks_from is not None and now is not None:
+        lines.append(f"It will be blocked {from_when(verdict.blocks_from, now)}.")
     lines += _cut("\n".join(said.splitlines()[:_MAX_LINES]), _MAX_MESSAGE).splitlines()
     if verdict.why and verdict.why not in said:
         lines.append(_cut(f"Reason: {verdict.why}", _MAX_LINE))

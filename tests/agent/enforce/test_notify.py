@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -51,8 +53,15 @@ def verdict(message: str = "Claude Code is not allowed here. Use qoder instead."
     )
 
 
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+def told(judged: Verdict, contact: str = "", **how: Any) -> str:
+    return notice_text(judged, contact, **{"now": NOON, **how})
+
+
 def test_what_why_what_instead_and_whom_to_ask() -> None:
-    text = notice_text(verdict(message="", why="no contract"), "it@corp.test", instead=("Qoder", "Cline"))
+    text = told(verdict(message="", why="no contract"), "it@corp.test", instead=("Qoder", "Cline"))
     assert text.splitlines() == [
         "aipolicy: Claude Code 2.1.3 was ended by your organisation's AI policy (rule policy.yaml:3)",
         "Reason: no contract",
@@ -63,17 +72,32 @@ def test_what_why_what_instead_and_whom_to_ask() -> None:
 
 def test_what_the_policy_says_itself_is_not_said_twice() -> None:
     said = "No contract. Use Qoder. Ask it@corp.test."
-    text = notice_text(verdict(said, why="No contract"), "it@corp.test", instead=("Qoder",))
+    text = told(verdict(said, why="No contract"), "it@corp.test", instead=("Qoder",))
     assert text.splitlines()[1:] == [said]
 
 
 @pytest.mark.parametrize(("done", "words"), [(Done.DENIED, "was not started"), (Done.WARNED, "is against")])
 def test_what_was_done_is_named(done: Done, words: str) -> None:
-    assert words in notice_text(verdict(), done=done)
+    assert words in told(verdict(), done=done)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=6, hours=12), "It will be blocked from 2026-12-06 (in 6 days)."),
+        (timedelta(hours=3, minutes=1), "It will be blocked from 2026-11-29 15:01 UTC (in 3 hours)."),
+        (timedelta(minutes=20), "It will be blocked from 2026-11-29 12:20 UTC (in 20 minutes)."),
+        (timedelta(seconds=-1), "It will be blocked from 2026-11-29 11:59 UTC (now)."),
+    ],
+)
+def test_a_grace_counts_down(left: timedelta, words: str) -> None:
+    judged = structs.replace(verdict(), blocks_from=NOON + left)
+    assert told(judged, done=Done.WARNED).splitlines()[1] == words
+    assert "will be blocked" not in told(judged, done=Done.ENDED)
 
 
 def test_nothing_in_a_policy_commands_the_terminal() -> None:
-    text = notice_text(verdict("\x1b[2J\x07red\u202eder", why="\x9b1m"), "\x1b]0;x\x07")
+    text = told(verdict("\x1b[2J\x07red\u202eder", why="\x9b1m"), "\x1b]0;x\x07")
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
@@ -94,7 +118,7 @@ def test_no_name_or_word_of_anybodys_breaks_a_line_or_hides_the_others(hostile: 
     judged = structs.replace(judged, finding=structs.replace(judged.finding, version=hostile))
     for name in (f"Claude{hostile}", "Claude"):
         judged = structs.replace(judged, finding=structs.replace(judged.finding, name=name))
-        text = notice_text(judged, f"it@corp.test {hostile}", instead=(f"Qoder {hostile}",))
+        text = told(judged, f"it@corp.test {hostile}", instead=(f"Qoder {hostile}",))
         lines = text.splitlines()
         assert all(line.isprintable() for line in lines)
         assert text == "\n".join(lines)
@@ -105,7 +129,7 @@ def test_no_name_or_word_of_anybodys_breaks_a_line_or_hides_the_others(hostile: 
 
 
 def test_a_message_of_a_thousand_lines_leaves_the_screen() -> None:
-    lines = notice_text(verdict("line\n" * 1_000), "it@corp.test").splitlines()
+    lines = told(verdict("line\n" * 1_000), "it@corp.test").splitlines()
     assert len(lines) < 20
     assert lines[-1] == "Questions: it@corp.test"
 
