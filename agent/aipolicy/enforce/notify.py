@@ -38,14 +38,15 @@ def notice_text(
     the others are there. instead: the approved tools, for people. guarded: whether new starts are refused.
     now: for a warning, which says when the block comes.
     """
-    finding, said = verdict.finding, verdict.message
+    finding = verdict.finding
+    said = _cut("\n".join(verdict.message.splitlines()[:_MAX_LINES]), _MAX_MESSAGE)
     name = _cut(f"{finding.name} {finding.version}" if finding.version else finding.name, _MAX_NAME)
     lines = [f"aipolicy: {name} {_DONE.get(done, _AGAINST)} (rule {verdict.reason})"]
     if done is Done.NOT_ENFORCEABLE:
         lines.append(f"Save your work and close it{_REFUSED_ANEW if guarded else _NOT_ANEW}.")
     if done is Done.WARNED and verdict.blocks_from is not None and now is not None:
         lines.append(f"It will be blocked {from_when(verdict.blocks_from, now)}.")
-    lines += _cut("\n".join(said.splitlines()[:_MAX_LINES]), _MAX_MESSAGE).splitlines()
+    lines += said.splitlines()
     if verdict.why and verdict.why not in said:
         lines.append(_cut(f"Reason: {verdict.why}", _MAX_LINE))
     if instead and not any(tool in said for tool in instead):

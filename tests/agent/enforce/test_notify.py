@@ -129,7 +129,7 @@ def test_no_name_or_word_of_anybodys_breaks_a_line_or_hides_the_others(hostile: 
 
 
 def test_a_message_of_a_thousand_lines_leaves_the_screen() -> None:
-    lines = told(verdict("line\n" * 1_000), "it@corp.test").splitlines()
+    lines = told(verdict("line\n" * 1_000 + "Ask it@corp.test."), "it@corp.test").splitlines()
     assert len(lines) < 20
     assert lines[-1] == "Questions: it@corp.test"
 
