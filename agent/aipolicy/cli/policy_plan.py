@@ -14,11 +14,13 @@ from typing import IO, BinaryIO
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from aipolicy.central.auth import Bearer
 from aipolicy.central.download import download
 from aipolicy.central.http import Client
 from aipolicy.central.http import Failure as NoAnswer
+from aipolicy.central.publishing import NoToken, admin_token
 from aipolicy.central.trust import TrustError
 from aipolicy.cli import inputs
 from aipolicy.cli.catalog import catalog
@@ -45,7 +47,7 @@ OVER_THE_LIMIT = 4
 @click.option(
     "--against", metavar="OLD.yaml", help="The policy before; else the one that the server published."
 )
-@click.option("--server", metavar="URL", help="Ask this server what the fleet has.")
+@click.option("--server", envvar="AIPOLICY_SERVER", metavar="URL", help="Ask this server what the fleet has.")
 @click.option("--token-file", metavar="FILE", help="An admin's token; or in AIPOLICY_TOKEN.")
 @click.option("--ca", metavar="FILE", help="A private authority's certificate, instead of the system's.")
 @click.option("--proxy", metavar="URL", help="The HTTP proxy.")
@@ -84,6 +86,8 @@ def plan_(
     Exit code: 0 the plan was made, 2 error, 4 it would block more than --limit allows.
     """
     limits = _limits(limit)
+    if snapshot is not None and _from_environment("server"):
+        server = None
     if (server is None) == (snapshot is None):
         raise Failure("say where to learn what the fleet has: --server URL or --snapshot FILE")
     if without_names and not save_snapshot:
@@ -92,7 +96,11 @@ def plan_(
     renew = _new_catalog(new_catalog, tools_dir)
     policy = _policy(file, renew or known)
     members = _members(groups)
-    with _source(server, snapshot, _token(token_file) if server else "", ca, proxy) as source:
+    try:
+        token = admin_token(token_file, inputs.environ()) if server else ""
+    except NoToken as error:
+        raise Failure(str(error)) from error
+    with _source(server, snapshot, token, ca, proxy) as source:
         if save_snapshot:
             _save(source, save_snapshot, without_names=without_names)
         report = _report(source, policy, against, known, renew, members, limits)
@@ -164,6 +172,11 @@ def _notes(head: Head, old: Policy | None, renew: Catalog | None, known: Catalog
 # --- what is read ----------------------------------------------------------------------------------------
 
 
+def _from_environment(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is ParameterSource.ENVIRONMENT
+
+
 def _limits(text: str | None) -> tuple[Allowed, ...]:
     try:
         return read_limits(text) if text else ()
@@ -218,21 +231,6 @@ def _members(path: str | None) -> dict[str, frozenset[str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise Failure(f"{path}: it is no CSV in UTF-8: {error}") from error
     return {user: frozenset(groups) for user, groups in found.items()}
-
-
-def _token(path: str | None) -> str:
-    if path is None:
-        token = inputs.environ().get("AIPOLICY_TOKEN", "")
-        if not token:
-            raise Failure(
-                "an admin's token is needed: name its file with --token-file, or set AIPOLICY_TOKEN"
-            )
-        return token.strip()
-    try:
-        return Path(path).read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it holds no token"
-        raise Failure(f"{path}: {why}: name the file with the admin's token") from error
 
 
 @contextlib.contextmanager

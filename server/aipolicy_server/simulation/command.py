@@ -50,7 +50,7 @@ def simulate(
     `simulated-SEED` in DIR: two policies and the people's groups.
     """
     now = at.replace(tzinfo=utc_now().tzinfo) if at else utc_now().replace(microsecond=0)
-    company = _company(count, seed, each, now)
+    company = company_of(count, seed, each, now)
     try:
         store = open_store(Settings(data=data, database=database))
         try:
@@ -66,7 +66,8 @@ def simulate(
     _say(filled, folder, data)
 
 
-def _company(count: int, seed: int, each: float, now: datetime) -> Company:
+def company_of(count: int, seed: int, each: float, now: datetime) -> Company:
+    """The made-up company with so many machines."""
     catalog = load()
     wares = shelf(catalog, Random(f"{seed} shelf"))
     return Company(

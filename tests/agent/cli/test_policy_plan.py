@@ -142,6 +142,7 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path, new: str, damage: str) ->
         (("--server", "http://127.0.0.1:1"), "AIPOLICY_TOKEN"),
         (("--server", "http://127.0.0.1:1", "--token-file", "{token}"), "connection refused"),
         (("--server", "http://127.0.0.1:1", "--token-file", "none"), "none: No such file"),
+        (("--server", "http://127.0.0.1:1", "--token-file", "{new}"), "the server's admin token"),
         (("--snapshot", "{saved}", "--limit", "people=many"), "is no limit"),
         (("--snapshot", "{saved}", "--groups", "{new}"), "write user,group"),
         (("--snapshot", "{saved}", "--groups", "none.csv"), "none.csv: No such file"),
@@ -160,6 +161,13 @@ def test_what_can_not_be_is_said_with_what_to_do(
     said = plan(new, *(option.format(**known) for option in options))
     assert said.exit_code == 2
     assert words in said.stderr
+
+
+def test_a_snapshot_is_taken_where_the_environment_names_a_server(tmp_path: Path, new: str) -> None:
+    saved = snapshot(tmp_path, *FLEET)
+    environment = {"AIPOLICY_SERVER": "http://127.0.0.1:1"}
+    said = CliRunner().invoke(main, ["policy", "plan", new, "--snapshot", saved], env=environment)
+    assert said.exit_code == 0, said.output
 
 
 def test_a_policy_of_the_server_that_names_an_unknown_tool_says_what_to_do(tmp_path: Path, new: str) -> None:
