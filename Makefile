@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations corpus bench wheel lock clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel lock clean
 
 help:                    ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,6 +41,10 @@ corpus: $(VENV)/.develop ## real tools in every form, and look-alikes: precision
 
 bench: $(VENV)/.develop  ## every benchmark, printed as ratios
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+fuzz: $(VENV)/.develop   ## look for texts that break a promise, MINUTES=5 for each kind
+	@$(BIN)/python -m pip install -q -c constraints.txt --group fuzz
+	@for target in loader checker fmt; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target --minutes $(or $(MINUTES),5) || exit 1; done
 
 wheel: $(VENV)/.develop  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist

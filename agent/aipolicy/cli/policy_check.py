@@ -1,6 +1,5 @@
 """`aipolicy policy check`: every error of a policy at once."""
 
-import os
 import sys
 
 import click
@@ -28,7 +27,7 @@ def check(files: tuple[str, ...], tools_dir: str | None, form: str) -> None:
     checked = tuple(_check(file, known) for file in policy_files.read(files or (DEFAULT_FILE,)))
     report = CheckReport(ok=all(file.ok for file in checked), files=checked)
     if form == "text":
-        text.show(report, plain=bool(os.environ.get("NO_COLOR")))  # https://no-color.org
+        text.show(report)
     else:
         click.echo(writer(form)(report))
     sys.exit(0 if report.ok else 2)

@@ -18,6 +18,7 @@ class NamedFile(Record, frozen=True, kw_only=True):
     """name: as errors call it. text: what was read, null where it could not be; then problem says why."""
 
     name: str
+    standard_input: bool = False
     text: bytes | None = None
     problem: Problem | None = None
 
@@ -27,7 +28,8 @@ def read(names: Iterable[str]) -> Iterator[NamedFile]:
     for name in names:
         if name == STDIN:
             # One byte more than allowed tells that it is too large.
-            yield NamedFile(name=_STDIN_NAME, text=sys.stdin.buffer.read(MAX_BYTES + 1))
+            text = sys.stdin.buffer.read(MAX_BYTES + 1)
+            yield NamedFile(name=_STDIN_NAME, text=text, standard_input=True)
         elif os.path.isdir(name):
             yield from _below(name)
         else:
@@ -42,7 +44,8 @@ def _below(folder: str) -> Iterator[NamedFile]:
         for name in sorted(files):
             if name.endswith(_SUFFIXES) and not name.startswith("."):
                 found = True
-                yield _read(os.path.join(place, name))
+                path = os.path.join(place, name)  # a pipe that lies there would never end
+                yield _read(path) if os.path.isfile(path) else _unread(path, "it is no regular file")
     for error in unread:
         yield _unread(error.filename or folder, error.strerror or str(error))
     if not found and not unread:

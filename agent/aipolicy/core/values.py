@@ -75,8 +75,16 @@ _UNTIL: Final = Key(
     without="it has no end",
 )
 
-KEYS: Final[dict[Place, tuple[Key, ...]]] = {
+KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy fmt` writes them
     Place.POLICY: (
+        Key(name="name", form=Form.TEXT, says="the policy's name in reports", without="the file's name"),
+        Key(
+            name="mode",
+            form=Form.WORD,
+            words=_UP_TO_BLOCK,
+            says="the most the agent may do: `report` < `warn` < `block`",
+            without="`report`",
+        ),
         Key(
             name="banned",
             form=Form.ENTRIES,
@@ -99,11 +107,10 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {
             without="`report`",
         ),
         Key(
-            name="mode",
-            form=Form.WORD,
-            words=_UP_TO_BLOCK,
-            says="the most the agent may do: `report` < `warn` < `block`",
-            without="`report`",
+            name="contact",
+            form=Form.TEXT,
+            says="whom to ask: an address or a page",
+            without="nobody is named",
         ),
         Key(
             name="message",
@@ -111,13 +118,6 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {
             says="what a person is told, one paragraph, 500 characters at most",
             without="the agent's own words",
         ),
-        Key(
-            name="contact",
-            form=Form.TEXT,
-            says="whom to ask: an address or a page",
-            without="nobody is named",
-        ),
-        Key(name="name", form=Form.TEXT, says="the policy's name in reports", without="the file's name"),
     ),
     Place.BANNED: (
         _TOOL,

@@ -144,6 +144,7 @@ class _Builder:
         self.root: Node | None = None
         self._problems = problems
         self._documents = 0
+        self._last = 1, 1
         self._open: list[_Open] = []
         self._takers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
@@ -157,6 +158,7 @@ class _Builder:
 
     def read(self, text: str) -> None:
         """Takes every event until the end, a _Stop or a YAMLError."""
+        self._last = text.count("\n") + 1, len(text) - text.rfind("\n")
         next_event, takers = yaml.CSafeLoader(text).get_event, self._takers
         while (event := next_event()) is not None:
             taker = takers.get(type(event))
@@ -185,7 +187,10 @@ class _Builder:
         mark, text, style = event.start_mark, event.value, event.style
         if style == '"' and (unsafe := UNSAFE.search(text)):  # from an escape such as "\u202e"
             self._note(event, Code.CHARACTER, unsafe_character(unsafe[0]), "remove it")
-        self._add(Scalar(text=text, line=mark.line + 1, column=mark.column + 1, plain=not style))
+        line, column = mark.line + 1, mark.column + 1
+        if not text and not style:  # libyaml puts what is left out where the next thing begins
+            line, column = min((line, column), self._last)
+        self._add(Scalar(text=text, line=line, column=column, plain=not style))
 
     def _start(self, event: Any, mapping: bool) -> None:
         if len(self._open) >= MAX_DEPTH:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aipolicy.cli.policy import policy
+from aipolicy.core.values import Place, names
 
 
 def check(*arguments: str | Path) -> Result:
@@ -44,7 +45,7 @@ def test_every_error_with_line_caret_and_suggestion(wrong: Path) -> None:
         f"{wrong}:2:1: unknown key 'aproved', did you mean 'approved'? [E022]\n"
         "    aproved: [qoder]\n"
         "    ^\n"
-        "    known keys are: banned, approved, unlisted, mode, message, contact, name\n"
+        f"    known keys are: {', '.join(names(Place.POLICY))}\n"
         f"{wrong}: 2 errors; nothing of it holds\n"
         "`aipolicy policy explain E022` says more, and so for each code\n"
     )

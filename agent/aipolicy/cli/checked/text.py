@@ -1,5 +1,6 @@
 """For people: what is right goes to standard output, what is wrong to standard error with its line."""
 
+import os
 from collections.abc import Collection
 from typing import Final
 
@@ -17,19 +18,25 @@ _EFFECT: Final = {
 }
 
 
-def show(report: CheckReport, *, plain: bool) -> None:
-    """Prints it. Colour is for a terminal only; plain: not even there."""
-    colour = False if plain else None  # None: click asks whether it is a terminal
+def show(report: CheckReport) -> None:
+    """Prints it."""
     for file in report.files:
         if file.policy is not None:
             click.echo(f"{printable(file.file)}: ok: {_summary(file.policy)}")
-            continue
-        for problem in file.problems:
-            click.echo(_coloured(problem), err=True, color=colour)
-        click.echo(_count(file), err=True)
+        else:
+            show_wrong(file, "nothing of it holds")
     codes = {problem.code for problem in report.problems()}
     if codes:
         click.echo(_more(codes), err=True)
+
+
+def show_wrong(file: CheckedFile, so: str) -> None:
+    """What is wrong with one file, and what follows from that. Colour is for a terminal that wants it."""
+    colour = False if os.environ.get("NO_COLOR") else None  # https://no-color.org; None: click looks
+    for problem in file.problems:
+        click.echo(_coloured(problem), err=True, color=colour)
+    errors = "1 error" if len(file.problems) == 1 else f"{len(file.problems):,} errors"
+    click.echo(f"{printable(file.file)}: {errors}; {so}", err=True)
 
 
 def _summary(right: CheckedPolicy) -> str:
@@ -48,11 +55,6 @@ def _coloured(problem: Problem) -> str:
         rest = rest[2:]
     lines += [click.style(line, fg="cyan") for line in rest]
     return "\n".join(lines)
-
-
-def _count(file: CheckedFile) -> str:
-    errors = "1 error" if len(file.problems) == 1 else f"{len(file.problems):,} errors"
-    return f"{printable(file.file)}: {errors}; nothing of it holds"
 
 
 def _more(codes: Collection[str]) -> str:

@@ -1,0 +1,152 @@
+"""What must hold whatever the bytes: a promise per target. Each raises where one is broken.
+
+`python -m fuzz` lets atheris look for such bytes; test_fuzz.py tries what it kept and found at every run.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from msgspec.structs import replace
+
+from aipolicy.core import yamlfile
+from aipolicy.core.normal_form import NoNormalForm, normal_form
+from aipolicy.core.policy import Entry, PolicyErrors, parse
+from aipolicy.core.problem import Code, Problem, annotate
+from aipolicy.core.unsafe import UNSAFE
+from aipolicy.core.yamlfile import Mapping, Node, Scalar, YamlErrors, load
+from policy_samples import KNOWN
+
+
+def loader(data: bytes) -> None:
+    """A text is read as PyYAML reads it, every scalar as text; or refused with places."""
+    try:
+        root = load(data, "policy.yaml")
+    except YamlErrors as refused:
+        _are_right(refused.problems)
+        return
+    text = data.decode().removeprefix("\ufeff").replace("\r\n", "\n")
+    expected = yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506  it makes texts, lists and mappings only
+    assert _plain(root) == expected
+    assert all(_is_inside(node, text) for node in _nodes(root))
+
+
+def checker(data: bytes) -> None:
+    """A policy is right, or refused with places, each shown in ASCII with its code."""
+    try:
+        first = parse(data, "policy.yaml", KNOWN)
+    except PolicyErrors as refused:
+        _are_right(refused.problems)
+        return
+    assert first == parse(data, "policy.yaml", KNOWN)
+    assert yamlfile.read(data, "policy.yaml")[0] is not None
+
+
+def fmt(data: bytes) -> None:
+    """The normal form says the same, with every comment, and is its own normal form."""
+    try:
+        once = normal_form(data, "policy.yaml")
+    except YamlErrors:
+        return
+    except NoNormalForm:
+        root = load(data, "policy.yaml")
+        assert not isinstance(root, Mapping) or any(len(key) > _LONG_KEY for key in _keys(root))
+        return
+    assert normal_form(once.encode(), "policy.yaml") == once
+    assert _plain(load(once, "policy.yaml")) == _plain(load(data, "policy.yaml"))
+    with contextlib.suppress(yaml.YAMLError):  # PyYAML's own scanner minds a tab where libyaml does not
+        assert sorted(_comments(once)) == sorted(_comments(data.decode()))
+    assert _said(once) == _said(data)
+
+
+_LONG_KEY = 900
+"""YAML has no way to write longer ones before a colon."""
+
+
+def _keys(root: Node) -> list[str]:
+    maps = [node for node in _nodes(root) if isinstance(node, Mapping)]
+    return [key.text for node in maps for key, _ in node.items]
+
+
+def _comments(text: str) -> list[str]:
+    """What PyYAML's own scanner, in Python, passes over as comments."""
+    scanner = _Comments(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+    while scanner.check_token():
+        scanner.get_token()
+    return [comment for comment in scanner.found.values() if comment]
+
+
+class _Comments(yaml.reader.Reader, yaml.scanner.Scanner):
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        self.found: dict[int, str] = {}
+
+    def scan_to_next_token(self) -> None:
+        before = self.index
+        super().scan_to_next_token()
+        self._note(before)
+
+    def scan_block_scalar_ignored_line(self, start_mark: Any) -> None:
+        before = self.index
+        super().scan_block_scalar_ignored_line(start_mark)
+        self._note(before)
+
+    def _note(self, before: int) -> None:
+        """The reader keeps what it has passed in its buffer, which begins where it last read on."""
+        passed = self.buffer[: self.pointer][-(self.index - before) :] if self.index > before else ""
+        at = self.index - len(passed)
+        for line in passed.split("\n"):
+            sign = line.find("#")
+            if sign >= 0:
+                self.found[at + sign] = line[sign:].rstrip()
+            at += len(line) + 1
+
+
+def _said(text: str | bytes) -> Any:
+    """What the policy means, or what is wrong with it, but for lines."""
+    try:
+        policy = parse(text, "policy.yaml", KNOWN)
+    except PolicyErrors as refused:
+        return sorted((problem.code, problem.suggestion) for problem in refused.problems)
+    entries = [[_entry(entry) for entry in entries] for entries in (policy.banned, policy.approved)]
+    return replace(policy, version="", unlisted_rule="", banned=(), approved=()), entries
+
+
+def _entry(entry: Entry) -> Entry:
+    return replace(entry, rule="")
+
+
+def _are_right(problems: tuple[Problem, ...]) -> None:
+    assert problems
+    for problem in problems:
+        assert problem.line >= 1
+        assert 1 <= problem.column <= len(problem.source_line) + 1
+        assert problem.code in set(Code)
+        assert problem.message.isascii()
+        assert not UNSAFE.search(annotate(problem))
+
+
+def _nodes(node: Node) -> list[Node]:
+    if isinstance(node, Scalar):
+        return [node]
+    inner = [part for pair in node.items for part in pair] if isinstance(node, Mapping) else list(node.items)
+    return [node, *(each for one in inner for each in _nodes(one))]
+
+
+def _is_inside(node: Node, text: str) -> bool:
+    lines = text.split("\n")
+    return 1 <= node.line <= len(lines) and 1 <= node.column <= len(lines[node.line - 1]) + 1
+
+
+def _plain(node: Node) -> Any:
+    """As PyYAML's base loader gives it."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Mapping):
+        return {key.text: _plain(value) for key, value in node.items}
+    return [_plain(item) for item in node.items]
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"loader": loader, "checker": checker, "fmt": fmt}
