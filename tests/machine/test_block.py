@@ -68,6 +68,15 @@ class Shell:
     def type(self, line: str) -> None:
         os.write(self._master, line.encode() + b"\n")
 
+    def press(self, letter: str) -> None:
+        """Together with Ctrl."""
+        os.write(self._master, bytes([ord(letter) - 64]))
+
+    def hang_up(self) -> None:
+        """The terminal is closed."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDWR)
+
     def read(self) -> str:
         """All that was shown until now."""
         while select.select([self._master], [], [], 0)[0]:

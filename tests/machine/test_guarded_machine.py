@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,10 +150,15 @@ def test_a_guard_that_ends_is_told_and_is_back_soon(lab: Lab) -> None:
     await_that(lambda: not in_force(agent), "it is away", agent.log)
     await_that(lambda: in_force(agent), "it is back", agent.log)
 
-    def told() -> list[str]:
-        return [e["reason"] for e in lab.server.events(kind="health") if e["place"] == "guard"]
+    def told() -> list[dict[str, Any]]:
+        return [e for e in lab.server.events(kind="health") if e["place"] == "guard"]
 
-    await_that(lambda: told()[-2:] == ["away", "in force"], "both are told", agent.log)
+    await_that(lambda: [e["reason"] for e in told()][-2:] == ["away", "in force"], "it is told", agent.log)
+    away, back = told()[-2:]
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    (since, until) = re.findall(f"away from ({moment}) to ({moment})", back["detail"])[0]
+    assert since <= until
+    assert since[:10] == str(away["time"])[:10]
 
 
 def test_what_is_mounted_in_a_namespace_of_ones_own_is_guarded(lab: Lab, shell: Shell) -> None:

@@ -32,7 +32,7 @@ def run(
 ) -> None:
     """Run the agent: watch, report, and act where the policy says so.
 
-    It ends cleanly on SIGTERM and Ctrl-C. The log goes to standard error.
+    It ends cleanly on SIGTERM, Ctrl-C and with its terminal. The log goes to standard error.
     """
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,

@@ -1,5 +1,6 @@
 """`aipolicy trial`: server, agent and page on this machine, to see what it does before a rollout."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from types import FrameType
 import click
 
 from aipolicy.cli.errors import Failure
+from aipolicy.platforms.linux_calls import ENDING, ending
 
 _HOST = "127.0.0.1"
 _PORT = 8320
@@ -35,7 +37,8 @@ def trial(policy: str, data: str, port: int | None) -> None:
         raise Failure(f"{policy}: no such file: give a policy with --policy FILE")
     folder = Path(data).resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in ending():  # also the end of the terminal: the parts have sessions of their own
+        signal.signal(number, _interrupted)
     port = port or _free_port()
     server = _start(
         folder / "server.log",
@@ -61,7 +64,8 @@ def trial(policy: str, data: str, port: int | None) -> None:
         _say_what_next(port, policy, folder)
         _watch({"server": (server, folder / "server.log"), "agent": (agent, folder / "agent.log")})
     except KeyboardInterrupt:
-        click.echo("\nended; everything is kept in " + str(folder))
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo("\nended; everything is kept in " + str(folder))
     finally:
         _end([process for process in (agent, server) if process is not None])
 
@@ -138,7 +142,7 @@ def _watch(parts: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a part behind
     for process in processes:
         if process.poll() is None:

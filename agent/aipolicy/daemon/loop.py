@@ -42,6 +42,7 @@ from aipolicy.daemon.teller import Teller
 from aipolicy.daemon.windows import with_windows
 from aipolicy.examine import examiner_for
 from aipolicy.platforms import local_peer
+from aipolicy.platforms.linux_calls import ending
 from aipolicy.platforms.machine import Machine
 from aipolicy.platforms.policy_watch import FileWatch
 from aipolicy.platforms.service import Service
@@ -219,7 +220,7 @@ class Daemon:
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`. `ready` is called once everything watches."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ending():
             signal.signal(number, self.stop)
         try:
             self._processes.start()

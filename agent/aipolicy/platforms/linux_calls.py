@@ -70,6 +70,11 @@ STOPPING = tuple(getattr(signal, name) for name in ("SIGTSTP", "SIGTTIN", "SIGTT
 """What a terminal stops its programs with; SIGSTOP cannot be ignored."""
 
 
+def ending() -> tuple[int, ...]:
+    """ENDING without what we were told to ignore, as nohup(1) does with SIGHUP."""
+    return tuple(n for n in ENDING if n in ENDING[:2] or signal.getsignal(n) is not signal.SIG_IGN)
+
+
 def wake_pipe() -> tuple[int, int]:
     """A pipe of which neither end ever blocks."""
     read, write = _os.pipe2(open_flags("O_NONBLOCK", "O_CLOEXEC"))

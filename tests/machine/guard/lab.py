@@ -3,6 +3,7 @@
 The machine's other filesystems are not marked, so that a fault of the guard holds up nobody else's programs.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -197,6 +198,11 @@ class GuardLab:
     def gate(self) -> int:
         return int(self.report(lambda r: bool(r["gate"]))["gate"])
 
+    def processes(self) -> tuple[int, ...]:
+        """All that the guard is: deadman, gate and both classifiers."""
+        assert self.process is not None
+        return (self.process.pid, self.gate, *self.classifiers)
+
     def children(self) -> list[int]:
         assert self.process is not None
         pid = self.process.pid
@@ -262,6 +268,47 @@ def was_asked(classifier: int) -> bool:
     return any("scm_fds: 1" in place.read_text() for place in places if place.exists())
 
 
+class Cgroup:
+    """A control group of this kernel's own tree, version 2, or of one controller of version 1.
+
+    Whoever is in it when it is left goes back to the root of that tree.
+    """
+
+    def __init__(self, controller: str = "") -> None:
+        kind = "cgroup" if controller else "cgroup2"
+        mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+        roots = [m[1] for m in mounts if m[2] == kind and (not controller or controller in m[3].split(","))]
+        if not roots:
+            pytest.skip(f"needs a mounted {kind} {controller}")
+        self._root = Path(roots[0])
+        self._place = self._root / f"aipolicy-test-{os.getpid()}"
+
+    def __enter__(self) -> "Cgroup":
+        self._place.mkdir()
+        return self
+
+    def take(self, *pids: int) -> None:
+        for pid in pids:
+            (self._place / "cgroup.procs").write_text(str(pid))
+
+    def set(self, name: str, value: str) -> None:
+        (self._place / name).write_text(value)
+
+    def freeze(self) -> None:
+        """Returns once all in it stand still."""
+        self.set("cgroup.freeze", "1")
+        until(lambda: "frozen 1" in (self._place / "cgroup.events").read_text() or None)
+
+    def __exit__(self, *_error: object) -> None:
+        if (self._place / "cgroup.freeze").exists():
+            self.set("cgroup.freeze", "0")
+        for pid in (self._place / "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                (self._root / "cgroup.procs").write_text(pid)
+        until(lambda: not (self._place / "cgroup.procs").read_text() or None)
+        self._place.rmdir()
+
+
 def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
@@ -269,3 +316,26 @@ def is_stopped(pid: int) -> bool:
 def stop_it(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
     until(lambda: is_stopped(pid) or None)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended (or waits for its parent to notice)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def asks(pid: int) -> bool:
+    """Whether the kernel waits for the gate's answer about this process."""
+    try:
+        return "fanotify" in Path(f"/proc/{pid}/wchan").read_text()
+    except OSError:
+        return False
+
+
+def held_up(program: Path) -> "subprocess.Popen[bytes]":
+    """Starts it; returns while the kernel waits for the gate's answer."""
+    one = subprocess.Popen(["/bin/sh", "-c", f"exec {program}"], stdout=subprocess.DEVNULL)
+    until(lambda: asks(one.pid) or None)
+    return one

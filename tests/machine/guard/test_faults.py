@@ -14,7 +14,7 @@ import pytest
 from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.enforce.guard.questions import LARGE_BYTES
 from aipolicy.platforms.linux_marks import marks_of
-from machine.guard.lab import BANNED, MARKS, GuardLab, compiled, refused, stop_it, was_asked
+from machine.guard.lab import BANNED, MARKS, GuardLab, compiled, gone, held_up, refused, stop_it, was_asked
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
@@ -28,22 +28,6 @@ def lab(tmp_path: Path) -> Iterator[GuardLab]:
     with GuardLab(tmp_path) as lab:
         lab.start()
         yield lab
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended (or waits for its parent to notice)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def held_up(program: Path) -> "subprocess.Popen[bytes]":
-    """Starts it; returns while the kernel waits for the gate's answer."""
-    one = subprocess.Popen(["/bin/sh", "-c", f"exec {program}"], stdout=subprocess.DEVNULL)
-    wait_channel = Path(f"/proc/{one.pid}/wchan")
-    until(lambda: "fanotify" in wait_channel.read_text() or None)
-    return one
 
 
 # --- the classifier --------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ _AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _END_S: Final = 3.0
 _HEALTHY_S: Final = 60.0
 """In force for so long, it counts as well again; before that, each new start waits longer."""
+_MOMENT: Final = "%Y-%m-%d %H:%M:%S UTC"
 _ENTER_AGAIN_S: Final = 2.0
 """Something may have been mounted in a namespace since the guard was told of it."""
 
@@ -234,10 +235,19 @@ class GuardLink:
             elif self._now() - self._since > _HEALTHY_S:
                 self._tries = 0
             self.state = "in force"
-            self._reporter.conditions.well("guard", "in force", str(report["reason"]))
+            self._reporter.conditions.well("guard", "in force", self._was(str(report["reason"])))
         if life != self._life:
             self._life = life
             self._after_gap()
+
+    def _was(self, why: str) -> str:
+        """What was wrong until now, from when to when; nothing where all was well."""
+        conditions, now = self._reporter.conditions, self._reporter.now()
+        before = next((problem for problem in conditions.problems() if problem.part == "guard"), None)
+        if before is None:
+            return why
+        said = f"{before.condition} from {before.since:{_MOMENT}} to {now:{_MOMENT}}"
+        return f"{said}: {why}" if why else said
 
     def _refused(self, said: messages.Message) -> None:
         verdict = msgspec.json.decode(said["verdict"], type=Verdict)

@@ -16,9 +16,13 @@ CAP_S: Final = 1.0
 LARGE_BYTES: Final = 32 << 20
 MOST_OF_ONE: Final = 256
 """Questions of one person that may wait; further programs start unasked, and are judged as they run."""
-MOST_WAITING_OF_ONE: Final = 1_024
-"""Programs of one person that may wait, for whatever file."""
-MOST_WAITING: Final = 4_096
+MOST_WAITING_OF_ONE: Final = 256
+"""Programs of one person that may wait, for whatever file.
+
+With each answer the kernel wakes all who wait, so that n answers cost n squared: 1,024 took 3.5 s on Linux
+6.18, and the deadman ended the gate.
+"""
+MOST_WAITING: Final = 1_024
 """Programs that may wait at a time: each holds a descriptor, and where none is left the kernel refuses."""
 STUCK_S: Final = {"quick": 10.0, "slow": 60.0}
 """Judging one file longer than this, the classifier of this line is taken for stuck."""

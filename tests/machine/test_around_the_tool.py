@@ -1,0 +1,119 @@
+"""Given a real tool inside a shell, an editor or an interpreter, only the tool is ever ended."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from aipolicy.core.model import Action, Done, Evidence, Process, State, Verdict
+from aipolicy.daemon.enforcer import Ends, Enforcer
+from aipolicy.daemon.teller import Teller
+from aipolicy.platforms import this_machine
+from aipolicy.platforms.machine import Machine
+from machine_needs import NEEDS_LINUX, Child, Started, until
+from sightings import outcome
+
+pytestmark = NEEDS_LINUX
+
+AROUND = {
+    "a shell": "sh -c '{tool} 600; read x'",
+    "a shell that is the leader of a session": "setsid --wait sh -c '{tool} 600; read x'",
+    "a terminal recorder": "script -qc \"sh -c '{tool} 600; sleep 600'\" /dev/null",
+    "an editor": "script -qc \"vim -u NONE -c ':!{tool} 600'\" /dev/null",
+    "an interpreter": "{python} -c \"import subprocess; subprocess.run(['{tool}', '600']); input()\"",
+    "a sandbox": "bwrap --dev-bind / / sh -c '{tool} 600; read x'",
+}
+"""Commands that start the tool and go on when it has ended."""
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return this_machine()
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> str:
+    """A native program in a folder of the user's."""
+    place = tmp_path / "claude"
+    shutil.copy("/bin/sleep", place)
+    return str(place)
+
+
+def banned(process: Process) -> Verdict:
+    found = outcome("claude-code", state=State.RUNNING, pid=process.pid, action=Action.BLOCK).verdict
+    evidence = (Evidence(kind="content", value="mark"),)
+    return structs.replace(found, finding=structs.replace(found.finding, because=evidence))
+
+
+def tree(machine: Machine, root: int) -> dict[int, Process]:
+    """What runs there, and below."""
+    pids = [root, *machine.descendants(root)]
+    return {pid: found for pid in pids if isinstance(found := machine.process(pid), Process)}
+
+
+def the_tool(machine: Machine, root: int, tool: str) -> Process:
+    return until(lambda: next((p for p in tree(machine, root).values() if p.exe == tool), None))
+
+
+def end(machine: Machine, enforcer: Enforcer, process: Process) -> Ends:
+    """As the agent does."""
+    done = enforcer.act(process, banned(process), lambda now: now.exe == process.exe, time.monotonic())
+    assert done is None, done
+    return until(lambda: next(iter(enforcer.poll(time.monotonic())), None))
+
+
+@pytest.fixture(params=AROUND)
+def around(request: pytest.FixtureRequest, started: Started, tool: str) -> Child:
+    command = AROUND[request.param].format(tool=tool, python=sys.executable)
+    if shutil.which(command.split()[0]) is None or ("vim" in command and shutil.which("vim") is None):
+        pytest.skip(f"needs {command.split()[0]}")
+    return started.run(["/bin/sh", "-c", f"exec {command}"])
+
+
+def test_only_the_tool_is_ended_and_what_is_around_it_lives(
+    machine: Machine, around: Child, tool: str
+) -> None:
+    process = the_tool(machine, around.pid, tool)
+    others = {pid for pid, one in tree(machine, around.pid).items() if one.exe != tool}
+    assert others
+    ends = end(machine, Enforcer(machine, Teller(), tool_packages=()), process)
+    assert ends.outcome.done is Done.ENDED
+    assert ends.pid == process.pid
+    assert others <= set(tree(machine, around.pid))
+
+
+def test_what_is_around_it_is_not_ended_even_where_it_is_accused(
+    machine: Machine, around: Child, tool: str
+) -> None:
+    """As far as it is the system's or an interpreter, as a wrong catalog or policy might have it."""
+    if not machine.os_package("/bin/sh"):
+        pytest.skip("needs a package database")
+    the_tool(machine, around.pid, tool)
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
+    others = [one for one in tree(machine, around.pid).values() if one.exe != tool]
+    for one in others:
+        verdict = banned(one)
+        by_name = (Evidence(kind="npm", value="@acme/claude"),)
+        verdict = structs.replace(verdict, finding=structs.replace(verdict.finding, because=by_name))
+        if one.script is None:
+            done = enforcer.act(one, verdict, lambda _now: True, time.monotonic())
+            assert done is not None
+            assert done.done is Done.NOT_ENFORCEABLE
+    assert not enforcer.busy
+    assert {one.pid for one in others} <= set(tree(machine, around.pid))
+
+
+def test_who_starts_it_again_and_again_is_named_once_and_lives(
+    machine: Machine, started: Started, tool: str
+) -> None:
+    keeper = started.run(["/bin/sh", "-c", f"while :; do {tool} 600; done"])
+    enforcer = Enforcer(machine, Teller(), tool_packages=())
+    ends = [end(machine, enforcer, the_tool(machine, keeper.pid, tool)) for _ in range(7)]
+    assert [one.outcome.done for one in ends] == [Done.ENDED] * 7
+    assert [one.worth for one in ends] == [True] * 4 + [False] * 3
+    named = f"again and again, lastly by sh (pid {keeper.pid})"
+    assert [named in one.outcome.detail for one in ends if one.worth] == [False] * 3 + [True]
+    assert keeper.poll() is None
