@@ -136,6 +136,17 @@ def test_a_script_that_an_interpreter_was_given_is_told_to_the_guard(bench: Benc
     assert set(told) == {Place(str(package / "cli.js"), bench.bob.uid)}
 
 
+def test_all_that_runs_is_looked_at_again_also_where_no_scan_asks_for_it(bench: Bench) -> None:
+    """Whoever may only be asked to close a tool is asked once an hour."""
+    package = npm_package(Path(bench.bob.home) / "lib/node_modules", "claude-code-1.0.100")
+    node = bench.machine.file("/usr/bin/node")
+    bench.machine.run(node, bench.bob, script=str(package / "cli.js"))
+    bench.a_few_turns()
+    assert bench.machine.signals == []
+    bench.machine.clock.advance(601)
+    await_that(lambda: bench.machine.signals)
+
+
 def test_what_is_no_interpreter_is_looked_at_once(bench: Bench) -> None:
     sleep = bench.machine.run(bench.machine.file("/usr/bin/sleep"), bench.bob)
     bench.starts.pids = [sleep.pid]

@@ -250,6 +250,7 @@ def test_the_daemon_is_told_of_each_refusal_until_it_has_taken_it(lab: GuardLab)
     assert refused(program)
     assert lab.refusal()["number"] > again["number"]
     assert (again["path"], again["uid"]) == (str(program), 0)
+    assert again["session"] == os.getsid(0), "of whose leader the terminal may be"
     assert '"tool":"test-probe"' in again["verdict"]
 
 
