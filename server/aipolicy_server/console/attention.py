@@ -29,8 +29,10 @@ def notices(overview: Overview, stuck: Sequence[EventRow], silent: Sequence[Devi
         *_alarms(overview),
         *_banned(overview),
         *_stuck(stuck),
+        *_refusing(overview),
         *_silent(overview, silent),
         *_never_seen(overview),
+        *_held(overview),
         *_policies(overview),
     ]
     if found:
@@ -128,6 +130,36 @@ def _never_seen(overview: Overview) -> list[Notice]:
     ]
 
 
+def _refusing(overview: Overview) -> list[Notice]:
+    if not overview.rollout.refusing:
+        return []
+    devices = plural(overview.rollout.refusing, "device")
+    return [
+        Notice(
+            weight="grave",
+            shape="alert",
+            text=f"{devices} {'refuses' if overview.rollout.refusing == 1 else 'refuse'} the policy.",
+            more=f"Number {overview.current}, published last; the page of each device says why.",
+            url="/devices?standing=refusing",
+        )
+    ]
+
+
+def _held(overview: Overview) -> list[Notice]:
+    if not overview.held:
+        return []
+    devices = f"{plural(overview.held, 'device')} {'does' if overview.held == 1 else 'do'}"
+    return [
+        Notice(
+            weight="mild",
+            shape="open",
+            text=f"{devices} less than the policy says.",
+            more="A brake was pulled, for all or there; or an agent doubts itself.",
+            url="/devices?held=1",
+        )
+    ]
+
+
 def _policies(overview: Overview) -> list[Notice]:
     versions = {policy.policy for policy in overview.policies if policy.policy}
     if len(versions) < 2:
@@ -138,7 +170,7 @@ def _policies(overview: Overview) -> list[Notice]:
             shape="open",
             text=f"{len(versions)} policy versions are in force at once.",
             more="Normal while a new policy is rolled out; otherwise some devices are behind.",
-            url="",
+            url="/policy",
         )
     ]
 

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from aipolicy_server.console.filters import Asked, read_devices
 from aipolicy_server.console.problems import not_found
 from aipolicy_server.console.render import Pages
+from aipolicy_server.console.words import STANDINGS
 from aipolicy_server.store import queries
 from aipolicy_server.store.rows import DevicePage
 
@@ -14,10 +15,10 @@ def devices_page(request: Request, pages: Pages) -> Response:
     asked, which = read_devices(request.query_params)
     if asked.problems:
         empty = DevicePage(rows=(), next=None)
-        return pages.page(request, "devices.html", status=400, asked=asked, page=empty)
+        return pages.page(request, "devices.html", status=400, asked=asked, page=empty, standings=STANDINGS)
     with request.app.state.store.reading() as connection:
         page = queries.devices(connection, which, now=request.app.state.clock(), after=asked.after)
-    return pages.page(request, "devices.html", asked=asked, page=page)
+    return pages.page(request, "devices.html", asked=asked, page=page, standings=STANDINGS)
 
 
 def device_page(request: Request, pages: Pages) -> Response:

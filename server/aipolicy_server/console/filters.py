@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 from aipolicy.core.model import Done, Record, Ruling
 from aipolicy_server.clock import after_day
 from aipolicy_server.console.words import KINDS
+from aipolicy_server.store.policies import STANDINGS
 from aipolicy_server.store.rows import DeviceFilter, EventFilter
 
 EVENT_FIELDS: Final = ("q", "tool", "ruling", "done", "kind", "owner", "device", "from", "to")
-DEVICE_FIELDS: Final = ("q", "tool", "policy", "silent", "banned")
+DEVICE_FIELDS: Final = ("q", "tool", "policy", "standing", "held", "silent", "banned")
 _LONGEST: Final = 1_000
 
 
@@ -65,10 +66,14 @@ def read_events(query: Mapping[str, str]) -> tuple[Asked, EventFilter]:
 def read_devices(query: Mapping[str, str]) -> tuple[Asked, DeviceFilter]:
     """The device list's filter."""
     values, problems = _texts(query, DEVICE_FIELDS)
+    if values["standing"] and values["standing"] not in STANDINGS:
+        problems["standing"] = f"standing is one of: {', '.join(STANDINGS)}"
     which = DeviceFilter(
         text=values["q"],
         tool=values["tool"],
         policy=values["policy"],
+        standing=values["standing"],
+        held=bool(values["held"]),
         silent=bool(values["silent"]),
         banned=bool(values["banned"]),
     )

@@ -5,12 +5,17 @@ from typing import Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from aipolicy import __version__
+from aipolicy.core.model import Record
+from aipolicy.core.published import Brake
 from aipolicy_server.console import show, words
 from aipolicy_server.console.assets import Asset, load_assets
+from aipolicy_server.store import brakes, policies
+from aipolicy_server.store.store import Unavailable
 
 # Nothing inline, nothing from elsewhere; Pico draws its form icons with data: images.
 CONTENT_SECURITY_POLICY: Final = (
@@ -28,6 +33,22 @@ PAGE_HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+
+
+class Head(Record, frozen=True, kw_only=True):
+    """What every page shows or links to. versions: of the policies that were published here."""
+
+    brake: Brake | None = None
+    versions: frozenset[str] = frozenset()
+
+
+def _head(request: Request) -> Head:
+    """Where the database can't say, the page goes without."""
+    try:
+        with request.app.state.store.reading() as connection:
+            return Head(brake=brakes.brake(connection), versions=policies.versions(connection))
+    except (Unavailable, SQLAlchemyError):
+        return Head()
 
 
 class Pages:
@@ -49,6 +70,7 @@ class Pages:
             ago=show.ago,
             number=show.number,
             plural=show.plural,
+            line_of=show.line_of,
             path=lambda value: quote(str(value), safe=""),
         )
         self._environment.globals.update(
@@ -67,7 +89,10 @@ class Pages:
         """The page. `here` is the navigation's entry it belongs to, the first part of its path."""
         path = request.url.path
         here = "/" + path.split("/")[1] if len(path) > 1 else "/"
+        head = _head(request) if signed_in else Head()
         text = self._environment.get_template(template).render(
+            brake=head.brake,
+            published=head.versions,
             here=here,
             exact=path == here,
             signed_in=signed_in,

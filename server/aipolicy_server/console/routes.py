@@ -19,6 +19,7 @@ from aipolicy_server.console.assets import asset_response
 from aipolicy_server.console.devices import device_page, devices_page
 from aipolicy_server.console.events import event_page, events_csv, events_page
 from aipolicy_server.console.overview import overview_page
+from aipolicy_server.console.policy import policy_page, published_page, version_page
 from aipolicy_server.console.problems import not_found
 from aipolicy_server.console.render import Pages
 from aipolicy_server.console.tools import tool_page, tools_page
@@ -31,6 +32,9 @@ GUARDED: dict[str, Shown] = {
     "/devices/{device}": device_page,
     "/tools": tools_page,
     "/tools/{tool:path}": tool_page,  # a made-up tool id may hold a slash
+    "/policy": policy_page,
+    "/policy/versions/{version}": version_page,
+    "/policy/{number}": published_page,
     "/events": events_page,
     "/events.csv": events_csv,
     "/events/{event}": event_page,

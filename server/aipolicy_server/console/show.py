@@ -4,6 +4,7 @@ What a device sends is hostile until shown otherwise: `shown` makes control and 
 cuts what would break the layout. Escaping for HTML is Jinja2's, always on.
 """
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Final
@@ -67,6 +68,12 @@ def ago(time: datetime, now: datetime) -> str:
             return f"{span} ago" if seconds > 0 else f"{span} ahead"
         amount //= size
     return ""
+
+
+def line_of(rule: str | None) -> str:
+    """The line that a rule names: "14" of "policy.yaml:14"; empty where it names none."""
+    found = re.search(r":([0-9]{1,7})$", rule or "", re.ASCII)
+    return found[1] if found else ""
 
 
 def number(value: int) -> str:

@@ -50,6 +50,15 @@ KINDS: Final = {
 }
 """Kinds of event, as `EventRow.kind` names them."""
 
+STANDINGS: Final = (
+    ("current", "enforce it"),
+    ("older", "enforce another one that was published"),
+    ("refusing", "were given it and refuse it"),
+    ("own", "have a policy of their own, a file"),
+    ("unknown", "never said what they enforce"),
+)
+"""Where devices stand next to the policy published last, as `store.policies.STANDINGS` names it."""
+
 _EVIDENCE: Final = {
     "npm": "npm package",
     "pypi": "Python package",

@@ -20,6 +20,7 @@ _devices = schema.devices.c
 
 _FARTHEST: Final = 1_000_000
 """How far the numbers may jump because of what a device says: one that lies must not use them up."""
+_LINKED: Final = 1_000
 _PG_LOCK: Final = 0x61697032
 """Any fixed number: publications come one after the other, on whatever node."""
 
@@ -112,6 +113,12 @@ def by_version(connection: Connection, version: str) -> Published | None:
     query = _select().where(_policies.version == version).order_by(_policies.number.desc()).limit(1)
     row = connection.execute(query).first()
     return _published(row) if row else None
+
+
+def versions(connection: Connection) -> frozenset[str]:
+    """The versions of the texts published lately: what pages link to."""
+    query = sa.select(_policies.version).order_by(_policies.number.desc()).limit(_LINKED)
+    return frozenset(connection.execute(query).scalars())
 
 
 def before(connection: Connection, number: int) -> Published | None:

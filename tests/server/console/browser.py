@@ -18,7 +18,7 @@ from aipolicy_server.store import queries
 from aipolicy_server.store.rows import EventFilter
 from server.console.company import fill
 from server.console.hostile import fill_with_hostile
-from server.console.synthetic import ADMIN_TOKEN, NOW, Fleet
+from server.console.synthetic import ADMIN_TOKEN, NOW, POLICY, Fleet
 
 CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = (
@@ -140,6 +140,13 @@ class Site:
             "/tools",
             "/tools/claude-code",
             "/events",
+            "/policy",
+            "/policy/1",
+            "/policy/2",
+            f"/policy/versions/{POLICY}",
+            "/devices?standing=refusing",
+            f"/devices/{self.devices['dev-aiko']}",
+            f"/devices/{self.devices['lab-kiosk-2']}",
             "/events?q=zzz",
             f"/events/{event}",
             "/sign-in",
@@ -150,6 +157,7 @@ class Site:
 def open_site(folder: Path, *, hostile: bool = False) -> Iterator[Site]:
     fleet = Fleet.in_folder(folder)
     devices = fill_with_hostile(fleet) if hostile else fill(fleet)
+    fleet.brake("a wrong ban stops the build farm")
     app = build(Settings(data=str(folder)), clock=lambda: NOW, store=fleet.store)
     with serving(app) as base:
         yield Site(fleet, base, devices)

@@ -15,16 +15,27 @@ from aipolicy.core.model import (
     State,
     Unseen,
 )
-from server.console.synthetic import AIDER, COPILOT, QODER, Fleet, hours, outcome
+from server.console.synthetic import AIDER, COPILOT, POLICY, QODER, Fleet, hours, outcome
 
 
 def fill(fleet: Fleet) -> dict[str, str]:
     """A small company. Device ids by hostname."""
+    fleet.publish(FIRST, POLICY, timedelta(days=9), 0, author="mara@example.com", commit="5d1f0c2e9ab4")
+    fleet.publish(
+        SECOND, "c0ffee123456", timedelta(hours=2), 1, author="jonas@example.com", approver="aiko@example.com"
+    )
     ids: dict[str, str] = {}
     for number, (hostname, os_version) in enumerate(_HOSTS):
-        ids[hostname] = fleet.enrol(hostname, os_version=os_version, seen=timedelta(seconds=7 + 61 * number))
+        said = {"refused": 2, "refused_why": WHY} if hostname == "dev-aiko" else {}
+        ids[hostname] = fleet.enrol(
+            hostname, os_version=os_version, seen=timedelta(seconds=7 + 61 * number), published=1, **said
+        )
     ids["lab-kiosk-2"] = fleet.enrol(
-        "lab-kiosk-2", seen=timedelta(days=3), policy="9d77aa02e6c1", mode="report"
+        "lab-kiosk-2",
+        seen=timedelta(days=3),
+        policy="9d77aa02e6c1",
+        mode="report",
+        ceiling="local brake: pulled by kiosk: a demonstration",
     )
     ids["new-laptop"] = fleet.enrol("new-laptop", seen=None, age=timedelta(minutes=4))
     for number, hostname in enumerate(ids):
@@ -33,6 +44,14 @@ def fill(fleet: Fleet) -> dict[str, str]:
     fleet.report(ids["ci-runner-04"], _unenforceable())
     return ids
 
+
+FIRST = """# Approved tools of the company
+mode: block
+banned: [claude-code]  # source code may not leave
+approved: [qoder]
+"""
+SECOND = FIRST.replace("[claude-code]", "[claude-code, windsurf]")
+WHY = "policy.yaml:3:24: unknown tool 'windsurf'; the last good policy, version 3f0c9a1b7d42, stays in force"
 
 _HOSTS = (
     ("dev-mara", "Debian GNU/Linux 12"),

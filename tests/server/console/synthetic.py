@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,10 +28,11 @@ from aipolicy.core.model import (
     Unseen,
     Verdict,
 )
+from aipolicy.core.publishing import Published
 from aipolicy.core.wire import HostInfo
 from aipolicy_server import tokens
 from aipolicy_server.clock import to_us, uuid7
-from aipolicy_server.store import admins, devices
+from aipolicy_server.store import admins, brakes, devices, policies
 from aipolicy_server.store.accept import Received, accept
 from aipolicy_server.store.store import Store
 
@@ -131,8 +133,12 @@ class Fleet:
         policy: str = POLICY,
         mode: str = "block",
         age: timedelta = timedelta(days=20),
+        **said: Any,
     ) -> str:
-        """The id of the new device. seen: how long ago it was last heard of, None for never."""
+        """The id of the new device. seen: how long ago it was last heard of, None for never.
+
+        said: what else its check-in said.
+        """
         number = len(self._seq) + 1
         device = uuid7(NOW - age, number.to_bytes(10, "big"))
         self._seq[device] = 0
@@ -150,9 +156,31 @@ class Fleet:
                 catalog=CATALOG,
                 process_events="kernel",
                 pending=0,
+                **said,
             )
             self.store.write_now(lambda c: devices.note_seen(c, [(device, sign)]))
         return device
+
+    def publish(self, text: str, version: str, age: timedelta, expected: int, **words: str) -> None:
+        """A policy with a version of the test's own choice."""
+        new = policies.NewPolicy(
+            sha256=version.ljust(64, "0"),
+            name="policy.yaml",
+            mode=Action.BLOCK,
+            content=text.encode(),
+            commit=words.get("commit", ""),
+            author=words.get("author", ""),
+            approver=words.get("approver", ""),
+            by="admin",
+            at_us=to_us(NOW - age),
+        )
+        done = self.store.write_now(lambda c: policies.publish(c, new, expected))
+        assert isinstance(done, Published), done
+
+    def brake(self, reason: str) -> None:
+        """Pulled an hour ago."""
+        at_us = to_us(NOW - timedelta(hours=1))
+        self.store.write_now(lambda c: brakes.note(c, pulled=True, reason=reason, by="mara", at_us=at_us))
 
     def report(
         self, device: str, abouts: Iterable[tuple[timedelta, Outcome | Gone | Unseen | Health]]

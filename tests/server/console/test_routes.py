@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from aipolicy_server.console.routes import GUARDED
 from server.console.markup import Element, Markup
 from server.console.reader import Company
+from server.console.synthetic import POLICY
 
 WITHOUT_STORE = ("/sign-in", "/nowhere")
 
@@ -18,6 +19,7 @@ WITHOUT_STORE = ("/sign-in", "/nowhere")
 def addresses(company: Company) -> dict[str, str]:
     """A real address for every route. A new route without one fails here."""
     known = {"device": company.devices["dev-mara"], "tool:path": "claude-code", "event": ""}
+    known |= {"number": "2", "version": POLICY}
     for link in company.page("/events?done=ended").all("a"):
         if link.attributes["href"].startswith("/events/"):
             known["event"] = link.attributes["href"].removeprefix("/events/")
@@ -119,6 +121,7 @@ def test_the_menu_says_where_one_is(pages: dict[str, Markup]) -> None:
         ("/", "Overview"),
         ("/devices", "Devices"),
         ("/tools", "Tools"),
+        ("/policy", "Policy"),
         ("/events", "Event log"),
     ):
         marked = [e for e in pages[path].all("a", aria_current="page") if "nav" in e.inside]
