@@ -1,15 +1,13 @@
 """What holds for every test: those that look at, or act on, the whole machine never run beside each other."""
 
-import fcntl
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from machine_needs import whole_machine
+
 _WHOLE_MACHINE = frozenset({"machine_lab", "either_lab"})
 _OWN_FILESYSTEM = "tests/machine/guard/"
-_LOCK = Path(tempfile.gettempdir()) / "aipolicy-tests-whole-machine.lock"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -24,9 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """The group keeps them in one worker; the lock also keeps two test runs on this machine apart."""
+    """The group keeps them in one worker; the lock also keeps two runs on this machine apart."""
     if item.get_closest_marker("xdist_group") is None:
         return (yield)
-    with _LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with whole_machine():
         return (yield)

@@ -1,10 +1,12 @@
 """What the tests in machine/ need, said as reasons to skip; and children that end with their test."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,6 +21,7 @@ NEEDS_ROOT = pytest.mark.skipif(
     reason="needs root: namespaces, other users, kernel marks",
 )
 
+_LOCK = Path(tempfile.gettempdir()) / "aipolicy-tests-whole-machine.lock"
 LONG_S = 30.0
 """How long to wait for what comes at once; only a failing test waits."""
 
@@ -34,6 +37,14 @@ def until(look: Callable[[], T | None]) -> T:
             return found
         time.sleep(0.01)
     raise AssertionError("it did not come to be")
+
+
+@contextlib.contextmanager
+def whole_machine() -> Iterator[None]:
+    """Held by whatever acts on the whole machine, or would be acted on by it: one at a time."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Child(subprocess.Popen[str]):

@@ -70,10 +70,10 @@ def positives() -> Iterator[Case]:
 
 def installs() -> Iterator[Case]:
     """Every way to install a tool, once."""
-    sources = _sources()
+    known = sources()
     for stated in _read("installs.yaml")["installs"]:
         assert stated["tested"] in TESTED, stated
-        form, source = stated["form"], sources[stated["source"]]
+        form, source = stated["form"], known[stated["source"]]
         yield Case(
             title=f"install: {form}",
             source=source.name,
@@ -102,7 +102,8 @@ TESTED = {
 }
 
 
-def _sources() -> dict[str, Source]:
+def sources() -> dict[str, Source]:
+    """The real packages by their names in the corpus."""
     stated = _read("positives.yaml")["sources"] | _read("installs.yaml")["sources"]
     fields = set(Source.__dataclass_fields__)
     return {

@@ -14,10 +14,11 @@ import pytest
 
 from endtoend.lab import Agent, Lab, await_that, root
 from machine.guard.editor import put_editor
-from machine.real_packages import native_claude, put_copy
+from machine.real_packages import native_claude, put_copy, script_claude
 from machine.test_block import (
     BLOCK,
     REPORT,
+    STREAM,
     Shell,
     is_alive,
     machine_lab,
@@ -114,6 +115,41 @@ def test_a_running_editor_lives_on_its_person_is_asked_and_no_other_one_starts(
     assert events[0]["tool"] == "windsurf"
     assert events[0]["detail"].endswith("the person was asked to close it")
     assert shell.read().count("Save your work") == 1
+
+
+@pytest.mark.parametrize("way", ["node {script}", "ld.so {program}", "node -e \"import('{script}')\" x"])
+def test_what_was_ended_once_is_refused_from_then_on(lab: Lab, shell: Shell, way: str) -> None:
+    """Nobody has executed it by itself and no scan has found it, so its first start is not refused."""
+    node, loader = shutil.which("node"), next(Path("/lib64").glob("ld-linux*.so.*"), None)
+    if node is None or loader is None:
+        pytest.skip("needs node and glibc's loader in /lib64")
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    script = shell.home / "notes.mjs"
+    shutil.copyfile(script_claude(), script)
+    program = put_copy(native_claude(), shell.home / "notes")
+    fifo = shell.home / "input"
+    os.mkfifo(fifo)
+    fifo.chmod(0o666)
+    line = way.format(script=script, program=program).replace("ld.so", str(loader))
+    first = shell.run(f"{line} {STREAM} <> {fifo} > /dev/null 2>&1")
+    await_that(lambda: not is_alive(first), "the first one ends", agent.log)
+    await_that(lambda: lab.server.events(done="ended"), "by the agent", agent.log)
+
+    def is_refused() -> bool:
+        """The agent tells the guard at that end; meanwhile one that starts is ended as well."""
+        shell.read()
+        shell.screen = ""
+        shell.type(f"{line} --version; echo was-''tried")
+        await_that(lambda: "was-tried" in shell.read(), "it ends", agent.log)
+        return "not permitted" in shell.screen
+
+    await_that(is_refused, "it is refused", agent.log)
+    place = str(program if "{program}" in way else script)
+    (told,) = await_that(lambda: lab.server.events(done="denied"), "it is reported", agent.log)
+    assert (told["tool"], told["place"]) == ("claude-code", place)
+    shell.type(f"cat {place} > /dev/null && echo may-''read")
+    await_that(lambda: "may-read" in shell.read(), "whoever only reads it may")
 
 
 def test_a_policy_without_a_block_ends_the_guard_and_one_with_it_starts_it(lab: Lab, shell: Shell) -> None:

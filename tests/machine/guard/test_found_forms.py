@@ -1,7 +1,9 @@
 """Given a tool that a look has found, then an interpreter or the loader is refused what starts it."""
 
+import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from host import FakeMachine
 from machine.guard.lab import GuardLab, compiled, refused
+from machine.real_packages import aider_wheel
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
@@ -81,6 +84,22 @@ def test_python_is_refused_an_entry_script_that_was_never_executed(
     lab.tell_found(machine, "aider")
     until(lambda: refused(PYTHON, script, env=own) or None)
     assert not refused("cat", script)
+
+
+def test_python_is_refused_a_copied_folder_once_the_agent_has_ended_what_ran_of_it(lab: GuardLab) -> None:
+    """No look finds it there: the agent tells the guard which file the process that it ends was given."""
+    folder = lab.disk / "copied"
+    with zipfile.ZipFile(aider_wheel()) as wheel:
+        wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith("aider/")])
+    (folder / "aider/__init__.py").write_text("")  # it would miss what aider needs
+    main = folder / "aider/__main__.py"
+    main.write_text(f"import sys\nsys.exit()\n{main.read_text()}")
+    start = [PYTHON, "-m", "aider"]
+    assert [refused(*start, cwd=folder), refused(*start, cwd=folder)] == [False, False]
+    lab.say({"judge": [[str(main), os.getuid()]]})
+    until(lambda: refused(*start, cwd=folder) or None)
+    assert not refused(PYTHON, "-m", "compileall", "-f", "-q", folder / "aider")
+    assert not refused("cat", main)
 
 
 def test_the_loader_is_refused_the_native_program_beside_an_npm_package(
