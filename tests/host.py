@@ -107,6 +107,7 @@ class FakeMachine:
     me: int = 100
     clock: Clock = field(default_factory=Clock)
     accounts: list[User] = field(default_factory=list)
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
     running: dict[int, Running] = field(default_factory=dict)
     signals: list[tuple[int, str]] = field(default_factory=list)
     packages: dict[str, str | Unseen] = field(default_factory=dict)
@@ -225,6 +226,9 @@ class FakeMachine:
     def owner(self, uid: int) -> Owner:
         names = {user.uid: user.name for user in self.accounts}
         return Owner(uid=uid, name=names.get(uid, str(uid)))
+
+    def groups_of(self, user: str) -> frozenset[str]:
+        return self.groups[user]
 
     def search_path(self) -> tuple[str, ...]:
         return tuple(place for place in map(self.at, self.path) if os.path.isdir(place))

@@ -43,7 +43,7 @@ class Publishing:
         new = NewPolicy(
             sha256=hashlib.sha256(content).hexdigest(),
             name=asked.name,
-            mode=policy.mode,
+            mode=policy.most,
             content=content,
             commit=asked.commit,
             author=asked.author,
@@ -64,7 +64,7 @@ class Publishing:
         new = NewPolicy(
             sha256=old.sha256,
             name=old.name,
-            mode=policy.mode,
+            mode=policy.most,
             content=content,
             commit=old.commit,
             author=asked.author,

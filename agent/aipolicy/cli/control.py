@@ -6,14 +6,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from aipolicy import __version__
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.core.model import Record
 from aipolicy.core.status import ControlStatus
 from aipolicy.core.suggest import did_you_mean
 from aipolicy.core.wire import printable
-from aipolicy.daemon.judge import Judge, Surroundings
+from aipolicy.daemon.judge import Judge
 from aipolicy.enforce.controls import CONTROLS
 from aipolicy.enforce.controls.control import SYSTEMS, Ban, Control, bans
 from aipolicy.enforce.controls.keep import IN_FORCE, OFF, put_in_force, verify
@@ -153,11 +152,10 @@ def _control(name: str) -> Control:
 def _bans(policy_file: str | None, tools_dir: str | None) -> tuple[Ban, ...]:
     machine, catalog = this_machine(), inputs.catalog(tools_dir)
     policy, _shown = inputs.policy(policy_file, catalog)
-    host = machine.host(__version__)
     judge = Judge(
         catalog=catalog,
         policy=policy,
-        surroundings=Surroundings(device=host.hostname, hostname=host.hostname, os=machine.os),
+        surroundings=inputs.surroundings(machine),
     )
     moment = inputs.now()
-    return bans(catalog, policy, lambda finding: judge.verdict(finding, moment))
+    return bans(catalog, policy, lambda finding: judge.verdict_for_everybody(finding, moment))

@@ -6,7 +6,6 @@ import sys
 import click
 import msgspec
 
-from aipolicy import __version__
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.cli.explained import as_text
@@ -29,7 +28,7 @@ from aipolicy.core.nothing import why_nothing
 from aipolicy.core.scan_report import PolicyInUse, reported
 from aipolicy.core.tool import Tool
 from aipolicy.core.tools import Catalog
-from aipolicy.daemon.judge import Judge, Surroundings
+from aipolicy.daemon.judge import Judge
 from aipolicy.examine import examiner_for
 from aipolicy.observe import look_at_path, look_at_process
 from aipolicy.platforms import this_machine
@@ -60,20 +59,14 @@ def explain(
     machine = this_machine()
     catalog = inputs.catalog(tools_dir)
     policy, _shown = inputs.policy(policy_file, catalog)
-    hostname = host or machine.host(__version__).hostname
     judge = Judge(
         catalog=catalog,
         policy=policy,
-        surroundings=Surroundings(
-            device=hostname,
-            hostname=hostname,
-            os=machine.os,
-            first_seen=inputs.first_sights(machine),
-        ),
+        surroundings=inputs.surroundings(machine, host),
     )
     moment = inputs.moment(at)
     observed, unseen, tool = _look(what, machine, catalog)
-    findings = (_as_if_found(what, tool),) if tool else judge.findings(observed)
+    findings = (_as_if_found(what, tool, machine.owner(_own_uid())),) if tool else judge.findings(observed)
     if user:
         owner = Owner(uid=-1, name=user)
         findings = tuple(msgspec.structs.replace(f, owner=owner) for f in findings)
@@ -125,7 +118,11 @@ def _asked_for(what: str) -> str:
     return f"{what} is asked for as a tool of the catalog"
 
 
-def _as_if_found(what: str, tool: Tool) -> Finding:
+def _own_uid() -> int:
+    return os.getuid() if hasattr(os, "getuid") else -1
+
+
+def _as_if_found(what: str, tool: Tool, owner: Owner) -> Finding:
     return Finding(
         tool=tool.id,
         name=tool.name,
@@ -135,7 +132,7 @@ def _as_if_found(what: str, tool: Tool) -> Finding:
         state=State.INSTALLED,
         confidence=Confidence.CERTAIN,
         because=(Evidence(kind="asked", value=what),),
-        owner=Owner(uid=os.getuid() if hasattr(os, "getuid") else -1, name="you"),
+        owner=owner,
         path="",
         form="as if found",
     )
@@ -170,4 +167,5 @@ def _explained(
         lowered_by=explained.lowered_by,
         told=explained.verdict.message,
         passed_over=explained.passed_over,
+        scopes=explained.scopes,
     )

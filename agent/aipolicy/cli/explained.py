@@ -34,6 +34,7 @@ def _verdict(one: ExplainedVerdict, now: datetime) -> Iterator[str]:
     yield f"  ruling      {verdict.ruling} → {verdict.action}"
     yield f"  rule        {verdict.reason}" + (f": {verdict.why}" if verdict.why else "")
     yield from (f"  condition   {words}" for words in one.rules[0].conditions)
+    yield from (f"  scope       {words}" for words in one.scopes)
     yield from (f"  lowered by  {words}" for words in one.lowered_by)
     if verdict.blocks_from is not None:
         yield f"  blocked     {from_when(verdict.blocks_from, now)}"

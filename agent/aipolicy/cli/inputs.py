@@ -1,11 +1,13 @@
 """What several verbs need before they can start: the machine, the catalog, the policy, the time."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+from aipolicy import __version__
 from aipolicy.cli.catalog import catalog, tool
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
@@ -14,8 +16,11 @@ from aipolicy.core.days import read_day
 from aipolicy.core.problem import Problems
 from aipolicy.core.tools import Catalog
 from aipolicy.core.yamlfile import Scalar
+from aipolicy.daemon.directory import Directory
+from aipolicy.daemon.judge import Surroundings
 from aipolicy.platforms.machine import Machine
-from aipolicy.settings import SYSTEM_POLICY, Settings
+from aipolicy.settings import SYSTEM_POLICY, SettingsError
+from aipolicy.settings import load as load_settings
 from aipolicy.state import sights
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.folder import StateError, prepare_folder
@@ -25,15 +30,16 @@ __all__ = [
     "catalog",
     "environ",
     "evidence_cache",
-    "first_sights",
     "moment",
     "now",
     "policy",
+    "surroundings",
     "tool",
 ]
 
 NO_POLICY = b"name: none\nbanned: []\n"
 """What holds where no policy is given: everything is unlisted, and reported."""
+_DIRECTORY_WAIT_S: Final = 5.0
 
 
 def now() -> datetime:
@@ -53,10 +59,25 @@ def moment(at: str | None) -> datetime:
     return day
 
 
-def first_sights(machine: Machine) -> Callable[[str], Mapping[str, datetime]]:
-    """What the agent here knows of first sights, where we may read it; else every grace begins now."""
-    kept = sights.read(Path(Settings().state_dir(admin=machine.is_admin(), environ=environ())))
-    return lambda tool: kept.get(tool, {})
+def surroundings(machine: Machine, hostname: str | None = None) -> Surroundings:
+    """What a decision may know of this machine, as the agent here would say, as far as we may read it.
+
+    hostname: as if it had that name. Where first sights may not be read, every grace begins now.
+    """
+    try:
+        settings = load_settings(None, environ())
+    except SettingsError as error:
+        raise Failure(str(error)) from error
+    kept = sights.read(Path(settings.state_dir(admin=machine.is_admin(), environ=environ())))
+    name = hostname or machine.host(__version__).hostname
+    return Surroundings(
+        device=name,
+        hostname=name,
+        os=machine.os,
+        tags=frozenset(settings.tags),
+        groups=Directory(machine.groups_of, _DIRECTORY_WAIT_S).groups,
+        first_seen=lambda tool: kept.get(tool, {}),
+    )
 
 
 def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:

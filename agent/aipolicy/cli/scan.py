@@ -9,7 +9,7 @@ from aipolicy import __version__
 from aipolicy.cli import inputs
 from aipolicy.cli.progress import shown_progress
 from aipolicy.core.scan_report import PolicyInUse, exit_code, scan_report
-from aipolicy.daemon.judge import Judge, Surroundings
+from aipolicy.daemon.judge import Judge
 from aipolicy.daemon.survey import survey
 from aipolicy.examine import examiner_for
 from aipolicy.platforms import this_machine
@@ -33,12 +33,7 @@ def scan(policy_file: str | None, tools_dir: str | None, form: str, everything: 
     judge = Judge(
         catalog=catalog,
         policy=policy,
-        surroundings=Surroundings(
-            device=host.hostname,
-            hostname=host.hostname,
-            os=machine.os,
-            first_seen=inputs.first_sights(machine),
-        ),
+        surroundings=inputs.surroundings(machine),
     )
     with inputs.evidence_cache(machine) as cache, shown_progress() as progress:
         seen = survey(machine, judge, examiner_for(catalog, cache), progress)

@@ -6,7 +6,7 @@ It can only ever lower. Who says so, and until when, is left to the sources (dae
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from aipolicy.core.model import Action, Record
 from aipolicy.core.policy import Policy
@@ -37,5 +37,15 @@ class Boot(Record, frozen=True, kw_only=True):
 
 def lowered(policy: Policy, ceilings: Iterable[Ceiling]) -> Policy:
     """The policy as it may act now. Its version stays: verdicts still name the text they came from."""
-    mode = min((policy.mode, *(ceiling.mode for ceiling in ceilings)), key=_ORDER.index)
-    return policy if mode is policy.mode else msgspec.structs.replace(policy, mode=mode)
+    most = min((ceiling.mode for ceiling in ceilings), key=_ORDER.index, default=Action.BLOCK)
+    if all(_ORDER.index(mode) <= _ORDER.index(most) for mode in policy.modes):
+        return policy
+    scopes = tuple(
+        scope if scope.mode is None else replace(scope, mode=_milder(scope.mode, most))
+        for scope in policy.scopes
+    )
+    return replace(policy, mode=_milder(policy.mode, most), scopes=scopes)
+
+
+def _milder(one: Action, other: Action) -> Action:
+    return min(one, other, key=_ORDER.index)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from aipolicy.core.audience import fit
 from aipolicy.core.days import DAY, in_words, span_in_words
 from aipolicy.core.entry import Entry
+from aipolicy.core.exemption import Exemption
 from aipolicy.core.model import Action, Context, Finding, Record, Ruling
 
 
@@ -51,6 +53,23 @@ def held(entry: Entry, ruling: Ruling, finding: Finding, context: Context) -> He
         grace = f"grace {span_in_words(entry.grace)}, first seen {in_words(first_seen(entry, context))}"
         words.append(f"{grace}: " + (f"it warns until {in_words(end)}" if now < end else "it is over"))
     return Held(holds=holds, unsure=unsure, warns=warns, words=tuple(words))
+
+
+def exempted(
+    exemption: Exemption, finding: Finding, context: Context, policy: str
+) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether an exemption counts now, None where nobody can tell, and what each condition made of it."""
+    over = context.now >= exemption.ends
+    last = in_words(exemption.ends - DAY)
+    whom = fit(exemption.audience, context, policy)
+    words = [f"until {last}: " + ("it is over" if over else "it still holds"), *whom.words]
+    answers = [not over, whom.fits]
+    if exemption.versions is not None:
+        lies_in_it = exemption.versions.holds(finding)
+        answers.append(lies_in_it)
+        words.append(f"versions {exemption.versions}: {_made_of_version(lies_in_it, finding)}")
+    holds = False if False in answers else (None if None in answers else True)
+    return holds, tuple(words)
 
 
 def _made_of_version(lies_in_it: bool | None, finding: Finding) -> str:

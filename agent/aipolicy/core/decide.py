@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -10,7 +10,9 @@ from aipolicy.core.conditions import first_seen, turns
 from aipolicy.core.message import fill
 from aipolicy.core.model import Action, Confidence, Context, Finding, Record, Ruling, Verdict
 from aipolicy.core.policy import Policy
-from aipolicy.core.rules import ORDER, Decided, Named, Rule, decided, named
+from aipolicy.core.rules import ORDER, Decided, Rule, decided, milder, named
+from aipolicy.core.scope import Scope
+from aipolicy.core.which_scope import possible_scopes
 
 _SUREST: Final = {
     Confidence.CERTAIN: Action.BLOCK,
@@ -29,6 +31,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     rules: every rule about the finding, strongest first: the first one decided.
     lowered_by: the ceilings that made the action milder than the first rule asks, in words.
     passed_over: the rules about the finding whose conditions do not hold: as if they were not there.
+    scopes: each scope that was looked at, and what it made of machine and person, in words.
     grace: the id of the entry that decided, where its grace counts from the first warning; else empty.
     """
 
@@ -36,6 +39,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     lowered_by: tuple[str, ...] = ()
     passed_over: tuple[Rule, ...] = ()
+    scopes: tuple[str, ...] = ()
     grace: str = ""
 
 
@@ -46,63 +50,102 @@ def decide(finding: Finding, policy: Policy, context: Context, catalog: str) -> 
 
 def explain(finding: Finding, policy: Policy, context: Context, catalog: str) -> Explanation:
     """The verdict with every rule that was considered. `context` is all that a condition may look at."""
-    entries = tuple(named(finding, policy))
-    said = decided(entries, finding, policy, context)
-    decisive, entry, _ = said.decisive
-    action, lowered_by = _lowered(said, finding.confidence, policy.mode)
+    possible = possible_scopes(policy, context)
+    said = _said(finding, policy, possible.scopes, context)
+    decisive, entry, _ = said.decided.decisive
+    blocks_from = None
+    if said.action is not Action.BLOCK:
+        blocks_from = _blocks_from(finding, policy, possible.scopes, context)
     verdict = Verdict(
         finding=finding,
         ruling=decisive.ruling,
-        action=action,
+        action=said.action,
         reason=decisive.rule,
         why=decisive.reason,
-        message=_message(finding, policy, decisive, action),
+        message=_message(finding, policy, said),
         policy=policy.version,
         catalog=catalog,
-        blocks_from=None if action is Action.BLOCK else _blocks_from(entries, finding, policy, context),
+        blocks_from=blocks_from,
     )
     return Explanation(
         verdict=verdict,
-        rules=said.rules,
-        lowered_by=lowered_by,
-        passed_over=said.passed_over,
-        grace=entry.id if entry is not None and action in (Action.WARN, Action.BLOCK) else "",
+        rules=said.decided.rules,
+        lowered_by=said.lowered_by,
+        passed_over=said.decided.passed_over,
+        scopes=possible.words,
+        grace=entry.id if entry is not None and said.action in (Action.WARN, Action.BLOCK) else "",
     )
 
 
+class _Said(NamedTuple):
+    """What one scope, or the policy outside of all of them, makes of a finding."""
+
+    scope: Scope | None
+    decided: Decided
+    action: Action
+    lowered_by: tuple[str, ...]
+
+
+_UNSURE: Final = "it is not known which scope fits: see below"
+
+
+def _said(finding: Finding, policy: Policy, scopes: Sequence[Scope | None], context: Context) -> _Said:
+    """By the scope that fits. Where several may, what not all of them block is warned of at most."""
+    each = [_in_scope(finding, policy, scope, context) for scope in scopes]
+    if len(each) == 1 or all(one.action is Action.BLOCK for one in each):
+        return each[-1]
+    strictest = max(each, key=lambda one: ORDER.index(one.action))
+    action = milder(strictest.action, Action.WARN)
+    if action is strictest.action:
+        return strictest
+    return strictest._replace(action=action, lowered_by=(*strictest.lowered_by, _UNSURE))
+
+
+def _in_scope(finding: Finding, policy: Policy, scope: Scope | None, context: Context) -> _Said:
+    said = decided(finding, policy, scope, context)
+    mode = policy.mode if scope is None or scope.mode is None else scope.mode
+    ceilings = {f"confidence: {finding.confidence}": _SUREST[finding.confidence], f"mode: {mode}": mode}
+    lower = {words: top for words, top in ceilings.items() if ORDER.index(top) < ORDER.index(said.asks)}
+    action = min((said.asks, *lower.values()), key=ORDER.index)
+    return _Said(scope, said, action, tuple(filter(None, (said.doubt, *lower))))
+
+
 def _blocks_from(
-    entries: Sequence[Named], finding: Finding, policy: Policy, context: Context
+    finding: Finding, policy: Policy, scopes: Sequence[Scope | None], context: Context
 ) -> datetime | None:
     """The first moment at which the same finding would be blocked, were nobody to change anything."""
-    moments = sorted({at for entry, _ in entries for at in turns(entry, context) if at > context.now})
+    places = [place for place in (*scopes, policy) if place is not None]
+    entries = [entry for place in places for entry, _ in named(finding, place)]
+    ends = {e.ends for e in policy.exemptions if e.selector.matches(finding)}
+    moments = sorted(
+        at for at in {*ends, *(at for e in entries for at in turns(e, context))} if at > context.now
+    )
     if not moments:
         return None
-    seen = {entry.id: first_seen(entry, context) for entry, _ in entries if entry.grace is not None}
+    seen = {entry.id: first_seen(entry, context) for entry in entries if entry.grace is not None}
     for at in moments:
-        then = decided(entries, finding, policy, replace(context, now=at, first_seen=seen))
-        if _lowered(then, finding.confidence, policy.mode)[0] is Action.BLOCK:
+        then = replace(context, now=at, first_seen=seen)
+        if _said(finding, policy, scopes, then).action is Action.BLOCK:
             return at
     return None
 
 
-def _lowered(said: Decided, confidence: Confidence, mode: Action) -> tuple[Action, tuple[str, ...]]:
-    """The action under every ceiling, and those that made it milder than the decisive rule asks."""
-    ceilings = {f"confidence: {confidence}": _SUREST[confidence], f"mode: {mode}": mode}
-    lower = {words: top for words, top in ceilings.items() if ORDER.index(top) < ORDER.index(said.asks)}
-    return min((said.asks, *lower.values()), key=ORDER.index), tuple(filter(None, (said.doubt, *lower)))
+def _message(finding: Finding, policy: Policy, said: _Said) -> str:
+    """What the person is told: the entry's words, else the scope's, else the policy's, else ours.
 
-
-def _message(finding: Finding, policy: Policy, rule: Rule, action: Action) -> str:
-    """What the person is told: the entry's words, else the policy's, else ours. Reports are not told."""
-    if action not in (Action.WARN, Action.BLOCK):
+    Reports are not told.
+    """
+    if said.action not in (Action.WARN, Action.BLOCK):
         return ""
+    rule = said.decided.decisive.rule
     values = {
         "tool": finding.name,
         "reason": rule.reason or "not approved",
         "contact": policy.contact,
         "instead": ", ".join(policy.instead) or "an approved tool",
     }
-    return fill(rule.message or policy.message or _own_words(policy, rule), values)
+    scopes = said.scope.message if said.scope is not None else ""
+    return fill(rule.message or scopes or policy.message or _own_words(policy, rule), values)
 
 
 def _own_words(policy: Policy, rule: Rule) -> str:

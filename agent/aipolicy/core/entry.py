@@ -12,7 +12,7 @@ from aipolicy.core.days import DAY
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Code
 from aipolicy.core.reading import Reading, kind
-from aipolicy.core.selector import Selector, read_selector
+from aipolicy.core.selector import Selector
 from aipolicy.core.values import Place
 from aipolicy.core.version_range import VersionRange
 
@@ -113,7 +113,7 @@ def _not_a_list(node: yamlfile.Node, where: Place, reading: Reading) -> None:
 def _entry(item: yamlfile.Node, where: Place, reading: Reading) -> Entry | None:
     rule = reading.rule(item)
     if isinstance(item, yamlfile.Scalar):
-        selector = _selector(item, f"an entry of {where}", reading)
+        selector = reading.selector(item, f"an entry of {where}")
         return Entry(selector=selector, rule=rule) if selector else None
     if isinstance(item, yamlfile.Sequence):
         message = f"an entry of {where} is a tool, or a mapping with `tool`, not a list"
@@ -123,7 +123,7 @@ def _entry(item: yamlfile.Node, where: Place, reading: Reading) -> Entry | None:
     values = reading.keys(item, where)
     if "tool" not in values and len(reading.problems) == before:
         reading.problems.add(item, Code.NO_TOOL, f"the entry of {where} names no tool", "add `tool: ID`")
-    selector = _selector(values.get("tool"), "tool", reading)
+    selector = reading.selector(values.get("tool"), "tool")
     versions = reading.versions(values.get("versions"))
     action = reading.action(values.get("action"), "action", where)
     begins, last = reading.day(values.get("from"), "from"), reading.day(values.get("until"), "until")
@@ -157,8 +157,3 @@ def _identity(entry: Entry) -> str:
     versions = entry.versions and entry.versions.identity
     decides = (entry.selector, versions, entry.action or Action.BLOCK, entry.begins, entry.ends, entry.grace)
     return hashlib.sha256("\x1f".join(map(str, decides)).encode()).hexdigest()[:16]
-
-
-def _selector(node: yamlfile.Node | None, what: str, reading: Reading) -> Selector | None:
-    scalar = reading.scalar(node, what)
-    return read_selector(scalar.text, scalar, reading.known, reading.problems) if scalar else None

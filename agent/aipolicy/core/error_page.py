@@ -169,6 +169,43 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
         "  - {tool: claude-code, from: 2026-12-01}\n",
         "Which of them were meant could not be told.",
     ),
+    Code.NEEDED: _page(
+        "banned: [claude-code]\nexemptions:\n  - {tool: claude-code, users: [alice], until: 2026-12-31}\n",
+        "banned: [claude-code]\n"
+        "exemptions:\n"
+        "  - {tool: claude-code, users: [alice], until: 2026-12-31, ticket: SEC-1423}\n",
+    ),
+    Code.SAME_NAME: _page(
+        "banned: [claude-code]\n"
+        "scopes:\n"
+        "  - {name: it, tags: [it], mode: block}\n"
+        "  - {name: it, hosts: ['it-*'], mode: warn}\n",
+        "banned: [claude-code]\n"
+        "scopes:\n"
+        "  - {name: it, tags: [it], mode: block}\n"
+        "  - {name: it laptops, hosts: ['it-*'], mode: warn}\n",
+    ),
+    Code.NO_AUDIENCE: _page(
+        "banned: [claude-code]\nscopes:\n  - {name: everybody, mode: warn}\n",
+        "banned: [claude-code]\nscopes:\n  - {name: canary, percent: 5, mode: warn}\n",
+        "What is for everybody stands in the policy itself.",
+    ),
+    Code.EMPTY_LIST: _page(
+        "banned: [claude-code]\nscopes:\n  - {name: research, users: [], mode: report}\n",
+        "banned: [claude-code]\nscopes:\n  - {name: research, users: [alice], mode: report}\n",
+    ),
+    Code.PATTERN: _page(
+        "banned: [claude-code]\nscopes:\n  - {name: admins, users: ['admin*'], mode: report}\n",
+        "banned: [claude-code]\nscopes:\n  - {name: admins, groups: [admins], mode: report}\n",
+    ),
+    Code.OS: _page(
+        "banned: [claude-code]\nscopes:\n  - {name: macs, os: [darwin], mode: report}\n",
+        "banned: [claude-code]\nscopes:\n  - {name: macs, os: [macos], mode: report}\n",
+    ),
+    Code.PERCENT: _page(
+        "banned: [claude-code]\nscopes:\n  - {name: canary, percent: a few, mode: block}\n",
+        "banned: [claude-code]\nscopes:\n  - {name: canary, percent: 5, mode: block}\n",
+    ),
     Code.VERSIONS: _page(
         'banned:\n  - {tool: cursor, versions: "^1.6"}\n',
         'banned:\n  - {tool: cursor, versions: ">=1.6, <2"}\n',

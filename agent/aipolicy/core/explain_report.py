@@ -12,6 +12,7 @@ class ExplainedVerdict(Record, frozen=True, kw_only=True):
     derivation: how the finding did; null where a tool was asked for and nothing looked at.
     rules: every rule of the policy that is about the tool, strongest first: the first one decided.
     passed_over: the rules about it whose conditions do not hold.
+    scopes: what each scope that was looked at made of machine and person.
     lowered_by: what made the action milder. told: what the person is told, empty where nothing is.
     """
 
@@ -21,6 +22,7 @@ class ExplainedVerdict(Record, frozen=True, kw_only=True):
     lowered_by: tuple[str, ...]
     told: str
     passed_over: tuple[Rule, ...] = ()
+    scopes: tuple[str, ...] = ()
 
 
 class Explanation(Record, frozen=True, kw_only=True):

@@ -308,8 +308,10 @@ class Context(Record, frozen=True, kw_only=True):
 
     now: the moment of the decision, UTC.
     device: the device's id; hostname: its name; os: linux, macos or windows.
-    owner: the login name of the tool's owner; groups: the directory groups the owner is in.
-    tags: labels that IT gave the device.
+    owner: the login name of the tool's owner, null where it is to hold for everybody.
+    groups: the groups the owner is in, null where that is not known.
+    tags: labels that IT gave the device, null where they are not known.
+    rollout: where it stands in roll-outs, 0 to 100, null for where the hash of its name puts it.
     first_seen: when this tool was first seen here under an entry with a grace, by the entry's id; an entry
     that is not in it: never, so its grace begins now.
     """
@@ -318,9 +320,10 @@ class Context(Record, frozen=True, kw_only=True):
     device: str
     hostname: str
     os: str
-    owner: str
-    groups: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
+    owner: str | None
+    groups: frozenset[str] | None = frozenset()
+    tags: frozenset[str] | None = frozenset()
+    rollout: float | None = None
     first_seen: Mapping[str, datetime] = {}
 
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from aipolicy.core import yamlfile
 from aipolicy.core.entry import Entry, read_entries
+from aipolicy.core.exemption import Exemption, read_exemptions
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Code
 from aipolicy.core.reading import Reading, kind
+from aipolicy.core.scope import Scope, read_scopes
 from aipolicy.core.selector import Kind, KnownTools, Selector
 from aipolicy.core.values import Place
 from aipolicy.core.wire import printable
@@ -27,6 +29,7 @@ class Policy(Record, frozen=True, kw_only=True):
     unlisted: the action for what no entry names. unlisted_rule: where it says so, or that it does not.
     contact: whom to ask. message: what the person is told; both empty where the policy has none.
     instead: the approved tools, for people.
+    scopes: rules for some machines and people; the first that fits holds. exemptions: before all of them.
     """
 
     name: str
@@ -39,11 +42,32 @@ class Policy(Record, frozen=True, kw_only=True):
     contact: str = ""
     message: str = ""
     instead: tuple[str, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Iterator[Entry]:
         """All of them, wherever they stand."""
-        return self.banned + self.approved
+        yield from (*self.banned, *self.approved)
+        for scope in self.scopes:
+            yield from (*scope.banned, *scope.approved)
+
+    @property
+    def modes(self) -> tuple[Action, ...]:
+        """Its own and those of its scopes: what decides how much may be done somewhere."""
+        return (self.mode, *(scope.mode for scope in self.scopes if scope.mode is not None))
+
+    @property
+    def most(self) -> Action:
+        """The most it lets an agent do anywhere."""
+        return max(self.modes, key=tuple(Action).index)
+
+    @property
+    def asks_for_groups(self) -> bool:
+        """Whether it must be known which groups a person is in."""
+        audiences = [scope.audience for scope in self.scopes]
+        audiences += [exemption.audience for exemption in self.exemptions]
+        return any(audience.groups for audience in audiences)
 
 
 class PolicyErrors(yamlfile.YamlErrors):
@@ -81,7 +105,7 @@ def _values(root: yamlfile.Node, reading: Reading) -> dict[str, yamlfile.Node]:
         return {}
     values = reading.keys(root, Place.POLICY)
     # Where something is wrong already, the missing rule is most likely the thing that is wrong.
-    if not problems and not values.keys() & {"banned", "approved", "unlisted"}:
+    if not problems and not values.keys() & {"banned", "approved", "unlisted", "scopes"}:
         message = "the policy says nothing about any tool"
         problems.add(root, Code.NO_RULE, message, "write `banned: []` if no tool is banned")
     return values
@@ -102,6 +126,8 @@ def _policy(values: dict[str, yamlfile.Node], version: str, reading: Reading) ->
         contact=reading.text(values.get("contact"), "contact"),
         message=reading.message(values.get("message")),
         instead=tuple(_instead(banned, approved, reading.known)),
+        scopes=read_scopes(values.get("scopes"), reading),
+        exemptions=read_exemptions(values.get("exemptions"), reading),
     )
 
 

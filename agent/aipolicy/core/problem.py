@@ -62,6 +62,16 @@ class Code(StrEnum):
     NEVER = "E039", "`from` is after `until`, so the entry would never hold."
     OVERLAP = "E040", "Two entries of one list with the same selector would hold at the same time."
     VERSIONS = "E041", "`versions` is one or two bounds, as `>=1.7, <2` or `=1.7`."
+    NEEDED = "E042", "A key that must be there is missing."
+    SAME_NAME = "E043", "Two scopes have the same name."
+    NO_AUDIENCE = "E044", "A scope does not say whom it is for."
+    EMPTY_LIST = "E045", "A list of names is empty, so nobody is meant."
+    PATTERN = (
+        "E046",
+        "A pattern stands where only names may, or is none: only `hosts` has patterns, of `*` and `?`.",
+    )
+    OS = "E047", "An operating system is one of linux, macos, windows."
+    PERCENT = "E048", "`percent` is a number from 0 to 100."
 
 
 class Problem(Record, frozen=True, kw_only=True):

@@ -1,15 +1,17 @@
 """The values a policy is made of, each read from its node into its type, what is wrong noted on the way."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from aipolicy.core import yamlfile
 from aipolicy.core.days import read_day, read_span
 from aipolicy.core.message import MAX_TEXT, check_message, check_text
 from aipolicy.core.model import Action
 from aipolicy.core.problem import Code, Problems, shown
-from aipolicy.core.selector import Kind, KnownTools
+from aipolicy.core.selector import Kind, KnownTools, Selector, read_selector
 from aipolicy.core.suggest import did_you_mean
-from aipolicy.core.values import LATER_KEYS, Place, key_of, names
+from aipolicy.core.values import KEYS, LATER_KEYS, Place, key_of, names
 from aipolicy.core.version_range import VersionRange, read_versions
 
 
@@ -55,6 +57,53 @@ class Reading:
             suggestion = "known keys are: " + ", ".join(allowed)
             hint = did_you_mean(key.text, (*allowed, *LATER_KEYS))
         self.problems.add(key, Code.UNKNOWN_KEY, f"unknown key {shown(key.text)}{hint}", suggestion)
+
+    def needed(self, mapping: yamlfile.Mapping, values: Mapping[str, yamlfile.Node], place: Place) -> None:
+        """Notes each key that must be there and is not, unless it was mistyped."""
+        mistyped = len(values) < len(mapping.items)
+        for key in KEYS[place]:
+            if key.needed and key.name not in values and not mistyped:
+                message = f"{_IN_WORDS[place]} needs `{key.name}`"
+                self.problems.add(mapping, Code.NEEDED, message, f"add `{key.name}`: {key.says}")
+
+    def mappings(self, node: yamlfile.Node | None, place: Place, what: str) -> Iterator[yamlfile.Mapping]:
+        """The items of a list of mappings; nothing where the file has no such list."""
+        if node is None:
+            return
+        if not isinstance(node, yamlfile.Sequence):
+            missing = isinstance(node, yamlfile.Scalar) and node.missing
+            message = f"{what} has no value" if missing else f"{what} is a list, not {kind(node)}"
+            self.problems.add(node, Code.NO_VALUE if missing else Code.WRONG_TYPE, message, _list_of(place))
+            return
+        for item in node.items:
+            if self.problems.full:
+                return
+            if isinstance(item, yamlfile.Mapping):
+                yield item
+            else:
+                message = f"{_IN_WORDS[place]} is a mapping, not {kind(item)}"
+                self.problems.add(item, Code.WRONG_TYPE, message, _list_of(place))
+
+    def words(self, node: yamlfile.Node | None, what: str) -> tuple[yamlfile.Scalar, ...]:
+        """A list of names, each with its place."""
+        if node is None:
+            return ()
+        if not isinstance(node, yamlfile.Sequence):
+            missing = isinstance(node, yamlfile.Scalar) and node.missing
+            message = f"{what} has no value" if missing else f"{what} is a list, not {kind(node)}"
+            suggestion = "" if missing or not isinstance(node, yamlfile.Scalar) else f"write [{node.text}]"
+            code = Code.NO_VALUE if missing else Code.WRONG_TYPE
+            self.problems.add(node, code, message, suggestion or "write one, or remove the line")
+            return ()
+        if not node.items:
+            self.problems.add(node, Code.EMPTY_LIST, f"{what} names nobody", f"remove `{what}`, or name some")
+        scalars = (self.scalar(item, f"an item of {what}") for item in node.items)
+        return tuple(scalar for scalar in scalars if scalar is not None)
+
+    def selector(self, node: yamlfile.Node | None, what: str) -> Selector | None:
+        """What it names."""
+        scalar = self.scalar(node, what)
+        return read_selector(scalar.text, scalar, self.known, self.problems) if scalar else None
 
     def scalar(self, node: yamlfile.Node | None, what: str) -> yamlfile.Scalar | None:
         """The node where it is a text; None where it is not there, or is something else."""
@@ -116,11 +165,23 @@ class Reading:
         return None
 
 
+_IN_WORDS: Final = {
+    Place.POLICY: "the policy itself",
+    Place.BANNED: "an entry of banned",
+    Place.APPROVED: "an entry of approved",
+    Place.SCOPE: "a scope",
+    Place.EXEMPTION: "an exemption",
+}
+
+
 def _belongs(places: list[Place]) -> str:
     """Where a key may stand, in words."""
-    if Place.POLICY in places:
-        return "the policy, not to an entry"
-    return "an entry of " + " or ".join(places)
+    return " or ".join(_IN_WORDS[place] for place in places)
+
+
+def _list_of(place: Place) -> str:
+    needed = ", ".join(f"{key.name}: ..." for key in KEYS[place] if key.needed)
+    return f"write a list of mappings: - {{{needed}}}"
 
 
 def kind(node: yamlfile.Node) -> str:

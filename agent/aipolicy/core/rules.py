@@ -1,12 +1,14 @@
 """The rules of a policy that are about a finding, the strongest first, and which of them decides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from aipolicy.core.conditions import Held, ceiling, held
+from aipolicy.core.conditions import Held, ceiling, exempted, held
 from aipolicy.core.entry import Entry
 from aipolicy.core.model import Action, Context, Finding, Record, Ruling
 from aipolicy.core.policy import Policy
+from aipolicy.core.scope import Scope
 
 ORDER: Final = tuple(Action)  # mildest first
 
@@ -49,34 +51,64 @@ class Decided(NamedTuple):
     passed_over: tuple[Rule, ...]
 
 
-Named = tuple[Entry, Ruling]
+def decided(finding: Finding, policy: Policy, scope: Scope | None, context: Context) -> Decided:
+    """Which rule decides: exemptions come first, then the scope, then the policy, then what is unlisted."""
+    ranked, passed_over = _exempting(finding, policy, context)
+    for place in (scope, policy):
+        if place is not None:
+            more, over = _ranked(named(finding, place), finding, context)
+            ranked += more
+            passed_over += over
+    ranked.append(Ranked(_unlisted(policy, scope)))
+    decisive, asks, doubt = _decisive(ranked)
+    others = (each.rule for each in ranked if each is not decisive)
+    return Decided(decisive, asks, doubt, (decisive.rule, *others), tuple(passed_over))
 
 
-def named(finding: Finding, policy: Policy) -> Iterator[Named]:
-    """The entries that name the tool."""
-    for entry in policy.banned:
+def named(finding: Finding, place: Policy | Scope) -> Iterator[tuple[Entry, Ruling]]:
+    """The entries there that name the tool."""
+    for entry in place.banned:
         if entry.selector.matches(finding):
             yield entry, Ruling.BANNED
-    for entry in policy.approved:
+    for entry in place.approved:
         if entry.selector.matches(finding):
             yield entry, Ruling.APPROVED
 
 
-def decided(entries: Sequence[Named], finding: Finding, policy: Policy, context: Context) -> Decided:
-    """Which rule decides at that moment. entries: those that name the tool."""
-    ranked, passed_over = _ranked(entries, finding, context)
-    unlisted = Rule(
-        ruling=Ruling.UNLISTED, selector="unlisted", rule=policy.unlisted_rule, asks=policy.unlisted
-    )
-    ranked.append(Ranked(unlisted))
-    decisive, asks, doubt = _decisive(ranked)
-    others = (each.rule for each in ranked if each is not decisive)
-    return Decided(decisive, asks, doubt, (decisive.rule, *others), passed_over)
+def _unlisted(policy: Policy, scope: Scope | None) -> Rule:
+    if scope is not None and scope.unlisted is not None:
+        asks, rule = scope.unlisted, scope.unlisted_rule
+    else:
+        asks, rule = policy.unlisted, policy.unlisted_rule
+    return Rule(ruling=Ruling.UNLISTED, selector="unlisted", rule=rule, asks=asks)
+
+
+def _exempting(finding: Finding, policy: Policy, context: Context) -> tuple[list[Ranked], list[Rule]]:
+    """The exemptions that count, the surest first and of those the one that lasts longest."""
+    counting: list[tuple[bool, datetime, str, Ranked]] = []
+    passed_over: list[Rule] = []
+    for exemption in policy.exemptions:
+        if not exemption.selector.matches(finding):
+            continue
+        holds, words = exempted(exemption, finding, context, policy.name)
+        rule = Rule(
+            ruling=Ruling.EXEMPT,
+            selector=str(exemption.selector),
+            rule=exemption.rule,
+            asks=Action.ALLOW,
+            reason=": ".join(filter(None, (exemption.ticket, exemption.reason))),
+            conditions=words,
+        )
+        if holds is False:
+            passed_over.append(rule)
+        else:
+            counting.append((holds is not None, exemption.ends, rule.rule, Ranked(rule, None, holds is None)))
+    return [each for *_, each in sorted(counting, key=lambda one: one[:3], reverse=True)], passed_over
 
 
 def _ranked(
-    entries: Sequence[Named], finding: Finding, context: Context
-) -> tuple[list[Ranked], tuple[Rule, ...]]:
+    entries: Iterable[tuple[Entry, Ruling]], finding: Finding, context: Context
+) -> tuple[list[Ranked], list[Rule]]:
     """Those that hold, the strongest first, and those that do not."""
     holding: list[tuple[tuple[int, bool, bool, int, str], Ranked]] = []
     passed_over: list[Rule] = []
@@ -87,7 +119,7 @@ def _ranked(
             holding.append((_strength(entry, rule), Ranked(rule, entry, state.unsure)))
         else:
             passed_over.append(rule)
-    return [each for _, each in sorted(holding, key=lambda pair: pair[0])], tuple(passed_over)
+    return [each for _, each in sorted(holding, key=lambda pair: pair[0])], passed_over
 
 
 def _rule(entry: Entry, ruling: Ruling, state: Held) -> Rule:
@@ -114,7 +146,7 @@ def _strength(entry: Entry, rule: Rule) -> tuple[int, bool, bool, int, str]:
     return -entry.selector.exactness, not entry.conditional, not_banned, stricter_first, rule.selector
 
 
-_UNSURE: Final = "the version is not known: it may not be meant"
+_UNSURE: Final = "it is not known whether every rule counts: see its conditions"
 
 
 def _decisive(ranked: Sequence[Ranked]) -> tuple[Ranked, Action, str]:

@@ -35,6 +35,8 @@ def _days(policy: Policy) -> Iterable[datetime]:
             yield entry.begins
         if entry.ends is not None:
             yield entry.ends
+    for exemption in policy.exemptions:
+        yield exemption.ends
 
 
 def _grace_ends(policy: Policy, first_sights: Iterable[Mapping[str, datetime]]) -> Iterable[datetime]:

@@ -6,6 +6,8 @@ The reader and the checker go by it, and docs/policy.md and the schema are made 
 from enum import StrEnum
 from typing import Final
 
+from msgspec import structs
+
 from aipolicy.core.model import Action, Record
 
 
@@ -15,6 +17,8 @@ class Place(StrEnum):
     POLICY = "policy"
     BANNED = "banned"
     APPROVED = "approved"
+    SCOPE = "scope"
+    EXEMPTION = "exemption"
 
 
 class Form(StrEnum):
@@ -27,7 +31,11 @@ class Form(StrEnum):
     DAY = "day"  # 2026-10-01, UTC
     SPAN = "span"  # 7d
     VERSIONS = "versions"  # >=1.7, <2
+    NAMES = "names"  # a list of names; of `words`, where there are any
+    HOSTS = "hosts"  # a list of names and patterns
+    PERCENT = "percent"  # 5
     ENTRIES = "entries"  # a list of selectors and of mappings of the place `of`
+    MAPPINGS = "mappings"  # a list of mappings of the place `of`
 
 
 class Key(Record, frozen=True, kw_only=True):
@@ -43,7 +51,7 @@ class Key(Record, frozen=True, kw_only=True):
     says: str
     without: str = ""
     needed: bool = False
-    words: tuple[Action, ...] = ()
+    words: tuple[str, ...] = ()
     of: Place | None = None
 
 
@@ -75,37 +83,62 @@ _UNTIL: Final = Key(
     without="it has no end",
 )
 
+_MODE: Final = Key(
+    name="mode",
+    form=Form.WORD,
+    words=_UP_TO_BLOCK,
+    says="the most the agent may do: `report` < `warn` < `block`",
+    without="`report`",
+)
+_UNLISTED: Final = Key(
+    name="unlisted",
+    form=Form.WORD,
+    words=tuple(Action),
+    says="what becomes of a tool that neither names: `allow`, `report`, `warn`, `block`",
+    without="`report`",
+)
+_BANNED: Final = Key(
+    name="banned", form=Form.ENTRIES, of=Place.BANNED, says="the tools nobody may use", without="none"
+)
+_APPROVED: Final = Key(
+    name="approved",
+    form=Form.ENTRIES,
+    of=Place.APPROVED,
+    says="the tools that are allowed",
+    without="none",
+)
+_AUDIENCE: Final = (
+    Key(
+        name="hosts",
+        form=Form.HOSTS,
+        says="names of machines, whole or their first part; `*` is any text, `?` one letter",
+        without="any",
+    ),
+    Key(name="users", form=Form.NAMES, says="login names of the tool's owner", without="any"),
+    Key(
+        name="groups",
+        form=Form.NAMES,
+        says="groups the owner is in, of the directory or the machine",
+        without="any",
+    ),
+    Key(
+        name="os",
+        form=Form.NAMES,
+        words=("linux", "macos", "windows"),
+        says="`linux`, `macos`, `windows`",
+        without="any",
+    ),
+    Key(name="tags", form=Form.NAMES, says="labels that `agent.yaml` gives the machine", without="any"),
+)
+_FALLS: Final = "the policy's"
+
 KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy fmt` writes them
     Place.POLICY: (
         Key(name="name", form=Form.TEXT, says="the policy's name in reports", without="the file's name"),
-        Key(
-            name="mode",
-            form=Form.WORD,
-            words=_UP_TO_BLOCK,
-            says="the most the agent may do: `report` < `warn` < `block`",
-            without="`report`",
-        ),
-        Key(
-            name="banned",
-            form=Form.ENTRIES,
-            of=Place.BANNED,
-            says="the tools nobody may use",
-            without="none",
-        ),
-        Key(
-            name="approved",
-            form=Form.ENTRIES,
-            of=Place.APPROVED,
-            says="the tools that are allowed",
-            without="none",
-        ),
-        Key(
-            name="unlisted",
-            form=Form.WORD,
-            words=tuple(Action),
-            says="what becomes of a tool that neither names: `allow`, `report`, `warn`, `block`",
-            without="`report`",
-        ),
+        _MODE,
+        _BANNED,
+        _APPROVED,
+        _UNLISTED,
         Key(
             name="contact",
             form=Form.TEXT,
@@ -118,6 +151,44 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
             says="what a person is told, one paragraph, 500 characters at most",
             without="the agent's own words",
         ),
+        Key(
+            name="scopes",
+            form=Form.MAPPINGS,
+            of=Place.SCOPE,
+            says="other rules for some machines and people; the first scope that fits holds",
+            without="none",
+        ),
+        Key(
+            name="exemptions",
+            form=Form.MAPPINGS,
+            of=Place.EXEMPTION,
+            says="who may use a banned tool all the same, until a day",
+            without="none",
+        ),
+    ),
+    Place.SCOPE: (
+        Key(name="name", form=Form.TEXT, says="its name, for people", needed=True),
+        *_AUDIENCE,
+        Key(
+            name="percent",
+            form=Form.PERCENT,
+            says="a part of all machines, by their names: whoever is in 5 is in 30 as well",
+            without="all",
+        ),
+        *(
+            structs.replace(key, without=_FALLS)
+            for key in (_MODE, _BANNED, _APPROVED, _UNLISTED, _ENTRY_MESSAGE)
+        ),
+    ),
+    Place.EXEMPTION: (
+        _TOOL,
+        _VERSIONS,
+        structs.replace(
+            _UNTIL, says="the last day on which it holds, in UTC; it ends by itself", needed=True, without=""
+        ),
+        Key(name="ticket", form=Form.TEXT, says="where it was granted", needed=True),
+        *_AUDIENCE,
+        _REASON,
     ),
     Place.BANNED: (
         _TOOL,
@@ -161,7 +232,10 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
     ),
 }
 
-LATER_KEYS: Final = ("scopes", "exemptions", "tests", "privacy")
+AUDIENCE_KEYS: Final = (*(key.name for key in _AUDIENCE), "percent")
+"""They say whom a scope is for."""
+
+LATER_KEYS: Final = ("tests", "privacy")
 """Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 
 

@@ -18,13 +18,14 @@ from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
 from aipolicy.central.policy_source import FilePolicy
 from aipolicy.central.published_policy import UNTIL_PUBLISHED, OfServerElseFile, PublishedPolicy
-from aipolicy.core.model import Action, Unseen
+from aipolicy.core.model import Unseen
 from aipolicy.core.policy import Policy
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.daemon.ceilings import Ceilings, sources
 from aipolicy.daemon.courier import Courier
+from aipolicy.daemon.directory import Directory
 from aipolicy.daemon.enforcer import Enforcer, installed_outcome
 from aipolicy.daemon.guard.command import guard_command, guard_socket
 from aipolicy.daemon.guard.link import GuardLink
@@ -48,6 +49,7 @@ from aipolicy.platforms.policy_watch import FileWatch
 from aipolicy.platforms.service import Service
 from aipolicy.platforms.sources import install_source, process_source
 from aipolicy.settings import SYSTEM_STATE, Settings
+from aipolicy.state import tags
 from aipolicy.state.brake import ServerBrake
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.files import write_safely
@@ -60,6 +62,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 _STATUS_EVERY_S = 30.0
+_DIRECTORY_WAIT_S = 2.0
 _CLOSE_S = 1.5
 _STUCK_S = 120.0
 """How long the process watch may be without progress before systemd is no longer told that all is well."""
@@ -105,6 +108,8 @@ class Daemon:
             changed=self._wake,
         )
         self._sights = Sights(self._state)
+        tags.keep(self._state, settings.tags)
+        self._directory = Directory(machine.groups_of, _DIRECTORY_WAIT_S)
         self._keeper = PolicyKeeper(
             path=policy_file,
             known=catalog.known,
@@ -207,7 +212,7 @@ class Daemon:
         return GuardLink(
             path=guard_socket(str(self._state)),
             command=guard_command(str(self._state), self._settings.tools),
-            wanted=lambda: self._keeper.current.mode is Action.BLOCK,
+            wanted=lambda: self._judge().may_block(),
             started=self._guard_started,
             reporter=self._reporter,
             teller=self._teller,
@@ -259,6 +264,7 @@ class Daemon:
             if now >= self._status_due:
                 self._status_due = now + _STATUS_EVERY_S
                 self._orders.look()
+                self._say_whether_the_directory_answers()
                 self._keep_status()
 
     def _refreshed(self) -> bool:
@@ -325,6 +331,7 @@ class Daemon:
                 hostname=host.hostname,
                 os=self._machine.os,
                 tags=frozenset(self._settings.tags),
+                groups=self._directory.groups,
                 first_seen=self._sights.of,
                 note=self._sights.note,
             ),
@@ -372,6 +379,14 @@ class Daemon:
         self._reporter.conditions.well("local socket", "open")
         return api
 
+    def _say_whether_the_directory_answers(self) -> None:
+        conditions, user = self._reporter.conditions, self._directory.unanswered
+        if user and self._keeper.written.asks_for_groups:
+            detail = f"The groups of {user} could not be learnt: nothing is blocked that depends on them."
+            conditions.wrong("directory", "away", detail, self._now())
+        else:
+            conditions.well("directory", "answers")
+
     def _mine(self, uid: int) -> Mine:
         return Mine(
             who=self._machine.owner(uid).name,
@@ -391,7 +406,7 @@ class Daemon:
             layers={
                 "native controls": self._controls.layer,
                 "guard": "off" if self._guard is None else self._guard.state,
-                "ending": "in force" if policy.mode is Action.BLOCK else "off",
+                "ending": "in force" if self._judge().may_block() else "off",
             },
             controls=self._controls.states,
             guard=None if self._guard is None else self._guard.status,

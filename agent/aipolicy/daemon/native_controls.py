@@ -68,7 +68,9 @@ class NativeControls:
         try:
             with self._lock:
                 judge, moment = self._judge(), self._now()
-                wanted = bans(judge.catalog, judge.policy, lambda finding: judge.verdict(finding, moment))
+                wanted = bans(
+                    judge.catalog, judge.policy, lambda finding: judge.verdict_for_everybody(finding, moment)
+                )
                 self._states = put_in_force(CONTROLS, wanted, self._machine, self._memory)
                 self._editors_obey = editor_version.all_obey(self._machine)
         except Exception:  # one vendor's odd file must not stop the agent

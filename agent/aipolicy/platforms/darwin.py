@@ -50,6 +50,9 @@ class DarwinMachine:
             out_of_reach=self.out_of_reach,
         )
 
+    def groups_of(self, user: str) -> frozenset[str]:
+        return posix_users.groups_of(user)
+
     def owner(self, uid: int) -> Owner:
         account = posix_users.account_of(uid)
         return Owner(uid=uid, name=account.name if account else str(uid))

@@ -59,6 +59,9 @@ class LinuxMachine:
             out_of_reach=self.out_of_reach,
         )
 
+    def groups_of(self, user: str) -> frozenset[str]:
+        return posix_users.groups_of(user)
+
     def owner(self, uid: int) -> Owner:
         known = self._names.get(uid)
         if known is None:

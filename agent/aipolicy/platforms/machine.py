@@ -117,6 +117,9 @@ class Machine(Files, Protocol):
 
     def my_pid(self) -> int: ...
 
+    def groups_of(self, user: str) -> frozenset[str]:
+        """Every group of a login name; may take as long as a directory service. LookupError, OSError."""
+
     def other_roots(self) -> Iterator[Root | Unseen]:
         """The oldest first; none without the right to look into them."""
 

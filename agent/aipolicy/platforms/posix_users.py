@@ -89,6 +89,22 @@ def _user(account: Account) -> User:
     return User(name=account.name, uid=account.uid, gid=account.gid, home=os.path.normpath(account.home))
 
 
+def groups_of(name: str) -> frozenset[str]:
+    """Every group of an account, those of a directory service as well; one without a name by its number.
+
+    May take as long as the directory service does. Raises LookupError, OSError.
+    """
+    look_up = importlib.import_module("grp").getgrgid
+    found: set[str] = set()
+    system: Any = os  # typeshed has it on POSIX only
+    for gid in system.getgrouplist(name, _pwd().getpwnam(name)[3]):
+        try:
+            found.add(printable(look_up(gid)[0]))
+        except KeyError:
+            found.add(str(gid))
+    return frozenset(found)
+
+
 def accounts_known() -> tuple[Account, ...]:
     """The accounts the system lists. A directory service (LDAP, SSSD) lists none: see `accounts_behind`."""
     return tuple(account_from(entry) for entry in _pwd().getpwall())

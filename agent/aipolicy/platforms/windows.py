@@ -54,6 +54,9 @@ class WindowsMachine:
     def users(self) -> tuple[User, ...]:
         return (self._me,) if os.path.isdir(self._me.home) else ()
 
+    def groups_of(self, user: str) -> frozenset[str]:
+        raise LookupError("groups are not looked up on Windows yet")
+
     def owner(self, uid: int) -> Owner:
         return Owner(uid=uid, name=self._names.get(uid, str(uid)))
 

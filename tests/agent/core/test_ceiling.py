@@ -23,3 +23,15 @@ def test_the_mode_is_the_lowest_of_all_and_nothing_else_changes(mode: Action, ce
     now = lowered(written, [ceiling(one) for one in ceilings])
     assert MODES.index(now.mode) == min(MODES.index(one) for one in (mode, *ceilings))
     assert msgspec.structs.replace(now, mode=mode) == written
+
+
+def test_a_brake_reaches_into_every_scope() -> None:
+    held = parse(
+        "banned: [cursor]\nscopes: [{name: a, os: [linux], mode: block}, {name: b, os: [macos]}]",
+        "policy.yaml",
+        KNOWN,
+    )
+    for most, modes in ((Action.BLOCK, ["report", "block"]), (Action.REPORT, ["report", "report"])):
+        braked = lowered(held, [Ceiling(part="brake", mode=most, reason="")])
+        assert list(braked.modes) == modes
+        assert braked.version == held.version

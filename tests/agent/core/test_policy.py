@@ -145,8 +145,8 @@ WRONG: dict[str, tuple[bytes | str, list[tuple[int, int, str]]]] = {
     "unknown key": ("aproved: [qoder]\nbanned: []\n", [(1, 1, "E022")]),
     "unknown key alone": ("Banned: [claude-code]\n", [(1, 1, "E022")]),
     "a later version's keys": (
-        "banned: []\nscopes: []\nexemptions: []\ntests: []\nprivacy: {}\n",
-        [(2, 1, "E023"), (3, 1, "E023"), (4, 1, "E023"), (5, 1, "E023")],
+        "banned: []\ntests: []\nprivacy: {}\n",
+        [(2, 1, "E023"), (3, 1, "E023")],
     ),
     "versions in words": ("banned: [{tool: cursor, versions: old ones}]\n", [(1, 35, "E041")]),
     "a version alone": ("banned: [{tool: cursor, versions: 1.7}]\n", [(1, 35, "E041")]),
@@ -211,6 +211,52 @@ WRONG: dict[str, tuple[bytes | str, list[tuple[int, int, str]]]] = {
     "two that never end": (
         "approved:\n- {tool: qoder, from: 2026-10-01}\n- {tool: qodercli, from: 2027-10-01}\n",
         [(3, 3, "E040")],
+    ),
+    "scopes left out": ("banned: []\nscopes:\n", [(2, 8, "E021")]),
+    "scopes as a mapping": ("banned: []\nscopes: {it: {mode: block}}\n", [(2, 9, "E020")]),
+    "a scope as a text": ("banned: []\nscopes: [it]\n", [(2, 10, "E020")]),
+    "a scope without a name": ("banned: []\nscopes: [{tags: [it], mode: block}]\n", [(2, 10, "E042")]),
+    "a scope for nobody in particular": (
+        "banned: []\nscopes: [{name: it, mode: block}]\n",
+        [(2, 10, "E044")],
+    ),
+    "two scopes of one name": (
+        "banned: []\nscopes:\n- {name: it, tags: [it]}\n- {name: it, os: [linux]}\n",
+        [(4, 3, "E043")],
+    ),
+    "a user without a list": ("banned: []\nscopes: [{name: it, users: bob}]\n", [(2, 28, "E020")]),
+    "no users": ("banned: []\nscopes: [{name: it, users: []}]\n", [(2, 28, "E045")]),
+    "users left out": ("banned: []\nscopes:\n- name: it\n  users:\n", [(4, 9, "E021")]),
+    "a pattern of users": ("banned: []\nscopes: [{name: it, users: ['b*']}]\n", [(2, 29, "E046")]),
+    "a regular expression of hosts": (
+        "banned: []\nscopes: [{name: it, hosts: ['^fin-[0-9]+$']}]\n",
+        [(2, 29, "E046")],
+    ),
+    "an unheard-of system": ("banned: []\nscopes: [{name: it, os: [beos]}]\n", [(2, 26, "E047")]),
+    "more than all": ("banned: []\nscopes: [{name: it, percent: 101}]\n", [(2, 30, "E048")]),
+    "less than none": ("banned: []\nscopes: [{name: it, percent: -1}]\n", [(2, 30, "E048")]),
+    "a mistyped key of a scope": (
+        "banned: []\nscopes: [{name: it, host: [a]}]\n",
+        [(2, 10, "E044"), (2, 21, "E022")],
+    ),
+    "errors in a scope's lists": (
+        "banned: []\nscopes:\n- name: it\n  tags: [it]\n  mode: of\n"
+        "  banned: [qodr, {tool: cursor, grace: x}]\n  unlisted: kill\n  message: '{contact}'\n",
+        [(5, 9, "E031"), (6, 12, "E025"), (6, 40, "E038"), (7, 13, "E032"), (8, 12, "E034")],
+    ),
+    "an exemption for ever": ("banned: []\nexemptions: [{tool: qoder, ticket: A-1}]\n", [(2, 14, "E042")]),
+    "an exemption without a ticket": (
+        "banned: []\nexemptions: [{tool: qoder, until: 2026-10-01}]\n",
+        [(2, 14, "E042")],
+    ),
+    "an exemption without anything": (
+        "banned: []\nexemptions: [{}]\n",
+        [(2, 14, "E042"), (2, 14, "E042"), (2, 14, "E042")],
+    ),
+    "an exemption's tool alone": ("banned: []\nexemptions: [qoder]\n", [(2, 14, "E020")]),
+    "an exemption of a part": (
+        "banned: []\nexemptions: [{tool: qoder, ticket: A-1, until: 2026-10-01, percent: 5}]\n",
+        [(2, 60, "E022")],
     ),
     "the same tool twice": ("banned: [qoder, cursor, qoder]\n", [(1, 25, "E030")]),
     "the same tool by its alias": ("approved:\n- qoder\n- {tool: qodercli}\n", [(3, 3, "E030")]),
@@ -277,7 +323,7 @@ def test_every_code_has_a_wrong_policy() -> None:
         ("banned: [vim]", "unknown tool 'vim'"),
         ("aproved: [qoder]", "unknown key 'aproved', did you mean 'approved'?"),
         ("exemption: []", "unknown key 'exemption', did you mean 'exemptions'?"),
-        ("scopes: []", "the key 'scopes' is not supported by this version of aipolicy"),
+        ("tests: []", "the key 'tests' is not supported by this version of aipolicy"),
         ("mode: Block\nbanned: []", "'Block' is no mode, did you mean 'block'?"),
         ("unlisted: warning", "'warning' is no action, did you mean 'warn'?"),
         ("banned: [{tool: qoder, versions: 1.7}]", "'1.7' is no bound of a version"),

@@ -1,5 +1,5 @@
-"""The rules that the guard's classifier judges by: the last good policy, the brakes, the first sights and the
-catalog, from root's state folder.
+"""The rules that the guard's classifier judges by: the last good policy, the brakes, the first sights, the
+machine's tags and the catalog, from root's state folder.
 
 The daemon keeps them there; the classifier only reads, so that it judges the same after a restart of the
 machine, without daemon or network.
@@ -7,8 +7,10 @@ machine, without daemon or network.
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from aipolicy.central.policy_source import LastGood
 from aipolicy.core.ceiling import lowered
@@ -16,9 +18,14 @@ from aipolicy.core.policy import Policy, PolicyErrors, parse
 from aipolicy.core.timetable import Timetable
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.ceilings import in_force, sources
+from aipolicy.daemon.directory import Directory
 from aipolicy.daemon.judge import Judge, Surroundings
+from aipolicy.daemon.moments import turn_of_groups
 from aipolicy.platforms.machine import Machine
-from aipolicy.state import sights
+from aipolicy.state import sights, tags
+
+_DIRECTORY_WAIT_S: Final = 0.5
+"""Programs wait meanwhile."""
 
 
 class GuardRules:
@@ -38,7 +45,11 @@ class GuardRules:
         self._catalog = catalog
         self._now = now
         self._surroundings = Surroundings(
-            device="", hostname=hostname, os=machine.os, first_seen=self._first_seen
+            device="",
+            hostname=hostname,
+            os=machine.os,
+            groups=Directory(machine.groups_of, _DIRECTORY_WAIT_S).groups,
+            first_seen=self._first_seen,
         )
         self._stamp: tuple[tuple[int, ...], ...] = ()
         self._written: Policy | None = None
@@ -54,7 +65,9 @@ class GuardRules:
         self._read()
         policy = self._written and lowered(self._written, in_force(self._ceilings))
         passed = self._timetable.passed(self._now()) if self._timetable else ()
-        named = f"{self._digest} {self._catalog.version} {policy.mode if policy else ''} {passed}"
+        turn = turn_of_groups(policy, self._now()) if policy else ()
+        named = f"{self._digest} {self._catalog.version} {policy.modes if policy else ''} {passed} {turn} "
+        named += str(sorted(self._surroundings.tags or ()))
         number = int(hashlib.sha256(named.encode()).hexdigest()[:12], 16)
         changed = number != self.number
         self.policy, self.number = policy, number
@@ -68,12 +81,13 @@ class GuardRules:
 
     def _read(self) -> None:
         """The last good policy and the first sights, where they are others by now."""
-        stamp = self._last_good.stamp(), sights.stamp(self._state)
+        stamp = self._last_good.stamp(), sights.stamp(self._state), tags.stamp(self._state)
         if stamp == self._stamp:
             return
         self._stamp = stamp
         self._take_policy()
         self._sights = sights.read(self._state)
+        self._surroundings = replace(self._surroundings, tags=tags.read(self._state))
         self._timetable = Timetable(self._written, self._sights) if self._written else None
 
     def _take_policy(self) -> None:

@@ -113,7 +113,7 @@ def _bans(catalog: Catalog, policy: Policy, verdict: Callable[[Finding], Verdict
 
 
 def _as_found(tool: Tool) -> Finding:
-    """A control holds for everybody on the machine, so it is asked as for nobody in particular."""
+    """A control holds for everybody on the machine; whose the finding is does not matter."""
     return Finding(
         tool=tool.id,
         name=tool.name,

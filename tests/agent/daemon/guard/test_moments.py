@@ -8,7 +8,9 @@ import pytest
 
 from aipolicy.central.policy_source import LastGood, PolicyText
 from aipolicy.core.model import Action, Confidence, Finding, Owner, State
+from aipolicy.daemon.directory import GOOD_FOR_S
 from aipolicy.daemon.guard.rules import GuardRules
+from aipolicy.state import tags
 from aipolicy.state.sights import SIGHTS_FILE, Sights
 from aipolicy.tools import load
 from host import FakeMachine
@@ -106,6 +108,29 @@ def test_where_the_first_sights_are_lost_nothing_is_refused_that_has_a_grace(
         (bench.state / SIGHTS_FILE).write_bytes(content)
     assert bench.rules.refresh()
     assert bench.action() is Action.WARN
+
+
+def test_a_machine_whose_tags_are_not_known_is_judged_with_care(bench: Bench) -> None:
+    bench.policy("mode: block\nbanned: [cursor]\nscopes: [{name: it, tags: [it], mode: report}]\n")
+    assert bench.rules.refresh()
+    assert bench.action() is Action.WARN
+    tags.keep(bench.state, ["ci"])
+    assert bench.rules.refresh()
+    assert bench.action() is Action.BLOCK
+    tags.keep(bench.state, ["ci", "it"])
+    assert bench.rules.refresh()
+    assert bench.action() is Action.REPORT
+    tags.keep(bench.state, ["it", "ci"])
+    assert not bench.rules.refresh()
+
+
+def test_people_are_judged_by_their_groups_and_asked_about_again(bench: Bench) -> None:
+    bench.policy("mode: block\nbanned: [cursor]\nscopes: [{name: it, groups: [it], mode: report}]\n")
+    assert bench.rules.refresh()
+    assert bench.action() is Action.WARN  # the directory knows nobody of that name
+    assert not bench.rules.refresh()
+    bench.now += timedelta(seconds=GOOD_FOR_S)
+    assert bench.rules.refresh()
 
 
 def test_two_lines_of_the_classifier_agree_on_the_number(bench: Bench, tmp_path: Path) -> None:
