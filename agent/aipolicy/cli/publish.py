@@ -239,9 +239,8 @@ def _say(done: Published, desk: Desk) -> None:
     with _refusals():
         rollout = desk.history().rollout
     devices = sum(getattr(rollout, name) for name in Rollout.__struct_fields__)
-    click.echo(
-        f"{devices} devices take it at their next check-in; `aipolicy policy history` says how far it is"
-    )
+    whom = "1 device takes" if devices == 1 else f"{devices} devices take"
+    click.echo(f"{whom} it at the next check-in; how far it is: aipolicy policy history")
 
 
 def _table(whole: History) -> str:
