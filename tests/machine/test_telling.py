@@ -191,6 +191,26 @@ def test_it_appears_on_the_desktop_too_and_without_a_terminal_there_alone(
     assert pty.read() == ""
 
 
+def test_an_agent_without_root_tells_on_its_own_persons_desktop(bus: SessionBus) -> None:
+    bus.show_notices()
+    python = python_for(bus.uid)
+    code = (
+        "import sys; from aipolicy.enforce.desktop import Desktop\n"
+        "print(Desktop(buses=sys.argv[1]).tell(int(sys.argv[2]), 'title', 'text', 0.0))"
+    )
+    said = subprocess.run(
+        [*python.command, "-c", code, str(bus.buses), str(bus.uid)],
+        env={"PATH": "/usr/bin:/bin", **python.environ},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        **bus.person,
+    )
+    assert said.stdout == "True\n", said
+    assert bus.shown() == "('title', 'text')"
+
+
 def test_a_bus_without_a_desktop_behind_it_has_told_nobody(started: Started, bus: SessionBus) -> None:
     """As that of a person who came by ssh."""
     teller = Teller(Desktop(buses=str(bus.buses)))

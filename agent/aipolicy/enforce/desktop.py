@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aipolicy.core.wire import printable
+from aipolicy.platforms.linux_calls import effective_uid
 
 DESKTOP_S: Final = 2.0
 
@@ -85,6 +86,9 @@ def _is_own_socket(path: str, uid: int) -> bool:
 def _as_user(command: list[str], uid: int) -> subprocess.Popen[bytes]:
     """The bus refuses root, so the child becomes the user; it gets nothing of our environment."""
     accounts: Any = importlib.import_module("pwd")  # there is none on Windows
+    person: dict[str, Any] = {}
+    if uid != effective_uid():  # else there is nobody to become, and without root no right to try
+        person = {"user": uid, "group": accounts.getpwuid(uid).pw_gid, "extra_groups": []}
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -92,8 +96,6 @@ def _as_user(command: list[str], uid: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         env={"PATH": "/usr/bin:/bin"},
         cwd="/",
-        user=uid,
-        group=accounts.getpwuid(uid).pw_gid,
-        extra_groups=[],
         start_new_session=True,
+        **person,
     )
