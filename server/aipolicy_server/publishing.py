@@ -5,6 +5,7 @@ Every refusal says what to do. What is published lies in store.policies.
 
 import difflib
 import hashlib
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -17,6 +18,7 @@ from aipolicy.core.publishing import Published, PublishedText, PublishRequest, R
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import YamlErrors
 from aipolicy.tools import load
+from aipolicy_server.clock import from_us
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.store import policies
 from aipolicy_server.store.policies import Moved, NewPolicy
@@ -25,6 +27,7 @@ from aipolicy_server.store.store import Store
 _MOST_LINES: Final = 5_000
 """Longer texts are not compared: it takes the square of their lines."""
 _CONTEXT: Final = 3
+MOST_EXEMPTED: Final = timedelta(days=180)
 _MOST_SAID: Final = 100
 _LONGEST_LINE: Final = 500
 
@@ -40,6 +43,7 @@ class Publishing:
         """The policy under its new number. expected: the number now in force. Raises Refusal, Unavailable."""
         content = asked.content.encode("utf-8")
         policy = self._judged(content, asked.name)
+        _refuse_long_exemptions(policy, from_us(at_us))
         new = NewPolicy(
             sha256=hashlib.sha256(content).hexdigest(),
             name=asked.name,
@@ -105,6 +109,15 @@ def _bounded(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
         msgspec.structs.replace(one, source_line="") if len(one.source_line) > _LONGEST_LINE else one
         for one in problems[:_MOST_SAID]
     )
+
+
+def _refuse_long_exemptions(policy: Policy, now: datetime) -> None:
+    """Loading a policy never depends on the clock; publishing may."""
+    for one in policy.exemptions:
+        if one.ends > now + MOST_EXEMPTED:
+            title = f"{one.rule}: the exemption of {printable(one.ticket)} ends {one.ends:%Y-%m-%d}, more"
+            title += f" than {MOST_EXEMPTED.days} days ahead: give it a nearer `until`, and renew it then"
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "long-exemption", title)
 
 
 def no_such_policy() -> Refusal:

@@ -217,5 +217,20 @@ def test_the_brake_is_pulled_and_lifted_with_a_reason(lab: Lab) -> None:
     assert lab.count("brakes") == 2, "who did it and when stays"
 
 
+@pytest.mark.parametrize(("until", "code"), [("2026-08-27", 200), ("2026-08-29", 422), ("2031-01-01", 422)])
+def test_no_exemption_is_published_for_more_than_half_a_year(sqlite_lab: Lab, until: str, code: int) -> None:
+    """It is the 1st of March 2026 here."""
+    text = f"banned: [claude-code]\nexemptions:\n  - {{tool: claude-code, until: {until}, ticket: SEC-1}}\n"
+    reply = sqlite_lab.ask_to_publish(text, 0)
+    assert reply.status_code == code
+    if code == 422:
+        assert "policy.yaml:3: the exemption of SEC-1 ends " in reply.json()["title"]
+
+
+def test_the_mode_of_the_strictest_scope_is_told(sqlite_lab: Lab) -> None:
+    text = "banned: [claude-code]\nscopes:\n  - {name: it, os: [linux], mode: block}\n"
+    assert sqlite_lab.publish(text).mode == "block"
+
+
 def test_settings_name_no_tools_by_default() -> None:
     assert Settings(data="x").tools is None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from aipolicy import __version__
+from aipolicy.central.policy_source import LastGood, PolicyText
 from aipolicy.cli.catalog import catalog, tool
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
@@ -18,6 +19,7 @@ from aipolicy.core.tools import Catalog
 from aipolicy.core.yamlfile import Scalar
 from aipolicy.daemon.directory import Directory
 from aipolicy.daemon.judge import Surroundings
+from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Machine
 from aipolicy.settings import SYSTEM_POLICY, SettingsError
 from aipolicy.settings import load as load_settings
@@ -81,20 +83,42 @@ def surroundings(machine: Machine, hostname: str | None = None) -> Surroundings:
 
 
 def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:
-    """The policy at `path`, else the system's, else none; and the name to show for it."""
-    if path is None and Path(SYSTEM_POLICY).is_file():
-        path = SYSTEM_POLICY
-    if path is None:
-        return policies.parse(NO_POLICY, "(no policy)", tools.known), "(no policy)"
+    """The policy at `path`, else the one in force here, else none; and the name to show for it.
+
+    In force here is what the server published, where this person may read it, else the system's file.
+    """
+    kept = None if path is not None else _published()
+    if kept is not None:
+        text, path, shown = kept.content, kept.name, f"{kept.name}, number {kept.number} of the server"
+    else:
+        if path is None and Path(SYSTEM_POLICY).is_file():
+            path = SYSTEM_POLICY
+        if path is None:
+            return policies.parse(NO_POLICY, "(no policy)", tools.known), "(no policy)"
+        text, shown = _content(path), path
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(yamlfile.MAX_BYTES + 1)
-    except OSError as error:
-        raise Failure(f"{path}: {error.strerror}: give the policy with --policy FILE") from error
-    try:
-        return policies.parse(text, path, tools.known), path
+        return policies.parse(text, path, tools.known), shown
     except policies.PolicyErrors as errors:
         raise Failure("\n".join(yamlfile.annotate(problem) for problem in errors.problems)) from errors
+
+
+def _content(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(yamlfile.MAX_BYTES + 1)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}: give the policy with --policy FILE") from error
+
+
+def _published() -> PolicyText | None:
+    """What the server published and the agent here has in force."""
+    try:
+        settings = load_settings(None, environ())
+    except SettingsError as error:
+        raise Failure(str(error)) from error
+    folder = settings.state_dir(admin=this_machine().is_admin(), environ=environ())
+    kept = LastGood(Path(folder)).load()
+    return kept if kept is not None and kept.number else None
 
 
 @contextmanager
