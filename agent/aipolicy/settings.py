@@ -29,7 +29,9 @@ class Settings:
     from scan to scan. stop_at_most: how many programs that run here a new policy may newly stop without being
     accepted first; 0 is no limit. native_controls: whether this agent writes the vendors' managed settings:
     on, off, or auto, which is on for root with the system's state folder. guard: whether root's agent on
-    Linux starts the exec gate where no service does: on, off, or auto, which is on.
+    Linux starts the exec gate where no service does: on, off, or auto, which is on. healthy_after_s: how many
+    seconds an agent lives on after its first scan until its start counts as a good one. safe_mode: whether an
+    agent whose starts go wrong again and again only reports: on, off, or auto, which is on.
     """
 
     policy: str | None = None
@@ -45,6 +47,8 @@ class Settings:
     stop_at_most: int = 20
     native_controls: str = "auto"
     guard: str = "auto"
+    healthy_after_s: int = 60
+    safe_mode: str = "auto"
 
     @property
     def takes_policy(self) -> bool:
@@ -110,13 +114,15 @@ def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
 def _checked(where: str, setting: str, text: str) -> str | int:
     if setting == "scan_every_s":
         return _number(where, setting, text, 10, 86_400)
+    if setting == "healthy_after_s":
+        return _number(where, setting, text, 0, 600)
     if setting == "stop_at_most":
         return _number(where, setting, text, 0, 1_000_000)
     if setting == "policy_from":
         if text in ("auto", "file"):
             return text
         raise SettingsError(f"{where}: policy_from is auto or file, not {text!r}")
-    if setting in ("native_controls", "guard"):
+    if setting in ("native_controls", "guard", "safe_mode"):
         return _switch(where, setting, text)
     return text
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aipolicy.cli.inputs import NO_POLICY
 from aipolicy.core import policy as policies
 from aipolicy.core.model import Confidence, Finding, Owner, Process, State, Unseen
 from aipolicy.daemon.judge import Judge, Surroundings
@@ -192,7 +191,7 @@ def look(machine: FakeMachine, examiner: Examiner | None = None) -> tuple[Findin
     catalog = load()
     judge = Judge(
         catalog=catalog,
-        policy=policies.parse(NO_POLICY, "(no policy)", catalog.known),
+        policy=policies.parse(policies.NO_POLICY, "(no policy)", catalog.known),
         surroundings=Surroundings(device="corpus", hostname="corpus", os=machine.os),
     )
     return survey(machine, judge, examiner or examiner_for(catalog)).findings

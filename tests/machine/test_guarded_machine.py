@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from endtoend.crashing import await_safe_mode, crash, told
 from endtoend.lab import Agent, Lab, await_that, root
 from machine.guard.editor import put_editor
 from machine.real_packages import native_claude, put_copy, script_claude
@@ -25,6 +26,7 @@ from machine.test_block import (
     refuse_beside_others,
     shell,
     start_innocents,
+    start_notes,
 )
 
 pytestmark = [
@@ -223,3 +225,33 @@ def test_a_build_with_a_compiler_and_a_package_install_are_not_disturbed(lab: La
     (tmp_path / "Makefile").write_text(f"all: {names}\n\tfor p in {names}; do ./$$p || exit 1; done\n")
     subprocess.run(["make", "-s", "-j4"], cwd=tmp_path, check=True, timeout=120)
     subprocess.run(["git", "init", "-q", tmp_path / "repository"], check=True)
+
+
+def test_28_a_crash_loop_ends_the_guard_that_it_left_and_the_banned_tool_starts(
+    lab: Lab, shell: Shell
+) -> None:
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    guard = deadman(agent)
+    notes = put_copy(native_claude(), shell.home / "notes")
+    shell.type(f"{notes} --version")
+    await_that(lambda: "not permitted" in shell.read(), "it is refused", agent.log)
+    agent.kill()
+    for _ in range(2):
+        crash(agent, "policy")
+    assert Path(f"/proc/{guard}").exists(), "it outlives them all"
+    agent.start()
+    await_safe_mode(agent)
+    await_that(lambda: not Path(f"/proc/{guard}").exists(), "the guard has ended", agent.log)
+    shell.type(f"{notes} --version")
+    await_that(lambda: "2.1.197 (Claude Code)" in shell.read(), "it runs", agent.log)
+    running = start_notes(shell)
+    await_that(lambda: lab.server.findings("claude-code"), "it is reported", agent.log)
+    assert is_alive(running)
+    assert layer(agent) == "off"
+    assert told(lab) == ["on"]
+
+    lab.policy(BLOCK + "# mended\n")
+    await_that(lambda: in_force(agent), "the guard is in force again", agent.log)
+    await_that(lambda: not is_alive(running), "and what runs is ended", agent.log)
+    await_that(lambda: told(lab) == ["on", "off"], "the server is told", agent.log)

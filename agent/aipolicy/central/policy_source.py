@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,6 +23,8 @@ ACCEPTED: Final = "policy.accepted"
 HELD: Final = "policy.held"
 """One that would stop so much at once that an administrator is to accept it first."""
 _LAST_GOOD: Final = "policy.last-good.yaml"
+_PROVEN: Final = ("policy.proven.yaml", "policy.proven-before.yaml")
+"""The last two that an agent ran well with, the newer first."""
 
 
 class PolicyText(Record, frozen=True, kw_only=True):
@@ -99,8 +101,8 @@ class FilePolicy:
 class LastGood:
     """The last policy that was valid, kept so that a restart beside a broken one goes on enforcing it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / _LAST_GOOD
+    def __init__(self, folder: Path, name: str = _LAST_GOOD) -> None:
+        self._path = folder / name
 
     def keep(self, text: PolicyText) -> bool:
         """Keep it; whether the disk took it. On a full disk the one before stays whole."""
@@ -136,6 +138,24 @@ class LastGood:
         return PolicyText(name=name, content=content, sha256=sha256, number=number)
 
 
+class ProvenPolicies:
+    """The last policies that an agent ran well with: one of them serves while a newer one is set aside."""
+
+    def __init__(self, folder: Path) -> None:
+        self._newer, self._older = (LastGood(folder, name) for name in _PROVEN)
+
+    def keep(self, text: PolicyText) -> None:
+        """One more that is proven; what a full disk does not take is not kept."""
+        newest = self._newer.load()
+        if newest is not None and newest.sha256 == text.sha256:
+            return
+        if newest is None or self._older.keep(newest):
+            self._newer.keep(text)
+
+    def newest_first(self) -> Iterator[PolicyText]:
+        return (kept for one in (self._newer, self._older) if (kept := one.load()) is not None)
+
+
 class NotedVersion:
     """The version of a policy, noted in the state folder: HELD, or ACCEPTED by an administrator."""
 
@@ -152,6 +172,13 @@ class NotedVersion:
             return (read_small(self._path, 100) or b"").decode("ascii", "replace").strip()
         except OSError:
             return ""
+
+    def stamp(self) -> tuple[int, ...]:
+        """Another one after each `note`; empty where none was."""
+        try:
+            return _identity(os.lstat(self._path))
+        except OSError:
+            return ()
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from aipolicy.daemon.guard.command import deadman_command, guard_socket
 from aipolicy.platforms import this_machine
 from aipolicy.settings import SettingsError, load
 from aipolicy.state.instance import AlreadyRunning, InstanceLock
+from aipolicy.state.safe_mode_file import in_safe_mode
 
 
 @click.command()
@@ -54,5 +55,7 @@ def guard(
         raise Failure(str(error)) from error
     if lock is not None:
         lock.outlive_exec()
+    if in_safe_mode(folder):
+        click.echo("the agent is in safe mode: nothing is refused until that is over", err=True)
     command = deadman_command(folder, settings.tools, only, of_agent=of_agent)
     os.execv(command[0], command)  # noqa: S606  ourselves, without a shell on purpose

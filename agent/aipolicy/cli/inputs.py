@@ -28,7 +28,6 @@ from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.folder import StateError, prepare_folder
 
 __all__ = [
-    "NO_POLICY",
     "catalog",
     "environ",
     "evidence_cache",
@@ -39,8 +38,6 @@ __all__ = [
     "tool",
 ]
 
-NO_POLICY = b"name: none\nbanned: []\n"
-"""What holds where no policy is given: everything is unlisted, and reported."""
 _DIRECTORY_WAIT_S: Final = 5.0
 
 
@@ -94,7 +91,7 @@ def policy(path: str | None, tools: Catalog) -> tuple[policies.Policy, str]:
         if path is None and Path(SYSTEM_POLICY).is_file():
             path = SYSTEM_POLICY
         if path is None:
-            return policies.parse(NO_POLICY, "(no policy)", tools.known), "(no policy)"
+            return policies.parse(policies.NO_POLICY, "(no policy)", tools.known), "(no policy)"
         text, shown = _content(path), path
     try:
         return policies.parse(text, path, tools.known), shown

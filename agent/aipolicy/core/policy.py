@@ -6,6 +6,7 @@ What a policy means for a finding is decided in decide.py.
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from aipolicy.core import yamlfile
 from aipolicy.core.entry import Entry, read_entries
@@ -18,7 +19,20 @@ from aipolicy.core.selector import Kind, KnownTools, Selector
 from aipolicy.core.values import Place
 from aipolicy.core.wire import printable
 
-__all__ = ["Entry", "Kind", "KnownTools", "Policy", "PolicyErrors", "Selector", "parse"]
+__all__ = [
+    "NO_POLICY",
+    "Entry",
+    "Kind",
+    "KnownTools",
+    "Policy",
+    "PolicyErrors",
+    "Selector",
+    "parse",
+    "version_of",
+]
+
+NO_POLICY: Final = b"name: none\nbanned: []\n"
+"""What holds where there is no policy: everything is unlisted, and reported."""
 
 
 class Policy(Record, frozen=True, kw_only=True):
@@ -81,13 +95,15 @@ def parse(text: bytes | str, filename: str, known: KnownTools) -> Policy:
     if root is None:
         raise PolicyErrors(problems.all())
     values = _values(root, Reading(file, known, problems, has_contact=False))
-    policy = _policy(values, _version(text), Reading(file, known, problems, has_contact="contact" in values))
+    version = version_of(text)
+    policy = _policy(values, version, Reading(file, known, problems, has_contact="contact" in values))
     if problems:
         raise PolicyErrors(problems.all())
     return policy
 
 
-def _version(text: bytes | str) -> str:
+def version_of(text: bytes | str) -> str:
+    """What every report calls the policy with this text."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     return hashlib.sha256(data).hexdigest()[:12]
 

@@ -3,6 +3,7 @@
 It is read once, since marks, observers and the index are made from it: a change counts from the next start.
 """
 
+import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from aipolicy.tools.own import MOST_BYTES, own_texts
 logger = logging.getLogger(__name__)
 
 _LAST_GOOD: Final = "tools.last-good.json"
+_PROVEN: Final = "tools.proven.json"
+"""Those that an agent ran well with."""
 
 
 class StartingCatalog(Record, frozen=True, kw_only=True):
@@ -50,6 +53,41 @@ def catalog_at_start(own_dir: str | None, state: Path) -> StartingCatalog:
     if kept != _kept(own_dir, state):  # else its reader would take it for another one
         _keep(kept, state)
     return StartingCatalog(catalog=catalog)
+
+
+def own_sha256(own_dir: str | None) -> str:
+    """Names IT's files as they are now, right or wrong; empty where none are wanted."""
+    if own_dir is None:
+        return ""
+    try:
+        return _sha256(own_texts(own_dir))
+    except YamlErrors as errors:
+        return hashlib.sha256(str(errors).encode("utf-8", "replace")).hexdigest()
+
+
+def catalog_in_safe_mode(own_dir: str, state: Path, aside: str) -> StartingCatalog:
+    """The catalog while IT's files of the name `aside` (see own_sha256) are set aside: with those that an
+    agent ran well with, where they were others, or ours alone.
+    """
+    said = f"your own tool files in {own_dir} are set aside in safe mode; "
+    proven = _kept(own_dir, state, _PROVEN)
+    if proven is not None and _sha256(proven.files) != aside:
+        try:
+            return StartingCatalog(catalog=with_own(proven.files), fault=said + "those before are used")
+        except YamlErrors:  # right for an earlier aipolicy
+            pass
+    return StartingCatalog(catalog=load(), fault=said + "ours alone are used")
+
+
+def _sha256(files: Mapping[str, str]) -> str:
+    return hashlib.sha256(msgspec.json.encode(files)).hexdigest()
+
+
+def prove_own(own_dir: str | None, state: Path) -> None:
+    """An agent has run well with the files that were kept last."""
+    kept = _kept(own_dir, state) if own_dir is not None else None
+    if kept is not None and kept != _kept(kept.folder, state, _PROVEN):
+        _keep(kept, state, _PROVEN)
 
 
 def kept_catalog(own_dir: str | None, state: Path) -> Catalog:
@@ -84,17 +122,17 @@ def _without(errors: YamlErrors, own_dir: str, state: Path) -> StartingCatalog:
     return StartingCatalog(catalog=catalog, fault=f"{said}; {staying}")
 
 
-def _keep(kept: _Kept, state: Path) -> None:
+def _keep(kept: _Kept, state: Path, name: str = _LAST_GOOD) -> None:
     try:
-        write_safely(state / _LAST_GOOD, msgspec.json.encode(kept))
+        write_safely(state / name, msgspec.json.encode(kept))
     except OSError as error:
         logger.warning("the last right tool files could not be kept error=%s", error)
 
 
-def _kept(own_dir: str, state: Path) -> _Kept | None:
+def _kept(own_dir: str, state: Path, name: str = _LAST_GOOD) -> _Kept | None:
     """None where there are none, of this folder, or the disk changed them since."""
     try:
-        content = read_small(state / _LAST_GOOD, 8 * MOST_BYTES)  # JSON escapes make a text longer
+        content = read_small(state / name, 8 * MOST_BYTES)  # JSON escapes make a text longer
         kept = msgspec.json.decode(content, type=_Kept) if content else None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None

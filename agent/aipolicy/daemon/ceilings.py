@@ -1,6 +1,6 @@
 """Everything that may keep this agent below its policy's mode, in one list for daemon and guard.
 
-Another reason to do less (a safe mode) is one more source in `sources`.
+Another reason to do less is one more source in `sources`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from aipolicy.core.ceiling import Ceiling
 from aipolicy.daemon.health import Conditions
 from aipolicy.platforms.boot import boot_now
 from aipolicy.state.brake import LocalBrake, ServerBrake
+from aipolicy.state.starts import SafeModeNote
 
 
 class Source(Protocol):
@@ -24,9 +25,14 @@ class Source(Protocol):
     def ceiling(self) -> Ceiling | None: ...
 
 
-def sources(state: Path, server: ServerBrake | None = None) -> tuple[Source, ...]:
-    """Every source there is for an agent with this state folder. server: the brake that gets its orders."""
-    return (LocalBrake(state, boot_now), ServerBrake(state) if server is None else server)
+def sources(
+    state: Path, server: ServerBrake | None = None, safe_mode: Source | None = None
+) -> tuple[Source, ...]:
+    """Every source there is for an agent with this state folder. server: the brake that gets its orders.
+    safe_mode: as the agent itself sees it.
+    """
+    brake = ServerBrake(state) if server is None else server
+    return (LocalBrake(state, boot_now), brake, safe_mode or SafeModeNote(state))
 
 
 def in_force(found: Sequence[Source]) -> tuple[Ceiling, ...]:

@@ -16,13 +16,13 @@ import msgspec
 
 from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
-from aipolicy.central.policy_source import FilePolicy
+from aipolicy.central.policy_source import ACCEPTED, FilePolicy, LastGood, NotedVersion, PolicyText
 from aipolicy.central.published_policy import UNTIL_PUBLISHED, OfServerElseFile, PublishedPolicy
 from aipolicy.core.model import Unseen
 from aipolicy.core.policy import Policy
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
 from aipolicy.core.tools import Catalog
-from aipolicy.daemon.catalog_keeper import catalog_at_start
+from aipolicy.daemon.catalog_keeper import catalog_at_start, catalog_in_safe_mode, own_sha256, prove_own
 from aipolicy.daemon.ceilings import Ceilings, sources
 from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.directory import Directory
@@ -38,11 +38,13 @@ from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
 from aipolicy.daemon.reach import in_words, newly_stopped
 from aipolicy.daemon.reporter import Reporter
+from aipolicy.daemon.safe_mode import CATALOG, POLICY, RUNNING, SCAN, Life
 from aipolicy.daemon.scanner import Scanner
 from aipolicy.daemon.teller import Teller
 from aipolicy.daemon.windows import with_windows
 from aipolicy.examine import examiner_for
 from aipolicy.platforms import local_peer
+from aipolicy.platforms.boot import boot_now
 from aipolicy.platforms.linux_calls import ending
 from aipolicy.platforms.machine import Machine
 from aipolicy.platforms.policy_watch import FileWatch
@@ -56,6 +58,7 @@ from aipolicy.state.files import write_safely
 from aipolicy.state.folder import prepare_folder
 from aipolicy.state.instance import InstanceLock
 from aipolicy.state.sights import Sights
+from aipolicy.state.starts import Moment, StartsFolder, With
 from aipolicy.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -91,14 +94,24 @@ class Daemon:
         folder = settings.state_dir(admin=machine.is_admin(), environ=environ)
         self._state = Path(os.path.abspath(folder))
         self._lock = _locked(self._state)
+        for number in ending():  # before the marker: to be told to end is no crash
+            signal.signal(number, self.stop)
+        self._accepted = NotedVersion(self._state, ACCEPTED)
+        self._life = self._new_life(policy_file)
         self._store = Store.open(str(self._state), now=self._now)
         self._reporter = Reporter(self._store, machine, self._now, self._news)
         self._courier: Courier | None = None
+        safe = self._life.safe
+        self._life.phase(CATALOG)
         self._catalog = catalog = self._first_catalog()
+        self._cache = EvidenceCache(self._state / "evidence.db")
+        examiner = examiner_for(catalog, self._cache)
+        self._life.phase(POLICY)
         brake, published = ServerBrake(self._state), PublishedPolicy(self._state)
         if settings.server is None:  # nobody is left who could lift it
             brake.order(None)
-        self._ceilings = Ceilings(sources(self._state, brake), self._reporter.conditions, self._now)
+        obeyed = sources(self._state, brake, self._life)
+        self._ceilings = Ceilings(obeyed, self._reporter.conditions, self._now)
         self._orders = Orders(
             published=published,
             brake=brake,
@@ -120,9 +133,9 @@ class Daemon:
             ceilings=lambda: self._ceilings.current,
             source=OfServerElseFile(published, FilePolicy(policy_file)) if settings.takes_policy else None,
             otherwise=UNTIL_PUBLISHED if settings.takes_policy and settings.policy is None else None,
+            trying=self._life.trying,
+            aside=safe.tried.policy if safe is not None and safe.policy else None,
         )
-        self._cache = EvidenceCache(self._state / "evidence.db")
-        examiner = examiner_for(catalog, self._cache)
         self._teller = Teller()
         self._enforcer = Enforcer(
             machine,
@@ -189,11 +202,37 @@ class Daemon:
         self._processes.sweep()
         self._scanner.judge_again()
 
+    def _new_life(self, policy_file: str) -> Life:
+        """What this start is made with, before any of it is used."""
+        file = FilePolicy(policy_file, wait=lambda _s: None)
+        published = PublishedPolicy(self._state)
+        source = OfServerElseFile(published, file) if self._settings.takes_policy else file
+        read = source.read()
+        policy = read if isinstance(read, PolicyText) else LastGood(self._state).load()
+        self._tools = own_sha256(self._settings.tools)
+        return Life(
+            StartsFolder(self._state),
+            self._with(policy.sha256 if policy is not None else ""),
+            self._moment,
+            lambda: (self._accepted.version(), self._accepted.stamp()),
+            allowed=self._settings.safe_mode != "off",
+        )
+
+    def _with(self, policy: str) -> With:
+        return With(version=__version__, policy=policy, tools=self._tools)
+
+    def _moment(self) -> Moment:
+        return Moment(boot=boot_now(), at=self._now())
+
     def _first_catalog(self) -> Catalog:
-        start = catalog_at_start(self._settings.tools, self._state)
+        own, safe = self._settings.tools, self._life.safe
+        if own is not None and safe is not None and safe.tools:
+            start, wrong = catalog_in_safe_mode(own, self._state, safe.tried.tools), "set aside"
+        else:
+            start, wrong = catalog_at_start(own, self._state), "rejected"
         conditions, version = self._reporter.conditions, f"version {start.catalog.version}"
         if start.fault:
-            conditions.wrong("catalog", "rejected", f"{start.fault}, {version}", self._now())
+            conditions.wrong("catalog", wrong, f"{start.fault}, {version}", self._now())
         else:
             conditions.well("catalog", "in force", version)
         return start.catalog
@@ -225,9 +264,8 @@ class Daemon:
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`. `ready` is called once everything watches."""
-        for number in ending():
-            signal.signal(number, self.stop)
         try:
+            self._life.phase(SCAN)
             self._processes.start()
             self._scanner.start()
             if self._guard is not None:
@@ -243,6 +281,7 @@ class Daemon:
             )
             ready()
             self._loop()
+            self._life.ended()
         finally:
             self._close()
 
@@ -252,6 +291,7 @@ class Daemon:
             changed = False
             if self._awoken() or self._keeper.passing or self._keeper.released:
                 changed, self._status_due = self._refreshed(), 0.0
+            changed = self._live_on() or changed
             passed = self._moments.one_passed(self._now())
             if self._ceilings.look() or changed or passed:
                 self._obey()
@@ -282,6 +322,24 @@ class Daemon:
         if self._courier is not None:
             self._courier.check_in_soon()
         self._status_due = 0.0
+
+    def _live_on(self) -> bool:
+        """Safe mode may be over, and then another policy in force; a start that went well may be proven."""
+        why = self._life.over(self._with(self._keeper.taken))
+        if why is not None:
+            self._life.leave(why)
+            self._keeper.end_safe_mode()
+            self._refreshed()
+        looked = self._scanner.status is not None
+        self._life.phase(RUNNING if looked else SCAN)
+        quiet_s = self._life.quiet_s()
+        if looked and quiet_s is not None and quiet_s >= self._settings.healthy_after_s:
+            if self._life.safe is None:
+                prove_own(self._settings.tools, self._state)
+                self._life.well(self._keeper.prove())
+            else:
+                self._life.well("")
+        return why is not None
 
     def _awoken(self) -> bool:
         """Whether the policy was touched, or it is time to end, within one tick."""

@@ -15,10 +15,11 @@ from aipolicy.central.policy_source import (
     NotedVersion,
     PolicySource,
     PolicyText,
+    ProvenPolicies,
 )
 from aipolicy.central.published_policy import Refused
 from aipolicy.core.ceiling import Ceiling, lowered
-from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
+from aipolicy.core.policy import NO_POLICY, KnownTools, Policy, PolicyErrors, parse
 from aipolicy.core.problem import annotate
 from aipolicy.daemon.health import Conditions
 
@@ -32,7 +33,10 @@ class NoGoodPolicy(Exception):
 
 
 class PolicyKeeper:
-    """Holds the policy in force. One thread calls `refresh`; `current` may be read by all."""
+    """Holds the policy in force. One thread calls `refresh`; `current` may be read by all.
+
+    taken: the SHA-256 of the policy that the file last gave, empty while that was none.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,8 @@ class PolicyKeeper:
         ceilings: Callable[[], tuple[Ceiling, ...]] = lambda: (),
         source: PolicySource | None = None,
         otherwise: PolicyText | None = None,
+        trying: Callable[[str], None] = lambda _sha256: None,
+        aside: str | None = None,
     ) -> None:
         """Raises NoGoodPolicy where neither the source nor the last good one nor `otherwise` can be used.
 
@@ -53,6 +59,8 @@ class PolicyKeeper:
         otherwise: what holds at a first start until the source has one.
         ceilings: what keeps the agent below the policy's mode at this moment.
         too_much: why a policy would do so much here that somebody is to accept it first; None: it would not.
+        trying: told of a policy before it is read. aside: in safe mode the policy (SHA-256) that is set
+        aside, empty where there is none that can be read.
         """
         self.file = path
         self._known = known
@@ -63,8 +71,10 @@ class PolicyKeeper:
         self._now = now
         self._too_much = too_much
         self._ceilings = ceilings
+        self._trying, self._aside = trying, aside
+        self._proven = ProvenPolicies(state_dir)
         self._accepted, self._held = NotedVersion(state_dir, ACCEPTED), NotedVersion(state_dir, HELD)
-        self._sha256 = ""
+        self._sha256 = self.taken = ""
         self.number = 0
         """Under which number the server published what is in force; 0 where it did not."""
         self.refused: Refused | None = None
@@ -80,6 +90,18 @@ class PolicyKeeper:
         """The policy in force: as written, under what keeps the agent below its mode just now."""
         return lowered(self.written, self._ceilings())
 
+    def end_safe_mode(self) -> None:
+        """What was set aside is tried again by the next `refresh`."""
+        self._aside, self._sha256 = None, ""
+
+    def prove(self) -> str:
+        """An agent has run well with the policy in force; its SHA-256, empty where that is not known."""
+        kept = self._last_good.load()
+        if kept is None or not kept.sha256.startswith(self.written.version):
+            return ""
+        self._proven.keep(kept)
+        return kept.sha256
+
     def refresh(self) -> bool:
         """Read the source again; whether another policy is in force now. A wrong one changes nothing."""
         found = self._source.read()
@@ -88,12 +110,16 @@ class PolicyKeeper:
             if not found.passing:
                 self._conditions.wrong(_PART, "unreadable", f"{found.reason}; {self._staying()}", self._now())
             return False
+        if found.sha256 == self._aside:
+            self._say_aside()
+            return False
         if found.sha256 == self._sha256:
             self.refused = None
             if found.number != self.number:
                 self._take(self.written, found)
             self._conditions.well(_PART, "in force", f"version {self.written.version}")
             return False
+        self._trying(found.sha256)
         try:
             policy = parse(found.content, found.name, self._known)
         except PolicyErrors as errors:
@@ -125,6 +151,9 @@ class PolicyKeeper:
 
     def _first(self) -> Policy:
         found = self._source.read()
+        other = isinstance(found, PolicyText) and found.sha256 != self._aside
+        if self._aside is not None and not other:
+            return self._instead()
         if isinstance(found, PolicyText):
             try:
                 policy = parse(found.content, found.name, self._known)
@@ -141,6 +170,8 @@ class PolicyKeeper:
 
     def _kept(self, reason: str, whole: str, refused: PolicyText | None = None) -> Policy:
         """The last good policy, for a start beside a broken one."""
+        if self._aside is not None:  # it may be the very one
+            return self._instead()
         kept = self._last_good.load() or self._otherwise
         if kept is None:
             raise NoGoodPolicy(whole)
@@ -160,10 +191,35 @@ class PolicyKeeper:
             self._refuse(refused, "rejected", said)
         return policy
 
+    def _instead(self) -> Policy:
+        """In safe mode: the newest policy that an agent ran well with, and not the one set aside; else none.
+
+        It is not kept as the last good one: what follows safe mode is the file's.
+        """
+        policies = (kept for kept in self._proven.newest_first() if kept.sha256 != self._aside)
+        for kept in policies:
+            with contextlib.suppress(PolicyErrors):  # a tool of it left the catalog
+                self.written, self.number = parse(kept.content, kept.name, self._known), kept.number
+                break
+        else:
+            self.written = parse(NO_POLICY, "(no policy)", self._known)
+        self._say_aside()
+        return self.written
+
+    def _say_aside(self) -> None:
+        if self._aside:
+            said = f"version {self._aside[:12]} is set aside in safe mode; "
+            said += f"reports are by version {self.written.version} ({self.written.name})"
+            self._conditions.wrong(_PART, "set aside", said, self._now())
+        else:
+            said = f"{self.file}: there is no policy that can be read; everything is reported as unlisted"
+            self._conditions.wrong(_PART, "unreadable", said, self._now())
+
     def _take(self, policy: Policy, text: PolicyText) -> None:
         if text.sha256 != self._sha256:
             self.since = self._now()
         self.written, self._sha256, self.number = policy, text.sha256, text.number
+        self.taken = text.sha256
         self.refused = None
         if not self._last_good.keep(text):
             logger.warning("the last good policy could not be kept: the disk takes nothing")

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.daemon.catalog_keeper import StartingCatalog, catalog_at_start
+from aipolicy.daemon.catalog_keeper import (
+    StartingCatalog,
+    catalog_at_start,
+    catalog_in_safe_mode,
+    own_sha256,
+    prove_own,
+)
 from aipolicy.tools import load
 from tool_files import ACME
 
@@ -80,3 +86,49 @@ def test_what_was_kept_is_damaged(bench: Bench, damage: bytes) -> None:
 def test_a_disk_that_takes_nothing(bench: Bench) -> None:
     (bench.state / ".tools.last-good.json.new").mkdir()
     assert "acme" in bench.start().catalog.by_id
+
+
+# --- safe mode, number 28 of the faults ------------------------------------------------------------------
+
+
+def in_safe_mode(bench: Bench) -> StartingCatalog:
+    """With the files as they are now set aside."""
+    return catalog_in_safe_mode(str(bench.own), bench.state, own_sha256(str(bench.own)))
+
+
+def test_28_files_that_are_set_aside_leave_those_that_are_proven(bench: Bench) -> None:
+    before = bench.start().catalog
+    prove_own(str(bench.own), bench.state)
+    bench.file.write_text(ACME.replace("acme-cli", "acme-next"))
+    assert bench.start().catalog != before
+    for again in (in_safe_mode(bench), in_safe_mode(bench)):
+        assert again.catalog == before
+        assert "set aside" in again.fault
+        assert str(bench.own) in again.fault
+
+
+def test_28_files_that_are_proven_themselves_leave_ours(bench: Bench) -> None:
+    bench.start()
+    prove_own(str(bench.own), bench.state)
+    assert in_safe_mode(bench).catalog == load()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff"])
+def test_28_proven_files_that_are_damaged_leave_ours(bench: Bench, damage: bytes) -> None:
+    bench.start()
+    prove_own(str(bench.own), bench.state)
+    bench.file.write_text(ACME.replace("acme-cli", "acme-next"))
+    (bench.state / "tools.proven.json").write_bytes(damage)
+    assert in_safe_mode(bench).catalog == load()
+
+
+def test_28_files_have_a_name_by_their_contents_right_or_wrong(bench: Bench) -> None:
+    names = [own_sha256(None)]
+    for text in (ACME, ACME.replace("acme-cli", "acme-next"), "id: [", "\0"):
+        bench.file.write_text(text)
+        names.append(own_sha256(str(bench.own)))
+        assert names[-1] == own_sha256(str(bench.own))
+    bench.file.rename(bench.own / "acme.yml")  # no tool file
+    names.append(own_sha256(str(bench.own)))
+    assert len(set(names)) == len(names)
+    assert names[0] == ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aipolicy.central.policy_source import ACCEPTED, NoPolicy, NotedVersion, PolicyText
+from aipolicy.central.policy_source import ACCEPTED, NoPolicy, NotedVersion, PolicyText, ProvenPolicies
 from aipolicy.central.published_policy import UNTIL_PUBLISHED
 from aipolicy.core.ceiling import Ceiling
 from aipolicy.core.model import Action, Health
@@ -30,6 +30,7 @@ class Bench:
         self.state = folder / "state"
         self.state.mkdir(mode=0o700)
         self.told: list[Health] = []
+        self.tried: list[str] = []
         self.conditions = Conditions(self.told.append)
 
     def keeper(
@@ -42,6 +43,7 @@ class Bench:
             conditions=self.conditions,
             now=lambda: datetime(2026, 9, 1, tzinfo=UTC),
             too_much=too_much,
+            trying=self.tried.append,
             **how,
         )
 
@@ -224,3 +226,90 @@ def test_a_ceiling_lowers_what_is_in_force_and_not_what_is_written(bench: Bench)
     ceilings.append(Ceiling(part="local brake", mode=Action.REPORT, reason=""))
     assert (keeper.current.mode, keeper.written.mode) == (Action.REPORT, Action.BLOCK)
     assert keeper.current.version == keeper.written.version
+
+
+# --- safe mode, number 28 of the faults ------------------------------------------------------------------
+
+
+def sha256(policy: str) -> str:
+    return hashlib.sha256(policy.encode()).hexdigest()
+
+
+def proven(bench: Bench, policy: str) -> None:
+    """An agent has run well with it."""
+    bench.file.write_text(policy)
+    assert bench.keeper().prove() == sha256(policy)
+
+
+BLOCK = "mode: block\nbanned: [claude-code]\n"
+EARLIER = "mode: block\nbanned: [qoder]\n"
+NEWER = "mode: warn\nbanned: [claude-code, qoder]\n"
+
+
+def test_28_a_policy_is_told_of_before_it_is_read(bench: Bench) -> None:
+    bench.file.write_text(BLOCK)
+    keeper = bench.keeper()
+    bench.file.write_text("banned: {")
+    keeper.refresh()
+    assert bench.tried == [sha256("banned: {")]
+
+
+def test_28_the_newest_policy_that_is_proven_is_in_force_while_one_is_set_aside(bench: Bench) -> None:
+    proven(bench, EARLIER)
+    proven(bench, BLOCK)
+    bench.file.write_text(NEWER)
+    assert bench.keeper(aside=sha256(NEWER)).current.version == sha256(BLOCK)[:12]
+    bench.file.write_text(BLOCK)
+    keeper = bench.keeper(aside=sha256(BLOCK))
+    assert keeper.current.version == sha256(EARLIER)[:12]
+    assert not keeper.refresh()
+    (problem,) = bench.conditions.problems()
+    assert (problem.part, problem.condition) == ("policy", "set aside")
+    assert sha256(BLOCK)[:12] in problem.detail
+    assert sha256(EARLIER)[:12] in problem.detail
+    keeper.end_safe_mode()
+    assert keeper.refresh()
+    assert keeper.current.version == sha256(BLOCK)[:12]
+
+
+@pytest.mark.parametrize("broken", ["banned: {", None], ids=["broken", "gone"])
+def test_28_a_broken_file_does_not_bring_back_what_is_set_aside(bench: Bench, broken: str | None) -> None:
+    bench.file.write_text(BLOCK)
+    bench.keeper()
+    if broken is None:
+        bench.file.unlink()
+    else:
+        bench.file.write_text(broken)
+    keeper = bench.keeper(aside=sha256(BLOCK))
+    assert keeper.current.name == "none"
+    assert not keeper.refresh()
+    assert (keeper.current.name, keeper.taken) == ("none", "")
+    bench.file.write_text(EARLIER)
+    assert keeper.refresh()
+    assert keeper.taken == sha256(EARLIER)
+
+
+def test_28_without_any_policy_everything_is_reported(bench: Bench) -> None:
+    keeper = bench.keeper(aside="")
+    assert (keeper.current.name, keeper.current.banned) == ("none", ())
+    (problem,) = bench.conditions.problems()
+    assert str(bench.file) in problem.detail
+    bench.file.write_text(BLOCK)
+    assert keeper.refresh()
+    assert keeper.taken == sha256(BLOCK)
+
+
+def test_28_a_proven_policy_of_an_earlier_catalog_is_passed_over(bench: Bench) -> None:
+    bench.file.write_text(BLOCK)
+    for text in ("banned: [a-tool-that-left]\n", "banned: ["):
+        content = text.encode()
+        kept = PolicyText(name="policy.yaml", content=content, sha256=sha256(text))
+        ProvenPolicies(bench.state).keep(kept)
+    assert bench.keeper(aside=sha256(BLOCK)).current.name == "none"
+
+
+def test_28_what_the_disk_does_not_keep_is_not_proven(bench: Bench) -> None:
+    bench.file.write_text(BLOCK)
+    keeper = bench.keeper()
+    (bench.state / "policy.last-good.yaml").write_text("damaged")
+    assert keeper.prove() == ""

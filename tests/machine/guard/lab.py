@@ -115,9 +115,16 @@ class GuardLab:
         assert isinstance(read, PolicyText)
         assert LastGood(self.state).keep(read)
 
-    def start(self, cap_s: float = 60.0, *, also: tuple[Path, ...] = (), under: tuple[str, ...] = ()) -> None:
+    def start(
+        self,
+        cap_s: float = 60.0,
+        *,
+        also: tuple[Path, ...] = (),
+        under: tuple[str, ...] = (),
+        ready: bool = True,
+    ) -> None:
         """cap_s: long, so that no verdict comes too late on a busy machine. also: more mount points.
-        under: the command that starts it.
+        under: the command that starts it. ready: whether it is to answer the kernel before this returns.
         """
         guarded = [str(place) for place in (self.disk, *also)]
         command = [*under, *deadman_command(str(self.state), str(self.tools), guarded, cap_s=cap_s)]
@@ -125,12 +132,12 @@ class GuardLab:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self.connect()
+        self.connect(ready=ready)
 
-    def connect(self) -> None:
+    def connect(self, *, ready: bool = True) -> None:
         """To what the daemon is told; it answers once it can judge."""
         self._channel = until(lambda: messages.connected(guard_socket(str(self.state)), 1.0))
-        self.report(lambda report: bool(report["numbers"]["ready"]))
+        self.report(lambda report: bool(report and (report["numbers"]["ready"] or not ready)))
 
     def stop(self) -> None:
         if self._channel is not None:

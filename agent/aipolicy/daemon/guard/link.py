@@ -73,6 +73,8 @@ class GuardLink:
         self._entered: dict[int, float] = {}
         self._ours: int | None = None
         """The guard that an agent started, this one or one before; nobody else ends it."""
+        self._asked = False
+        """Whether a guard of an agent before us was looked for, where nothing is to be refused."""
         self._repeats = Repeats(free=1)
         self.state = "off"
         """As `status` says it: in force, partly, away or off."""
@@ -127,7 +129,8 @@ class GuardLink:
 
     def _turn(self) -> None:
         if not self._wanted():
-            self._leave()
+            if not self._still_there():
+                self._leave()
             return
         if self._renewed:
             self._renewed, self._tries, self._due = False, 0, 0.0
@@ -159,12 +162,23 @@ class GuardLink:
         self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
         logger.info("guard started pid=%d", self._child.pid)
 
+    def _still_there(self) -> bool:
+        """Whether a guard of an agent before us is to be waited for, which only its report can tell us of."""
+        if self._life != (0, 0) or self._asked:
+            return False
+        if self._channel is None:
+            self._connect()
+        if self._channel is not None and self._now() - self._heard <= _SILENT_S:
+            return True
+        self._asked = True
+        return False
+
     def _leave(self) -> None:
         self._disconnect()
         self._end_child()
         self.state = "off"
         self._tries, self._due = 0, 0.0
-        self._reporter.conditions.well("guard", "off", "The policy blocks nothing.")
+        self._reporter.conditions.well("guard", "off", "Nothing is to be refused.")
 
     def _end_child(self) -> None:
         if self._child is None:
@@ -219,6 +233,9 @@ class GuardLink:
             gate_restarts=max(0, int(report["starts"]) - 1),
             classifier_restarts=max(0, int(report.get("classifier_starts", 1)) - 1),
         )
+        if not self._wanted():  # it is about to be left alone, or ended
+            self._life = life
+            return
         if not report["gate"]:
             self._away(str(report["reason"]))
         elif marks_of(int(report["gate"])).filesystems == 0:

@@ -27,6 +27,7 @@ from aipolicy.platforms.linux_self import (
     outlive_others,
     stay_in_memory,
 )
+from aipolicy.state.safe_mode_file import in_safe_mode
 
 STUCK_S: Final = 1.5
 """Without progress for so long, the gate is ended."""
@@ -43,9 +44,9 @@ CLASSIFIER_FDS: Final = (3, 4, 5)
 class Deadman:
     """Runs until it is told to end. It says nothing by itself, since a log may make its writer wait.
 
-    state: the folder with the table. classifier: the command that starts the classifier. only: see
-    Filesystems. of_agent: started by the agent, which ends it as well. cap_s: how long a program waits for
-    its verdict.
+    state: the folder with the table, and where safe mode is noted. classifier: the command that starts the
+    classifier. only: see Filesystems. of_agent: started by the agent, which ends it as well. cap_s: how long
+    a program waits for its verdict.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Deadman:
         self._ends: list[float] = []
         self._beats, self._moved, self._looked = -1, time.monotonic(), time.monotonic()
         self._ending = False
+        self._held_back = True
+        """No gate: before the first look, and while the agent is in safe mode."""
         self._away_since: float | None = time.time()
         self._starts = self._classifier_starts = 0
         self._reason = ""
@@ -85,7 +88,6 @@ class Deadman:
         self._most_waiting = min(MOST_WAITING, allow_many_files() // 4)
         outlive_others()
         self._start_classifier()
-        self._start_gate()
         try:
             while not self._ending:
                 self._turn()
@@ -99,6 +101,7 @@ class Deadman:
         self._ending = True
 
     def _turn(self) -> None:
+        self._obey_safe_mode()
         waiting = [fd for fd in (self._gate_fd, self._classifier_fd) if fd]
         ended = select.select(waiting, [], [], _LOOK_S)[0]
         now = time.monotonic()
@@ -115,6 +118,21 @@ class Deadman:
         if not self._classifier and now >= self._classifier_due:
             self._start_classifier()
         self._report()
+
+    def _obey_safe_mode(self) -> None:
+        """While it lasts, the kernel asks nobody; then the gate has a new life, as after our own start."""
+        before, self._held_back = self._held_back, in_safe_mode(self._state)
+        if not self._held_back:
+            if before:
+                self._ends, self._reason = [], ""
+                self._start_gate()
+            return
+        self._reason = "the agent is in safe mode"
+        if self._gate:
+            os.kill(self._gate, KILL)
+            self._gate, self._gate_fd = _reaped(self._gate, self._gate_fd)
+            self._shared.set("ready", 0)
+            self._away_since = time.time()
 
     def _watch(self, now: float) -> None:
         beats = self._shared.get("beats")

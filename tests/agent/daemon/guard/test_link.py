@@ -1,6 +1,8 @@
 """A guard that ends again and again is started ever more seldom, and at once after another policy."""
 
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,12 +24,12 @@ pytestmark = NEEDS_LINUX
 class Bench:
     """A link whose guard ends at once, on a clock that stands still."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wanted: bool = True) -> None:
         self.starts = folder / "starts"
         self.starts.write_text("")
         self.clock = 0.0
         self.gaps = 0
-        self.wanted = True
+        self.wanted = wanted
         self.socket = str(folder / "guard.sock")
         self.store = Store.open(str(folder / "state"), now=lambda: datetime.now(UTC))
         machine = FakeMachine(folder / "machine")
@@ -42,7 +44,6 @@ class Bench:
             teller=Teller(),
             now=lambda: self.clock,
         )
-        self.link.start()
 
     def _after_gap(self) -> None:
         self.gaps += 1
@@ -56,6 +57,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
+    made.link.start()
     yield made
     made.link.close()
     made.store.close()
@@ -100,6 +102,40 @@ def test_another_guard_and_another_gate_are_gaps_after_which_all_is_looked_at(be
     assert bench.gaps == 3
     channel[0].close()
     listener.close()
+
+
+@pytest.mark.parametrize("of_agent", [True, False], ids=["of an agent", "of a service"])
+def test_28_where_nothing_is_to_be_refused_the_guard_of_a_dead_agent_is_ended(
+    tmp_path: Path, of_agent: bool
+) -> None:
+    guard = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+    bench = Bench(tmp_path, wanted=False)
+    listener = messages.listening(bench.socket)
+    bench.link.start()
+    channel: list[socket.socket] = []
+    until(lambda: channel or _accept(listener, channel))
+    about = {"deadman": guard.pid, "of_agent": of_agent, "starts": 1, "gate": 0, "reason": "", "numbers": {}}
+    channel[0].setblocking(False)
+    messages.send(channel[0], {"report": about})
+    until(lambda: _closed(channel[0]) or None)
+    if of_agent:
+        assert guard.wait(30) == -signal.SIGTERM
+    else:
+        assert guard.poll() is None
+    assert bench.link.state == "off"
+    assert bench.reporter.conditions.problems() == ()
+    assert bench.starts.read_text() == "", "and none is started"
+    guard.kill()
+    guard.wait()
+    bench.link.close()
+    bench.store.close()
+    channel[0].close()
+    listener.close()
+
+
+def _closed(channel: socket.socket) -> bool:
+    received = messages.receive(channel)
+    return received is not None and received.message is None
 
 
 def _accept(listener: socket.socket, channel: list[socket.socket]) -> None:
