@@ -16,6 +16,7 @@ from aipolicy.core import model, wire
 from aipolicy.core.error_page import errors_of, in_markdown
 from aipolicy.core.explain_report import Explanation
 from aipolicy.core.plan_report import PlanReport
+from aipolicy.core.policy_schema import policy_schema
 from aipolicy.core.problem import Code
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
@@ -137,6 +138,11 @@ def errors_page() -> str:
     return ERRORS + "".join(f"\n## {code}\n\n{in_markdown(code, errors_of(code, known))}\n" for code in Code)
 
 
+def policy_json_schema() -> str:
+    """policies/policy.schema.json, which `aipolicy policy schema` prints."""
+    return json.dumps(policy_schema(load().known), indent=1, ensure_ascii=False) + "\n"
+
+
 def schema(record: type[msgspec.Struct]) -> str:
     """The JSON Schema of one JSON that a command prints or an agent sends."""
     return json.dumps(_dedented(msgspec.json.schema(record)), indent=1, sort_keys=True) + "\n"
@@ -160,6 +166,7 @@ def generated() -> dict[Path, Callable[[], str]]:
         HERE / "tools.md": tools_page,
         HERE / "policy.md": policy_page,
         HERE / "policy-errors.md": errors_page,
+        HERE.parent / "policies" / "policy.schema.json": policy_json_schema,
     }
     for name, record in SCHEMAS.items():
         files[HERE / "schemas" / f"{name}.json"] = lambda record=record: schema(record)  # type: ignore[misc]

@@ -7,6 +7,7 @@ from aipolicy.cli.verbs import Verb, Verbs
 _VERBS = {
     "check": Verb("aipolicy.cli.policy_check:check", "Show every error of each file at once."),
     "fmt": Verb("aipolicy.cli.policy_fmt:fmt", "Write each file in its normal form, comments kept."),
+    "schema": Verb("aipolicy.cli.policy_schema:schema", "Print the JSON Schema of a policy, for editors."),
     "explain": Verb(
         "aipolicy.cli.policy_explain:explain", "Say what an error code means and how to mend it."
     ),

@@ -16,8 +16,8 @@ _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2999
 
 _SPAN: Final = re.compile(r"([0-9]{1,5})([hdw])")
-_UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_LONGEST: Final = timedelta(days=366)
+UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+LONGEST: Final = timedelta(days=366)
 
 DAY: Final = timedelta(days=1)
 
@@ -37,15 +37,15 @@ def read_day(text: str, key: str, at: Placed, problems: Problems) -> datetime | 
 def read_span(text: str, key: str, at: Placed, problems: Problems) -> timedelta | None:
     """How long that is; None, with the problem noted, where the text is no span of time."""
     match = _SPAN.fullmatch(text)
-    span = int(match[1]) * _UNITS[match[2]] if match else None
+    span = int(match[1]) * UNITS[match[2]] if match else None
     if span is None:
         message = f"{key} is a span of time like 7d, not {shown(text)}"
         problems.add(at, Code.SPAN, message, "write hours, days or weeks: 48h, 7d, 2w")
     elif not span:
         problems.add(at, Code.SPAN, f"{key} is no time at all", f"remove `{key}`, or write 1d")
         return None
-    elif span > _LONGEST:
-        problems.add(at, Code.SPAN, f"{key} is longer than {_LONGEST.days} days", "write a shorter one")
+    elif span > LONGEST:
+        problems.add(at, Code.SPAN, f"{key} is longer than {LONGEST.days} days", "write a shorter one")
         return None
     return span
 

@@ -16,7 +16,7 @@ from aipolicy.core.problem import Code
 from aipolicy.core.reading import Reading, kind
 from aipolicy.core.scope import Scope, read_scopes
 from aipolicy.core.selector import Kind, KnownTools, Selector
-from aipolicy.core.values import Place
+from aipolicy.core.values import RULES, Place
 from aipolicy.core.wire import printable
 
 __all__ = [
@@ -121,7 +121,7 @@ def _values(root: yamlfile.Node, reading: Reading) -> dict[str, yamlfile.Node]:
         return {}
     values = reading.keys(root, Place.POLICY)
     # Where something is wrong already, the missing rule is most likely the thing that is wrong.
-    if not problems and not values.keys() & {"banned", "approved", "unlisted", "scopes"}:
+    if not problems and not values.keys() & RULES:
         message = "the policy says nothing about any tool"
         problems.add(root, Code.NO_RULE, message, "write `banned: []` if no tool is banned")
     return values

@@ -235,6 +235,9 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
 AUDIENCE_KEYS: Final = (*(key.name for key in _AUDIENCE), "percent")
 """They say whom a scope is for."""
 
+RULES: Final = ("banned", "approved", "unlisted", "scopes")
+"""One of these at least is in a policy."""
+
 LATER_KEYS: Final = ("tests", "privacy")
 """Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 

@@ -123,3 +123,14 @@ def test_what_cannot_be_replaced_says_so(file: Path) -> None:
     assert result.exit_code == 2
     assert "it cannot be written: Permission denied" in result.stderr
     assert file.read_text() == UNTIDY
+
+
+def test_schema_is_the_file_beside_the_examples() -> None:
+    """Without tool files of one's own the catalog is the same."""
+    examples = Path(__file__).parents[3] / "policies"
+    result = CliRunner().invoke(policy, ["schema"], catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (0, (examples / "policy.schema.json").read_text())
+
+
+def test_the_example_policies_are_in_their_normal_form() -> None:
+    assert fmt(Path(__file__).parents[3] / "policies", "--diff").stdout == ""
