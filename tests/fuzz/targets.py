@@ -7,14 +7,17 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import yaml
 from msgspec.structs import replace
 
 from aipolicy.core import yamlfile
 from aipolicy.core.normal_form import NoNormalForm, normal_form
-from aipolicy.core.policy import Entry, PolicyErrors, parse
-from aipolicy.core.problem import Code, Problem, annotate
+from aipolicy.core.policy import PolicyErrors, parse
+from aipolicy.core.problem import Code, Problem, Problems, annotate
 from aipolicy.core.unsafe import UNSAFE
+from aipolicy.core.version_range import read_versions
+from aipolicy.core.versions import Scheme, compare
 from aipolicy.core.yamlfile import Mapping, Node, Scalar, YamlErrors, load
 from policy_samples import KNOWN
 
@@ -110,12 +113,14 @@ def _said(text: str | bytes) -> Any:
         policy = parse(text, "policy.yaml", KNOWN)
     except PolicyErrors as refused:
         return sorted((problem.code, problem.suggestion) for problem in refused.problems)
-    entries = [[_entry(entry) for entry in entries] for entries in (policy.banned, policy.approved)]
-    return replace(policy, version="", unlisted_rule="", banned=(), approved=()), entries
+    said = msgspec.to_builtins(replace(policy, version=""))
+    return _without_lines(said)
 
 
-def _entry(entry: Entry) -> Entry:
-    return replace(entry, rule="")
+def _without_lines(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {key: _without_lines(value) for key, value in said.items() if not key.endswith("rule")}
+    return [_without_lines(each) for each in said] if isinstance(said, list | tuple) else said
 
 
 def _are_right(problems: tuple[Problem, ...]) -> None:
@@ -149,4 +154,33 @@ def _plain(node: Node) -> Any:
     return [_plain(item) for item in node.items]
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"loader": loader, "checker": checker, "fmt": fmt}
+def versions(data: bytes) -> None:
+    """Versions are ordered: what is compared twice comes out alike, and no three run in a circle."""
+    three = data.decode("utf-8", "replace").split("\n")[:3]
+    problems = Problems("policy.yaml", "")
+    for text in three:
+        read_versions(text, Scalar(text=text, line=1, column=1), problems)
+    for scheme in Scheme:
+        orders = {(a, b): compare(a, b, scheme) for a in three for b in three}
+        assert all(order in (-1, 0, 1, None) for order in orders.values())
+        if scheme is Scheme.PLAIN:
+            _are_ordered(three, orders)
+
+
+def _are_ordered(three: list[str], orders: dict[tuple[str, str], int | None]) -> None:
+    for a in three:
+        assert orders[a, a] in (0, None)
+        for b in three:
+            back = orders[b, a]
+            assert orders[a, b] == (None if back is None else -back)
+            for c in three:
+                if None not in (orders[a, b], orders[b, c], orders[a, c]):
+                    assert not (orders[a, b] <= 0 and orders[b, c] <= 0) or orders[a, c] <= 0
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "loader": loader,
+    "checker": checker,
+    "fmt": fmt,
+    "versions": versions,
+}

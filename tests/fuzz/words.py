@@ -4,7 +4,21 @@ from aipolicy.core.values import KEYS
 from policy_samples import KNOWN
 
 _SIGNS = (*"[]{}'|>*", '"', "- ", ": ", "\n  ", "\n- ", " # ", ">-", "|+", "? ", "--- ")
-_VALUES = ("2026-10-01", "7d", "vendor:anthropic", "category:cli", "{tool}", "{contact}", "1.10", "~", "no")
+_VALUES = (
+    "2026-10-01",
+    "7d",
+    "vendor:anthropic",
+    "category:cli",
+    "{tool}",
+    "{contact}",
+    "1.10",
+    "~",
+    "no",
+    "\n1.7",
+    "-beta.1",
+    ">=1.7, <2",
+    "+build",
+)
 
 
 def words() -> str:
