@@ -154,6 +154,22 @@ def test_what_was_ended_once_is_refused_from_then_on(lab: Lab, shell: Shell, way
     await_that(lambda: "may-read" in shell.read(), "whoever only reads it may")
 
 
+def test_a_hostile_name_drives_neither_the_terminal_nor_the_page(lab: Lab, shell: Shell) -> None:
+    agent = lab.begin(BLOCK, "--scan-every-s", "86400")
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    put_copy(native_claude(), shell.home / "x" / "=no\n\x1b[2Jtes\x07<script>")
+    shell.type("cd x; ./* --version 2>/dev/null; echo back-'here'")
+    await_that(lambda: "it@example.com" in shell.read(), "the notice", agent.log)
+    notice = shell.read().partition("aipolicy:")[2]
+    assert not set("\x1b\x07\x9b") & set(notice)
+    (told,) = await_that(lambda: lab.server.events(done="denied"), "it is reported", agent.log)
+    assert told["place"].endswith("tes\x07<script>"), "as it is: who shows it escapes it"
+    page = lab.server.page("/events")
+    assert "tes\\x07&lt;script&gt;" in page
+    assert not {"\x1b", "\x07"} & set(page)
+    assert lab.server.device()["alarms"] == []
+
+
 def test_a_policy_without_a_block_ends_the_guard_and_one_with_it_starts_it(lab: Lab, shell: Shell) -> None:
     agent = lab.begin(REPORT, "--scan-every-s", "86400")
     assert layer(agent) == "off"

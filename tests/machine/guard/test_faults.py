@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import aipolicy
 from aipolicy.daemon.catalog_keeper import catalog_at_start
 from aipolicy.enforce.guard.questions import LARGE_BYTES
 from aipolicy.platforms.linux_marks import marks_of
@@ -211,6 +212,39 @@ def test_a_newer_guard_takes_the_place_of_the_older_one(lab: GuardLab) -> None:
     lab.start()
     assert lab.report()["deadman"] != before, "another life: the agent sweeps what started between the two"
     assert refused(program)
+
+
+@pytest.mark.parametrize(
+    ("module", "word", "judges"),
+    [
+        ("line", '"say"', False),
+        ("service", '"ready"', False),
+        ("service", '"forget"', True),
+        ("service", '"known"', True),
+    ],
+)
+def test_a_classifier_of_another_version_that_the_gate_does_not_understand_refuses_nobody(
+    lab: GuardLab, module: str, word: str, judges: bool
+) -> None:
+    """As after an upgrade under a guard that runs: its next classifier is the new one."""
+    lab.stop()
+    installed = lab.folder / "installed"
+    shutil.copytree(Path(aipolicy.__file__).parent, installed / "aipolicy")
+    lab.start(cap_s=1.0, under=("env", f"PYTHONPATH={installed}"))
+    program = lab.put(lab.banned, "notes")
+    assert until(lambda: refused(program) or None)
+    source = installed / "aipolicy" / "daemon" / "guard" / f"{module}.py"
+    text = source.read_text()
+    assert word in text
+    source.write_text(text.replace(word, '"of-another-version"'))
+    os.kill(lab.classifier, signal.SIGKILL)
+    lab.report(lambda r: r["classifier_starts"] == 2)
+    assert until(lambda: refused(program) or None), "what was refused is"
+    unasked = lab.report()["numbers"]["unasked"]
+    for number in range(3):
+        assert not refused(lab.put(lab.allowed, f"fresh{number}"))
+    report = lab.report(lambda r: judges or r["numbers"]["unasked"] >= unasked + 3)
+    assert report["starts"] == 1
 
 
 def test_a_starved_gate_refuses_nothing_that_may_start(lab: GuardLab) -> None:

@@ -140,6 +140,20 @@ def test_a_tool_that_is_freed_starts_again_and_one_newly_banned_no_longer(lab: G
     until(lambda: refused(program) or None)
 
 
+def test_a_policy_that_bans_everything_refuses_no_other_software(lab: GuardLab) -> None:
+    lab.policy('mode: block\nbanned: ["*"]\nunlisted: block\n')
+    assert until(lambda: refused(lab.put(lab.banned, "notes")) or None)
+    places = [shutil.which(name, path="/usr/bin:/bin") for name in ("bash", "env", "git", "python3", "vim")]
+    for place in filter(None, places):
+        assert not refused(place, "--version")
+        assert not refused(lab.put(Path(place), f"copy-of-{os.path.basename(place)}"), "--version")
+    script = lab.disk / "script"
+    script.write_text("#!/bin/sh\necho it ran\n")
+    script.chmod(0o755)
+    assert not refused(script)
+    assert not refused(lab.put(lab.allowed, "fresh"))
+
+
 def test_the_same_bytes_in_another_package_are_not_refused(lab: GuardLab) -> None:
     """pnpm and uv link one file into many packages: what a place decides counts for that place only."""
     script = "#!/usr/bin/env python3\nprint('it ran')\n"

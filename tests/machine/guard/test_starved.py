@@ -1,12 +1,14 @@
 """Given a guard that gets no time, a little or another one, nobody is refused for it, and all goes on."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from machine.guard.lab import Cgroup, GuardLab, gone, held_up, refused
+from machine.guard.lab import BANNED, Cgroup, GuardLab, gone, held_up, refused
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
@@ -60,3 +62,32 @@ def test_with_a_twentieth_of_a_core_nobody_is_refused_and_all_go_on(lab: GuardLa
         for number in range(10):
             assert not refused(lab.put(lab.allowed, f"fresh{number}"))
     assert until(lambda: refused(program) or None)
+
+
+def test_a_clock_put_forwards_and_back_by_a_year_changes_nothing(lab: GuardLab) -> None:
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("needs libfaketime")
+    lab.stop()
+    clock = lab.folder / "clock"
+    clock.write_text("+0")
+    faked = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    lab.start(under=("env", *(f"{name}={value}" for name, value in faked.items())))
+    for number, moved in enumerate(("+365d", "-365d", "+365d")):
+        clock.write_text(moved)
+        beats = lab.report()["numbers"]["beats"]
+        lab.report(lambda r: r["numbers"]["beats"] > beats + 8)  # noqa: B023
+        assert not refused(lab.put(lab.allowed, f"fresh{number}"))
+        assert refused(lab.put(lab.banned, f"notes{number}"))
+        lab.policy(f"{BANNED}# {number}\n")
+    report = lab.report()
+    assert (report["starts"], report["classifier_starts"]) == (1, 1), "nobody was taken for stuck"
+    for life in range(1, 5):
+        os.kill(int(lab.report(lambda r: r["starts"] == life and bool(r["gate"]))["gate"]), signal.SIGKILL)  # noqa: B023
+    away_since = lab.report(lambda r: not r["gate"])["away_since"]
+    assert away_since > time.time() + 300 * 86_400, "its clock was another one indeed"
