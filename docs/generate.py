@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from aipolicy.cli.checked.report import CheckReport
+from aipolicy.cli.policy_test import TestReport
 from aipolicy.core import model, wire
 from aipolicy.core.error_page import errors_of, in_markdown
 from aipolicy.core.explain_report import Explanation
@@ -41,6 +42,7 @@ SCHEMAS = {
     "explain": Explanation,
     "plan": PlanReport,
     "policy-check": CheckReport,
+    "policy-test": TestReport,
 }
 
 PRIVACY = """# What is recorded about you

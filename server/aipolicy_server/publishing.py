@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from aipolicy.core.policy import Policy, PolicyErrors, parse
 from aipolicy.core.problem import Problem
 from aipolicy.core.publishing import Published, PublishedText, PublishRequest, RollbackRequest
+from aipolicy.core.run_tests import run_tests
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import YamlErrors
 from aipolicy.tools import load
@@ -87,20 +88,27 @@ class Publishing:
 
     def _judged(self, content: bytes, name: str) -> Policy:
         try:
-            known = load(self._tools).known
+            catalog = load(self._tools)
         except YamlErrors as errors:
             title = (
                 f"the server's own tool files are wrong, and no policy can be judged: {errors.problems[0]}"
             )
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "bad-tools", title) from errors
         try:
-            return parse(content, name, known)
+            policy = parse(content, name, catalog.known)
         except PolicyErrors as errors:
             count = len(errors.problems)
             title = f"the policy is wrong ({count} error{'' if count == 1 else 's'}): {errors.problems[0]}"
             raise Refusal(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "bad-policy", title, problems=_bounded(errors.problems)
             ) from errors
+        failed = [result for result in run_tests(policy, catalog) if not result.ok]
+        if failed:
+            first = failed[0]
+            title = f"{len(failed)} of its {len(policy.tests)} tests failed: {first.rule}: {first.about}: "
+            title += f"expected {first.expected}, {first.why}"
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "failed-tests", title[:_LONGEST_LINE])
+        return policy
 
 
 def _bounded(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -101,6 +101,14 @@ def test_a_wrong_policy_is_refused_with_all_that_is_wrong(lab: Lab) -> None:
     assert history(lab).current == 1
 
 
+def test_one_of_which_a_test_fails_is_refused(lab: Lab) -> None:
+    text = "mode: block\nbanned: [claude-code]\ntests: [{tool: claude-code, expect: %s}]\n"
+    reply = lab.ask_to_publish(text % "warn", 0)
+    assert problem(reply) == (422, "failed-tests")
+    assert "1 of its 1 tests failed: policy.yaml:3: claude-code: expected warn" in reply.json()["title"]
+    assert lab.ask_to_publish(text % "block", 0).status_code == 200
+
+
 @pytest.mark.parametrize(
     "wrong", ["", "banned: [\0]", "banned: {", "[" * 50_000, "banned: [" + "x, " * 90_000]
 )

@@ -6,6 +6,7 @@ from aipolicy.cli.verbs import Verb, Verbs
 
 _VERBS = {
     "check": Verb("aipolicy.cli.policy_check:check", "Show every error of each file at once."),
+    "test": Verb("aipolicy.cli.policy_test:test", "Run the tests that a policy carries."),
     "fmt": Verb("aipolicy.cli.policy_fmt:fmt", "Write each file in its normal form, comments kept."),
     "schema": Verb("aipolicy.cli.policy_schema:schema", "Print the JSON Schema of a policy, for editors."),
     "explain": Verb(

@@ -206,6 +206,10 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
         "banned: [claude-code]\nscopes:\n  - {name: canary, percent: a few, mode: block}\n",
         "banned: [claude-code]\nscopes:\n  - {name: canary, percent: 5, mode: block}\n",
     ),
+    Code.ONE_TOOL: _page(
+        "banned: ['vendor:anthropic']\ntests:\n  - {tool: 'vendor:anthropic', expect: report}\n",
+        "banned: ['vendor:anthropic']\ntests:\n  - {tool: claude-code, expect: report}\n",
+    ),
     Code.VERSIONS: _page(
         'banned:\n  - {tool: cursor, versions: "^1.6"}\n',
         'banned:\n  - {tool: cursor, versions: ">=1.6, <2"}\n',

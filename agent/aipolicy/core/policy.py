@@ -12,6 +12,7 @@ from aipolicy.core import yamlfile
 from aipolicy.core.entry import Entry, read_entries
 from aipolicy.core.exemption import Exemption, read_exemptions
 from aipolicy.core.model import Action, Record
+from aipolicy.core.policy_test import PolicyTest, read_tests
 from aipolicy.core.problem import Code
 from aipolicy.core.reading import Reading, kind
 from aipolicy.core.scope import Scope, read_scopes
@@ -44,6 +45,7 @@ class Policy(Record, frozen=True, kw_only=True):
     contact: whom to ask. message: what the person is told; both empty where the policy has none.
     instead: the approved tools, for people.
     scopes: rules for some machines and people; the first that fits holds. exemptions: before all of them.
+    tests: what it is to say; run_tests.py runs them.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Policy(Record, frozen=True, kw_only=True):
     instead: tuple[str, ...] = ()
     scopes: tuple[Scope, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
+    tests: tuple[PolicyTest, ...] = ()
 
     @property
     def entries(self) -> Iterator[Entry]:
@@ -144,6 +147,7 @@ def _policy(values: dict[str, yamlfile.Node], version: str, reading: Reading) ->
         instead=tuple(_instead(banned, approved, reading.known)),
         scopes=read_scopes(values.get("scopes"), reading),
         exemptions=read_exemptions(values.get("exemptions"), reading),
+        tests=read_tests(values.get("tests"), reading),
     )
 
 

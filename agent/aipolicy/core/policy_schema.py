@@ -4,6 +4,7 @@ JSON Schema 2020-12, with nothing in it that draft-07 would read otherwise. Patt
 cannot say is in UNSAID; all else a test proves to be what the checker says.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ def policy_schema(known: KnownTools) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "aipolicy: which AI tools are approved and which are banned",
         **_mapping(Place.POLICY),
-        "$defs": {"selector": _selector(known), **places},
+        "$defs": {"selector": _selector(known), "tool": _tool(known), **places},
     }
 
 
@@ -84,6 +85,16 @@ def _selector(known: KnownTools) -> Schema:
             {"title": "all tools of a category", "enum": categories},
             {"title": "every AI tool of the catalog", "const": str(Kind.ANY)},
         ],
+    }
+
+
+def _tool(known: KnownTools) -> Schema:
+    words = sorted((*known.ids, *known.aliases))
+    pattern = rf"^(?:{'|'.join(map(re.escape, words))})(?:@[\s\S]*)?$"
+    return {
+        "description": "A tool of the catalog, with @VERSION or without.",
+        "type": "string",
+        "pattern": pattern,
     }
 
 
@@ -146,6 +157,7 @@ _FORMS: Final[Mapping[Form, Callable[[Key], Schema]]] = {
     Form.MESSAGE: _message,
     Form.WORD: _word,
     Form.SELECTOR: lambda _key: {"$ref": "#/$defs/selector"},
+    Form.TOOL: lambda _key: {"$ref": "#/$defs/tool"},
     Form.DAY: _day,
     Form.SPAN: _span,
     Form.VERSIONS: _versions,

@@ -71,7 +71,8 @@ class Code(StrEnum):
         "A pattern stands where only names may, or is none: only `hosts` has patterns, of `*` and `?`.",
     )
     OS = "E047", "An operating system is one of linux, macos, windows."
-    PERCENT = "E048", "`percent` is a number from 0 to 100."
+    PERCENT = "E048", "`percent` and `rollout` are numbers from 0 to 100."
+    ONE_TOOL = "E049", "A test is about one tool, by its id or an alias, with or without a version."
 
 
 class Problem(Record, frozen=True, kw_only=True):

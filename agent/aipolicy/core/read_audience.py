@@ -17,52 +17,57 @@ _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?) ?%?")
 
 def read_audience(values: Mapping[str, yamlfile.Node], reading: Reading) -> Audience:
     """What the keys that are there say; each that is wrong is noted and counts as left out."""
+    systems = reading.words(values.get("os"), "os")
     return Audience(
-        hosts=_names("hosts", values, reading, patterns=True),
-        users=_names("users", values, reading),
-        groups=_names("groups", values, reading),
-        os=_systems(values, reading),
-        tags=_names("tags", values, reading),
-        percent=_percent(values.get("percent"), reading),
+        hosts=read_names("hosts", values, reading, patterns=True),
+        users=read_names("users", values, reading),
+        groups=read_names("groups", values, reading),
+        os=tuple(dict.fromkeys(_system(scalar, reading) for scalar in systems)),
+        tags=read_names("tags", values, reading),
+        percent=read_percent("percent", values, reading),
     )
 
 
-def _names(
+def read_names(
     key: str, values: Mapping[str, yamlfile.Node], reading: Reading, *, patterns: bool = False
 ) -> tuple[str, ...]:
+    """A list of names, each once."""
     found = reading.words(values.get(key), key)
     for scalar in found:
         if not patterns and re.search(r"[*?\[\]]", scalar.text):
             message = f"{shown(scalar.text)} is a pattern, and {key} are names"
-            reading.problems.add(
-                scalar, Code.PATTERN, message, "write each name; `hosts` alone takes patterns"
-            )
+            suggestion = "write each name; `hosts` alone takes patterns"
+            reading.problems.add(scalar, Code.PATTERN, message, suggestion)
         elif patterns and re.search(r"[\[\]!^$\\(|]", scalar.text):
             message = f"{shown(scalar.text)} is no name or pattern of hosts"
-            reading.problems.add(
-                scalar, Code.PATTERN, message, "a pattern has * for any text and ? for a letter"
-            )
+            suggestion = "a pattern has * for any text and ? for one letter"
+            reading.problems.add(scalar, Code.PATTERN, message, suggestion)
     return tuple(dict.fromkeys(scalar.text for scalar in found))
 
 
-def _systems(values: Mapping[str, yamlfile.Node], reading: Reading) -> tuple[str, ...]:
-    found = reading.words(values.get("os"), "os")
+def read_system(node: yamlfile.Node | None, reading: Reading) -> str:
+    """One operating system; Linux where nothing is said."""
+    scalar = reading.scalar(node, "os")
+    return _system(scalar, reading) if scalar is not None else "linux"
+
+
+def _system(scalar: yamlfile.Scalar, reading: Reading) -> str:
     systems = key_of(Place.SCOPE, "os").words
-    for scalar in found:
-        if scalar.text not in systems:
-            message = f"unknown os {shown(scalar.text)}{did_you_mean(scalar.text, systems)}"
-            reading.problems.add(scalar, Code.OS, message, "there are " + ", ".join(systems))
-    return tuple(dict.fromkeys(scalar.text for scalar in found))
+    if scalar.text not in systems:
+        message = f"unknown os {shown(scalar.text)}{did_you_mean(scalar.text, systems)}"
+        reading.problems.add(scalar, Code.OS, message, "there are " + ", ".join(systems))
+    return scalar.text
 
 
-def _percent(node: yamlfile.Node | None, reading: Reading) -> Decimal | None:
-    scalar = reading.scalar(node, "percent")
+def read_percent(key: str, values: Mapping[str, yamlfile.Node], reading: Reading) -> Decimal | None:
+    """A part of all machines, or a place in them."""
+    scalar = reading.scalar(values.get(key), key)
     if scalar is None:
         return None
     match = _PERCENT.fullmatch(scalar.text)
     percent = Decimal(match[1]) if match else None
     if percent is None or not 0 <= percent <= 100:
-        message = f"percent is a number from 0 to 100, not {shown(scalar.text)}"
+        message = f"{key} is a number from 0 to 100, not {shown(scalar.text)}"
         reading.problems.add(scalar, Code.PERCENT, message, "write 5, 30 or 0.5")
         return None
     return percent

@@ -100,10 +100,14 @@ class Reading:
         scalars = (self.scalar(item, f"an item of {what}") for item in node.items)
         return tuple(scalar for scalar in scalars if scalar is not None)
 
+    def selector_named(self, text: str, at: yamlfile.Scalar) -> Selector | None:
+        """What a part of a text names."""
+        return read_selector(text, at, self.known, self.problems)
+
     def selector(self, node: yamlfile.Node | None, what: str) -> Selector | None:
         """What it names."""
         scalar = self.scalar(node, what)
-        return read_selector(scalar.text, scalar, self.known, self.problems) if scalar else None
+        return self.selector_named(scalar.text, scalar) if scalar else None
 
     def scalar(self, node: yamlfile.Node | None, what: str) -> yamlfile.Scalar | None:
         """The node where it is a text; None where it is not there, or is something else."""
@@ -171,6 +175,7 @@ _IN_WORDS: Final = {
     Place.APPROVED: "an entry of approved",
     Place.SCOPE: "a scope",
     Place.EXEMPTION: "an exemption",
+    Place.TEST: "a test",
 }
 
 

@@ -19,6 +19,7 @@ class Place(StrEnum):
     APPROVED = "approved"
     SCOPE = "scope"
     EXEMPTION = "exemption"
+    TEST = "test"
 
 
 class Form(StrEnum):
@@ -28,6 +29,7 @@ class Form(StrEnum):
     MESSAGE = "message"  # one with placeholders
     WORD = "word"  # one of the key's words
     SELECTOR = "selector"
+    TOOL = "tool"  # a tool's id, with or without @VERSION
     DAY = "day"  # 2026-10-01, UTC
     SPAN = "span"  # 7d
     VERSIONS = "versions"  # >=1.7, <2
@@ -165,6 +167,13 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
             says="who may use a banned tool all the same, until a day",
             without="none",
         ),
+        Key(
+            name="tests",
+            form=Form.MAPPINGS,
+            of=Place.TEST,
+            says="what the policy is to say of which tool, person, machine and day",
+            without="none",
+        ),
     ),
     Place.SCOPE: (
         Key(name="name", form=Form.TEXT, says="its name, for people", needed=True),
@@ -189,6 +198,50 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
         Key(name="ticket", form=Form.TEXT, says="where it was granted", needed=True),
         *_AUDIENCE,
         _REASON,
+    ),
+    Place.TEST: (
+        Key(
+            name="tool",
+            form=Form.TOOL,
+            says="a tool's id or alias, with a version as `cursor@1.7.2` or without one",
+            needed=True,
+        ),
+        Key(
+            name="expect",
+            form=Form.WORD,
+            words=tuple(Action),
+            says="what is to be done: `allow`, `report`, `warn`, `block`",
+            needed=True,
+        ),
+        Key(name="user", form=Form.TEXT, says="whose the tool is", without="somebody whom no list names"),
+        Key(name="groups", form=Form.NAMES, says="the groups that person is in", without="none"),
+        Key(name="host", form=Form.TEXT, says="the machine's name", without="one that no list names"),
+        Key(
+            name="os",
+            form=Form.WORD,
+            words=("linux", "macos", "windows"),
+            says="the machine's system",
+            without="`linux`",
+        ),
+        Key(name="tags", form=Form.NAMES, says="the machine's labels", without="none"),
+        Key(
+            name="rollout",
+            form=Form.PERCENT,
+            says="where the machine stands in roll-outs, from 0 to 100: 3 is in `percent: 5`",
+            without="where its name puts it; without a name, in none",
+        ),
+        Key(
+            name="at",
+            form=Form.DAY,
+            says="the day; needed where the answer depends on it",
+            without="any day",
+        ),
+        Key(
+            name="first_seen",
+            form=Form.DAY,
+            says="when the tool was first seen there, for a `grace`",
+            without="on that very day",
+        ),
     ),
     Place.BANNED: (
         _TOOL,
@@ -238,7 +291,7 @@ AUDIENCE_KEYS: Final = (*(key.name for key in _AUDIENCE), "percent")
 RULES: Final = ("banned", "approved", "unlisted", "scopes")
 """One of these at least is in a policy."""
 
-LATER_KEYS: Final = ("tests", "privacy")
+LATER_KEYS: Final = ("privacy",)
 """Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 
 

@@ -66,6 +66,10 @@ OF_FORM: dict[Form, tuple[str, ...]] = {
         *("claude-code", "qoder", "claude", "qodercli", "vendor:anthropic", "category:cli", "*", "cursor"),
         *("", "claud", "vendor:", "vendor:x", "category:x", "tool:qoder", "**", "anthropic", "qoder\n"),
     ),
+    Form.TOOL: (
+        *("qoder@1.2", "qoder", "claude@x", "qodercli@", "qoder@a@b", "cursor@\n1"),
+        *("vendor:anthropic", "*", "qodr@1", "", "@1", "qoder @1", "qoder\n", "qoder-cn@1"),
+    ),
     Form.DAY: (
         *("2026-10-01", "2024-02-29", "2999-12-31", "2000-01-01"),
         *(
@@ -138,12 +142,16 @@ def value(key: Key) -> st.SearchStrategy[Any]:
         return st.lists(mapping(key.of), max_size=2)
     if key.form in LIST_OF:
         return st.lists(st.sampled_from(key.words or LIST_OF[key.form]) | JUNK_ITEM, max_size=2)
-    return st.sampled_from(OF_FORM[key.form])
+    return st.sampled_from((*key.words, *OF_FORM[key.form]))
+
+
+def right_value(key: Key) -> Any:
+    return key.words[0] if key.form is Form.WORD else RIGHT.get(key.form) or []
 
 
 def mapping(place: Place) -> st.SearchStrategy[dict[str, Any]]:
     keys = KEYS[place]
-    right = {key.name: value(key) | st.just(RIGHT.get(key.form) or []) for key in keys}
+    right = {key.name: value(key) | st.just(right_value(key)) for key in keys}
     optional = st.fixed_dictionaries(
         {key.name: right[key.name] for key in keys if key.needed},
         optional={key.name: right[key.name] for key in keys if not key.needed},
