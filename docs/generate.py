@@ -58,7 +58,8 @@ Paths that leave the machine are home-relative: `/home/alice/bin/claude` becomes
 
 ## What leaves the machine
 
-The agent sends Events in Batches, and a CheckIn now and then. Nothing else.
+The agent sends Events in Batches, and a CheckIn now and then. It asks for the policy that is to be in
+force, which says only whose device asks. Nothing else.
 """
 
 STAYS = """
