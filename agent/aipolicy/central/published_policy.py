@@ -19,6 +19,7 @@ from aipolicy.central.auth import Bearer
 from aipolicy.central.http import Client, Failure
 from aipolicy.central.policy_source import LastGood, NoPolicy, PolicySource, PolicyText
 from aipolicy.core.model import Record
+from aipolicy.core.policy import NO_POLICY
 from aipolicy.core.published import PolicyAnswer, PolicyTag, answered_wrongly, told_wrongly
 from aipolicy.core.wire import POLICY_PATH, printable
 from aipolicy.core.yamlfile import MAX_BYTES
@@ -30,13 +31,12 @@ _NAME: Final = "policy.published.json"
 _MOST_BYTES: Final = 2 * MAX_BYTES + 4096
 """JSON writes a quote or a line break in two bytes; what it would write in more no policy may hold."""
 _DEADLINE_S: Final = 60.0
-_NOTHING_BANNED: Final = b"name: none\nbanned: []\n"
 
 
 UNTIL_PUBLISHED: Final = PolicyText(
     name="(no policy)",
-    content=_NOTHING_BANNED,
-    sha256=hashlib.sha256(_NOTHING_BANNED).hexdigest(),
+    content=NO_POLICY,
+    sha256=hashlib.sha256(NO_POLICY).hexdigest(),
 )
 """What holds at a first start without a policy file, until the server names one: all is reported."""
 

@@ -132,7 +132,8 @@ class Daemon:
             too_much=self._too_much,
             ceilings=lambda: self._ceilings.current,
             source=OfServerElseFile(published, FilePolicy(policy_file)) if settings.takes_policy else None,
-            otherwise=UNTIL_PUBLISHED if settings.takes_policy and settings.policy is None else None,
+            otherwise=UNTIL_PUBLISHED if settings.takes_policy else None,
+            file_counts=settings.policy is not None,
             trying=self._life.trying,
             aside=safe.tried.policy if safe is not None and safe.policy else None,
         )

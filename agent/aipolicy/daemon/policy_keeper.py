@@ -50,13 +50,15 @@ class PolicyKeeper:
         ceilings: Callable[[], tuple[Ceiling, ...]] = lambda: (),
         source: PolicySource | None = None,
         otherwise: PolicyText | None = None,
+        file_counts: bool = True,
         trying: Callable[[str], None] = lambda _sha256: None,
         aside: str | None = None,
     ) -> None:
         """Raises NoGoodPolicy where neither the source nor the last good one nor `otherwise` can be used.
 
         path: of the policy file. source: what gives the policy, the file alone where it is not given.
-        otherwise: what holds at a first start until the source has one.
+        otherwise: what holds until the server has a policy that can be used; an agent that did not start
+        would never get one. file_counts: whether somebody named the file, so that to go without it is an error.
         ceilings: what keeps the agent below the policy's mode at this moment.
         too_much: why a policy would do so much here that somebody is to accept it first; None: it would not.
         trying: told of a policy before it is read. aside: in safe mode the policy (SHA-256) that is set
@@ -65,7 +67,7 @@ class PolicyKeeper:
         self.file = path
         self._known = known
         self._source = FilePolicy(path) if source is None else source
-        self._otherwise = otherwise
+        self._otherwise, self._file_counts = otherwise, file_counts
         self._last_good = LastGood(state_dir)
         self._conditions = conditions
         self._now = now
@@ -111,7 +113,7 @@ class PolicyKeeper:
                 self._conditions.wrong(_PART, "unreadable", f"{found.reason}; {self._staying()}", self._now())
             return False
         if found.sha256 == self._aside:
-            self._say_aside()
+            self._say_aside(found)
             return False
         if found.sha256 == self._sha256:
             self.refused = None
@@ -153,7 +155,7 @@ class PolicyKeeper:
         found = self._source.read()
         other = isinstance(found, PolicyText) and found.sha256 != self._aside
         if self._aside is not None and not other:
-            return self._instead()
+            return self._instead(found)
         if isinstance(found, PolicyText):
             try:
                 policy = parse(found.content, found.name, self._known)
@@ -171,27 +173,30 @@ class PolicyKeeper:
     def _kept(self, reason: str, whole: str, refused: PolicyText | None = None) -> Policy:
         """The last good policy, for a start beside a broken one."""
         if self._aside is not None:  # it may be the very one
-            return self._instead()
-        kept = self._last_good.load() or self._otherwise
-        if kept is None:
-            raise NoGoodPolicy(whole)
-        try:
-            policy = parse(kept.content, kept.name, self._known)
-        except PolicyErrors as errors:  # a tool of it left the catalog
-            raise NoGoodPolicy(whole) from errors
-        self.written, self._sha256, self.number = policy, kept.sha256, kept.number
-        if kept is self._otherwise:
-            said = f"{reason}; everything is reported and nothing is banned until there is a policy"
-            self._conditions.wrong(_PART, "none yet", said, self._now())
-            return policy
-        said = f"{reason}; {self._staying()}"
-        if refused is None:
-            self._conditions.wrong(_PART, "rejected", said, self._now())
+            return self._instead(refused)
+        published = refused is not None and refused.number > 0
+        otherwise = self._otherwise if published or not self._file_counts else None
+        for kept in (self._last_good.load(), otherwise):
+            with contextlib.suppress(PolicyErrors):  # a tool of it left the catalog
+                if kept is not None:
+                    self.written = parse(kept.content, kept.name, self._known)
+                    break
         else:
-            self._refuse(refused, "rejected", said)
-        return policy
+            raise NoGoodPolicy(whole)
+        self._sha256, self.number = kept.sha256, kept.number
+        condition, staying = "rejected", self._staying()
+        if kept is otherwise:
+            condition, staying = (
+                "none",
+                "everything is reported and nothing is banned until there is a policy",
+            )
+        if refused is None:
+            self._conditions.wrong(_PART, condition, f"{reason}; {staying}", self._now())
+        else:
+            self._refuse(refused, condition, f"{reason}; {staying}")
+        return self.written
 
-    def _instead(self) -> Policy:
+    def _instead(self, found: PolicyText | NoPolicy | None) -> Policy:
         """In safe mode: the newest policy that an agent ran well with, and not the one set aside; else none.
 
         It is not kept as the last good one: what follows safe mode is the file's.
@@ -203,10 +208,12 @@ class PolicyKeeper:
                 break
         else:
             self.written = parse(NO_POLICY, "(no policy)", self._known)
-        self._say_aside()
+        self._say_aside(found)
         return self.written
 
-    def _say_aside(self) -> None:
+    def _say_aside(self, found: PolicyText | NoPolicy | None) -> None:
+        if isinstance(found, PolicyText) and found.number:
+            self.refused = Refused(number=found.number, why="it is set aside in safe mode")
         if self._aside:
             said = f"version {self._aside[:12]} is set aside in safe mode; "
             said += f"reports are by version {self.written.version} ({self.written.name})"

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from aipolicy.central.policy_source import ACCEPTED, NoPolicy, NotedVersion, PolicyText, ProvenPolicies
+from aipolicy.central.policy_source import (
+    ACCEPTED,
+    LastGood,
+    NoPolicy,
+    NotedVersion,
+    PolicyText,
+    ProvenPolicies,
+)
 from aipolicy.central.published_policy import UNTIL_PUBLISHED
 from aipolicy.core.ceiling import Ceiling
 from aipolicy.core.model import Action, Health
@@ -208,15 +215,49 @@ def test_one_that_would_stop_very_much_is_refused_until_it_is_accepted(bench: Be
 
 def test_without_a_file_all_is_reported_until_the_server_has_a_policy(bench: Bench) -> None:
     server = Server()
-    keeper = bench.keeper(source=server, otherwise=UNTIL_PUBLISHED)
+    keeper = bench.keeper(source=server, otherwise=UNTIL_PUBLISHED, file_counts=False)
     assert (keeper.current.mode, keeper.current.banned, keeper.number) == (Action.REPORT, (), 0)
-    assert [p.condition for p in bench.conditions.problems()] == ["none yet"]
+    assert [p.condition for p in bench.conditions.problems()] == ["none"]
     server.publish(1, "mode: block\nbanned: [claude-code]\n")
     assert keeper.refresh()
     assert keeper.current.mode is Action.BLOCK
     assert bench.conditions.problems() == ()
-    restarted = bench.keeper(source=Server(), otherwise=UNTIL_PUBLISHED)
+    restarted = bench.keeper(source=Server(), otherwise=UNTIL_PUBLISHED, file_counts=False)
     assert restarted.current.mode is Action.BLOCK, "the last good one is above the start's"
+
+
+def test_a_file_that_somebody_named_is_not_gone_without(bench: Bench) -> None:
+    with pytest.raises(NoGoodPolicy, match="no file"):
+        bench.keeper(source=Server(), otherwise=UNTIL_PUBLISHED)
+
+
+def test_an_agent_whose_catalog_knows_none_of_its_policies_starts_and_waits_for_another(bench: Bench) -> None:
+    """One that did not start would never fetch the mended policy."""
+    server = Server()
+    server.publish(3, "mode: block\nbanned: [a-tool-that-left-the-catalog]\n")
+    assert isinstance(server.found, PolicyText)
+    assert LastGood(bench.state).keep(server.found)
+    keeper = bench.keeper(source=server, otherwise=UNTIL_PUBLISHED)
+    assert (keeper.current.mode, keeper.number) == (Action.REPORT, 0)
+    assert keeper.refused is not None
+    assert keeper.refused.number == 3
+    (problem,) = bench.conditions.problems()
+    assert "nothing is banned until there is a policy" in problem.detail
+    server.publish(4, "mode: block\nbanned: [claude-code]\n")
+    assert keeper.refresh()
+    assert keeper.current.mode is Action.BLOCK
+
+
+def test_one_that_is_set_aside_in_safe_mode_is_told_to_the_server(bench: Bench) -> None:
+    server = Server()
+    server.publish(3, "mode: block\nbanned: [claude-code]\n")
+    assert isinstance(server.found, PolicyText)
+    keeper = bench.keeper(source=server, aside=server.found.sha256)
+    assert keeper.refused is not None
+    assert (keeper.refused.number, keeper.number) == (3, 0)
+    keeper.end_safe_mode()
+    assert keeper.refresh()
+    assert (keeper.refused, keeper.number) == (None, 3)
 
 
 def test_a_ceiling_lowers_what_is_in_force_and_not_what_is_written(bench: Bench) -> None:
