@@ -88,6 +88,7 @@ def test_a_machine_follows_what_is_published(lab: Lab, desk: Desk) -> None:
     assert back.returncode == 0, back.stderr
     assert "published: number 3" in back.stdout
     await_that(lambda: in_force(agent)["number"] == 3, "the first text again", agent.log)
+    await_that(lambda: desk.history()["rollout"]["current"] == 1, "the server knows", agent.log)
     rows = desk.history()["rows"]
     assert [(row["number"], row["copy_of"]) for row in rows] == [(3, 1), (2, None), (1, None)]
     shown = desk.ask("history").stdout

@@ -58,7 +58,8 @@ class PolicyKeeper:
 
         path: of the policy file. source: what gives the policy, the file alone where it is not given.
         otherwise: what holds until the server has a policy that can be used; an agent that did not start
-        would never get one. file_counts: whether somebody named the file, so that to go without it is an error.
+        would never get one. file_counts: whether somebody named the file, so that it is an error where it
+        cannot be used.
         ceilings: what keeps the agent below the policy's mode at this moment.
         too_much: why a policy would do so much here that somebody is to accept it first; None: it would not.
         trying: told of a policy before it is read. aside: in safe mode the policy (SHA-256) that is set
@@ -186,10 +187,7 @@ class PolicyKeeper:
         self._sha256, self.number = kept.sha256, kept.number
         condition, staying = "rejected", self._staying()
         if kept is otherwise:
-            condition, staying = (
-                "none",
-                "everything is reported and nothing is banned until there is a policy",
-            )
+            condition, staying = "none", "all is reported and nothing is banned until there is a policy"
         if refused is None:
             self._conditions.wrong(_PART, condition, f"{reason}; {staying}", self._now())
         else:
