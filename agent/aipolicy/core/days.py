@@ -1,6 +1,7 @@
 """Days and spans of time as a policy writes them: `2026-10-01`, a day of UTC; `7d`, seven times 24 hours."""
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -30,7 +31,7 @@ def read_day(text: str, key: str, at: Placed, problems: Problems) -> datetime | 
         message = f"{key} is a day like 2026-10-01, not {shown(text)}"
         if match:
             message = f"there is no day {shown(text)}"
-        problems.add(at, Code.DAY, message, _meant(text) if not match else "")
+        problems.add(at, Code.DAY, message, _possible(*match.groups()) if match else _meant(text))
     return found
 
 
@@ -73,6 +74,15 @@ def _day(year: str, month: str, day: str) -> datetime | None:
     except ValueError:
         return None
     return datetime(found.year, found.month, found.day, tzinfo=UTC)
+
+
+def _possible(year: str, month: str, _day_of_it: str) -> str:
+    """Why there is no such day."""
+    if not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
+        return f"a year is one from {_FIRST_YEAR} to {_LAST_YEAR}"
+    if not 1 <= int(month) <= 12:
+        return "the month comes after the year: 01 to 12"
+    return f"the last day of that month is {year}-{month}-{monthrange(int(year), int(month))[1]}"
 
 
 def _meant(text: str) -> str:

@@ -106,8 +106,10 @@ def _not_a_list(node: yamlfile.Node, where: Place, reading: Reading) -> None:
         return
     short = isinstance(node, yamlfile.Scalar) and 0 < len(node.text) < 40 and node.text.isascii()
     word = node.text if short and isinstance(node, yamlfile.Scalar) else "TOOL"
-    message = f"{where} is a list, not {kind(node)}"
-    reading.problems.add(node, Code.WRONG_TYPE, message, f"write `{where}: [{word}]`")
+    message, suggestion = f"{where} is a list, not {kind(node)}", f"write `{where}: [{word}]`"
+    if word.startswith("-"):
+        suggestion = "write a space between the dash and the tool"
+    reading.problems.add(node, Code.WRONG_TYPE, message, suggestion)
 
 
 def _entry(item: yamlfile.Node, where: Place, reading: Reading) -> Entry | None:

@@ -118,7 +118,7 @@ def _values(root: yamlfile.Node, reading: Reading) -> dict[str, yamlfile.Node]:
         problems.add(root, Code.EMPTY, "the policy is empty", "write `banned: []` if no tool is banned")
         return {}
     if not isinstance(root, yamlfile.Mapping):
-        run_on = isinstance(root, yamlfile.Scalar) and ":" in root.text
+        run_on = isinstance(root, yamlfile.Scalar) and (":" in root.text or "=" in root.text)
         suggestion = "a key is followed by ': ', with a space" if run_on else "write `banned: [TOOL]`"
         problems.add(root, Code.WRONG_TYPE, f"a policy is a mapping, not {kind(root)}", suggestion)
         return {}

@@ -114,7 +114,8 @@ class Reading:
         if node is None:
             return None
         if not isinstance(node, yamlfile.Scalar):
-            self.problems.add(node, Code.WRONG_TYPE, f"{what} is a text, not {kind(node)}")
+            message = f"{what} is a text, not {kind(node)}"
+            self.problems.add(node, Code.WRONG_TYPE, message, "write one text, without brackets or dashes")
             return None
         if node.missing:
             self.problems.add(node, Code.NO_VALUE, f"{what} has no value", "write one, or remove the line")

@@ -18,7 +18,36 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return lowered[found[0]] if found else None
 
 
+_OTHER_WORDS: Final = {
+    "expires": "until",
+    "expiry": "until",
+    "ends": "until",
+    "since": "from",
+    "starts": "from",
+    "comment": "reason",
+    "why": "reason",
+    "description": "reason",
+    "deny": "block",
+    "forbid": "block",
+    "enforce": "block",
+    "kill": "block",
+    "permit": "allow",
+    "monitor": "report",
+    "audit": "report",
+    "log": "report",
+    "denied": "banned",
+    "blocked": "banned",
+    "allowed": "approved",
+    "darwin": "macos",
+    "osx": "macos",
+    "ubuntu": "linux",
+    "debian": "linux",
+}
+"""What others call what we call otherwise."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean 'x'?` to end a message with, or nothing."""
-    found = nearest(word, known)
+    options, other = frozenset(known), _OTHER_WORDS.get(word.lower())
+    found = other if other in options else nearest(word, options)
     return f", did you mean '{found}'?" if found else ""

@@ -41,8 +41,18 @@ _WORDS: Final[tuple[tuple[str, bool, str, str], ...]] = (
         "this does not belong to the list above",
         _INDENT,
     ),
-    ("did not find expected ',' or ']'", False, "a ',' or the ']' of the list is missing before this", ""),
-    ("did not find expected ',' or '}'", False, "a ',' or the '}' of the mapping is missing before this", ""),
+    (
+        "did not find expected ',' or ']'",
+        False,
+        "a ',' or the ']' of the list is missing before this",
+        "close it where it ends, or put a comma between its items",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        False,
+        "a ',' or the '}' of the mapping is missing before this",
+        "close it where it ends, or put a comma between its keys",
+    ),
     (
         "found unknown escape character",
         False,

@@ -108,7 +108,8 @@ def read(text: bytes | str, filename: str, *, limit: int = MAX_BYTES) -> tuple[N
         problems.add_at(*explain_syntax(error, builder.open_flow, decoded))
         return None, problems
     if builder.root is None and not problems:
-        problems.add_at(1, 1, Code.EMPTY, "the file is empty or holds only comments")
+        message, suggestion = "the file is empty or holds only comments", "write one key at least"
+        problems.add_at(1, 1, Code.EMPTY, message, suggestion)
     return builder.root, problems
 
 

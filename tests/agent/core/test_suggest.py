@@ -28,3 +28,8 @@ def test_nearest(word: str, meant: str | None) -> None:
 def test_the_words_at_the_end_of_a_message() -> None:
     assert did_you_mean("qodr", KNOWN) == ", did you mean 'qoder'?"
     assert did_you_mean("vim", KNOWN) == ""
+
+
+def test_what_others_call_otherwise() -> None:
+    assert did_you_mean("Deny", ["allow", "block"]) == ", did you mean 'block'?"
+    assert did_you_mean("deny", ["allow", "report"]) == ""
