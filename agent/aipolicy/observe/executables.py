@@ -169,10 +169,10 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
         return
     if not status.st_size or not (named or status.st_mode & _EXECUTABLE or is_image(name)):
         return
-    seen.add(real)
     facts = look.examiner.file(real)
     if isinstance(facts, Unseen):
         if wanted_name or look.concerns(status):
+            seen.add(real)
             yield facts
         return
     if real.rpartition("/")[2] in look.wanted.executables:
@@ -188,6 +188,7 @@ def _executable(look: Look, path: str, seen: set[str], *, named: bool) -> Iterat
     if with_code is False and not marked:
         return  # what is left of a package: a launcher without the program that it would start
     if wanted_name or marked or look.wanted.is_of(facts.package):
+        seen.add(real)  # what is passed over here may be wanted for the place by which it is met next
         yield _observed(look, path, real, facts, status)
 
 

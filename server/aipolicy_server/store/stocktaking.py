@@ -105,11 +105,11 @@ def _of(connection: Connection, devices: Sequence[Any]) -> dict[int, list[Any]]:
 
 def _written(writer: Writer, devices: Sequence[Any], findings: dict[int, list[Any]]) -> Iterator[bytes]:
     for row in devices:
-        found = [(owner, *_kind(outcome)) for _, owner, outcome in findings.get(row.n, ())]
+        found = [(owner, *kind_of(outcome)) for _, owner, outcome in findings.get(row.n, ())]
         yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=(), findings=found)
 
 
-def _kind(outcome: str) -> tuple[KindOfFinding, int]:
+def kind_of(outcome: str) -> tuple[KindOfFinding, int]:
     verdict = _decode(outcome).verdict
     finding = verdict.finding
     kind = KindOfFinding(

@@ -275,3 +275,14 @@ def test_a_launcher_made_to_be_read_for_ever_is_read_in_a_moment(text: bytes, tm
     for number in range(50):
         put(f"{ann.home}/bin{number}/bin/claude", b"#!/bin/sh\n" + text * (60_000 // len(text)))
     assert len(programs(machine)) == 50
+
+
+def test_a_tools_own_place_in_a_folder_of_programs_is_looked_at_whatever_is_there(tmp_path: Path) -> None:
+    """Passed over among the folder's programs, for it has neither name nor marks, it was not looked at again."""
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    path = put(f"{ann.home}/.acme/bin/start", NATIVE_OTHER)
+    other = put(f"{ann.home}/.acme/bin/other", NATIVE_OTHER)
+    seen = programs(machine, paths=("~/.acme/bin/start",))
+    assert path in seen
+    assert other not in seen
