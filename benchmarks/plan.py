@@ -19,7 +19,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
+import msgspec
 
 from aipolicy.core.comparison import effect_of
 from aipolicy.core.decide import decide
@@ -27,7 +27,6 @@ from aipolicy.core.inventory import (
     DeviceInventory,
     Head,
     InForce,
-    KindOfFinding,
     Writer,
     read_head,
     read_lines,
@@ -38,8 +37,11 @@ from aipolicy.core.sides import Verdict, finding_of
 from aipolicy.tools import load
 from aipolicy_server.simulation.command import company_of
 from aipolicy_server.simulation.fleet import device
+from aipolicy_server.store.stocktaking import kind_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+_encode = msgspec.json.Encoder().encode
+
 NEW = """mode: block
 contact: https://it.example.com/ai
 banned:
@@ -65,36 +67,18 @@ def write_fleet(path: Path, devices: int) -> int:
         for place in range(devices):
             one = device(company, place, f"device-{place}")
             has = [
-                (event.about.verdict.finding.owner.name, kind_of(event.about), 0)
+                (event.about.verdict.finding.owner.name, *kind_of(_encode(event.about).decode()))
                 for event in (*one.first, *one.today)
                 if isinstance(event.about, Outcome)
             ]
             findings += len(has)
             file.writelines(
                 writer.device(
-                    id=f"device-{place}", hostname=one.host.hostname, os=one.host.os, tags=(), findings=has
+                    id=f"device-{place}", hostname=one.host.hostname, os=one.host.os, tags=None, findings=has
                 )
             )
         file.write(writer.end())
     return findings
-
-
-def kind_of(outcome: Outcome) -> KindOfFinding:
-    verdict = outcome.verdict
-    found = verdict.finding
-    return KindOfFinding(
-        found.tool,
-        found.name,
-        found.vendor,
-        found.category,
-        found.version,
-        found.state,
-        found.confidence,
-        tuple((one.kind, one.value) for one in found.because),
-        verdict.ruling,
-        verdict.action,
-        verdict.reason,
-    )
 
 
 def obvious(path: Path, old: Policy, new: Policy) -> tuple[float, dict[str, tuple[int, int, int]]]:
@@ -159,7 +143,7 @@ def main() -> None:
         catalog = load()
         company = company_of(asked.beside, 1, 5.0, NOW)
         old, new = company.current.policy, parse(NEW, "new.yaml", catalog.known)
-        slow, counts = obvious(small, replace(old), new)
+        slow, counts = obvious(small, old, new)
         took, cpu, _, totals = planned(small, policy)
         assert totals == counts, f"they disagree: {totals} and {counts}"
         print(f"{asked.beside:,} devices, {findings:,} findings, both count the same")

@@ -54,7 +54,10 @@ def had(owner: str, what: KindOfFinding, blocks: int = 0) -> Had:
 
 
 def lines(
-    devices: Iterable[Iterable[Had]], policy: str | None = None, name: str = "old.yaml"
+    devices: Iterable[Iterable[Had]],
+    policy: str | None = None,
+    name: str = "old.yaml",
+    tags: tuple[str, ...] | None = None,
 ) -> Iterator[bytes]:
     """The inventory of these devices; `policy` is the one that the server published."""
     writer = Writer()
@@ -62,13 +65,15 @@ def lines(
     yield writer.head(Head(taken_at=NOW, policy=in_force))
     for number, findings in enumerate(devices, start=1):
         yield from writer.device(
-            id=f"id-{number}", hostname=f"pc-{number}", os="linux", tags=(), findings=findings
+            id=f"id-{number}", hostname=f"pc-{number}", os="linux", tags=tags, findings=findings
         )
     yield writer.end()
 
 
-def fleet(*devices: Iterable[Had]) -> list[KindOfFinding | DeviceInventory]:
+def fleet(
+    *devices: Iterable[Had], tags: tuple[str, ...] | None = None
+) -> list[KindOfFinding | DeviceInventory]:
     """The same, read again."""
-    whole = lines(devices)
+    whole = lines(devices, tags=tags)
     read_head(next(whole))
     return list(read_lines(whole))

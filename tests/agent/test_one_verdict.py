@@ -153,6 +153,18 @@ CONDITIONS = (
 )
 
 
+WHOM = (
+    "users: [alice]",
+    "users: [bob, carol]",
+    f"hosts: [{HOST}]",
+    "hosts: [hr-*]",
+    "os: [linux]",
+    "os: [macos]",
+    "percent: 40",
+    "percent: 90",
+)
+
+
 @st.composite
 def _policy(draw: st.DrawFn, tools: list[MadeUp]) -> str:
     selectors = [tool.id for tool in tools]
@@ -167,11 +179,27 @@ def _policy(draw: st.DrawFn, tools: list[MadeUp]) -> str:
             or " []"
         )
 
+    def scope(number: int) -> str:
+        mode = draw(st.sampled_from(["", "\n    mode: report", "\n    mode: block"]))
+        banned, approved = entries("      ", CONDITIONS), entries("      ", ("",))
+        return (
+            f"  - name: s{number}\n    {draw(st.sampled_from(WHOM))}{mode}"
+            f"\n    banned:{banned}\n    approved:{approved}\n"
+        )
+
+    def exemption() -> str:
+        whom = draw(st.sampled_from([one for one in WHOM if not one.startswith("percent")]))
+        until = draw(st.sampled_from(["2026-08-20", "2026-09-20"]))
+        return f"  - {{tool: {draw(st.sampled_from(selectors))}, {whom}, until: {until}, ticket: T-1}}\n"
+
+    scopes = "".join(scope(number) for number in range(draw(st.integers(0, 2))))
+    exemptions = "".join(exemption() for _ in range(draw(st.integers(0, 2))))
     mode = draw(st.sampled_from(["block", "block", "block", "warn", "report"]))
     unlisted = draw(st.sampled_from(["block", "warn", "report", "allow"]))
     return (
         f"mode: {mode}\nunlisted: {unlisted}\n"
         f"banned:{entries('  ', CONDITIONS)}\napproved:{entries('  ', ('', ', until: 2026-09-20'))}\n"
+        f"scopes:\n{scopes or '  []'}\nexemptions:\n{exemptions or '  []'}\n"
     )
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from aipolicy.core.plan_report import Change, Effect, Hit, Limit, Moment, PlanReport, Said, Total
+from aipolicy.core.plan_report import Change, Effect, Hit, Limit, Moment, PlanReport, Said, Total, Wave
 from aipolicy.core.scan_report import PolicyInUse
 from aipolicy.core.wire import printable
 
@@ -37,6 +37,9 @@ def as_text(report: PlanReport, rows: int) -> str:
         parts += _rest(report.changes, rows)
     else:
         parts.append("Nothing changes for anybody.")
+    if report.waves:
+        parts.append("Newly blocked, now or later, wave by wave:")
+        parts += [_wave(wave) for wave in report.waves]
     if report.ahead:
         parts.append(f"In the next {report.ahead_days} days, by itself:")
         parts += [_moment(moment) for moment in report.ahead]
@@ -56,6 +59,9 @@ def as_markdown(report: PlanReport, rows: int) -> str:
         parts += [*_markdown_table(_TOTAL_HEAD, map(_total_cells, report.totals)), ""]
         changes = (_coded(_change_cells(change)) for change in report.changes[:rows])
         parts += [*_markdown_table(_CHANGE_HEAD, changes), "", *_rest(report.changes, rows)]
+    if report.waves:
+        parts += ["", "Newly blocked, now or later, wave by wave:", ""]
+        parts += [f"- {_wave(wave)}" for wave in report.waves]
     if report.ahead:
         parts += ["", f"In the next {report.ahead_days} days, by itself:", ""]
         parts += [f"- {_code_text(_moment(moment))}" for moment in report.ahead]
@@ -129,6 +135,12 @@ def _moment(moment: Moment) -> str:
     )
     more = f" and {len(rules) - _AHEAD_ROWS} more" if len(rules) > _AHEAD_ROWS else ""
     return f"{moment.at:%Y-%m-%d %H:%M} UTC: {whom}: {', '.join([*rules][:_AHEAD_ROWS])}{more}"
+
+
+def _wave(wave: Wave) -> str:
+    hit = wave.hit
+    runs = f", it runs on {_machines(hit.running_machines)}" if hit.running else ""
+    return f"{wave.percent} %: {hit.people:,} people on {_machines(hit.machines)}{runs}"
 
 
 def _limit(limit: Limit) -> str:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -29,8 +30,9 @@ from aipolicy.cli.planned import MARKDOWN_ROWS, TEXT_ROWS, as_markdown, as_text
 from aipolicy.core import inventory
 from aipolicy.core.blast import Allowed, BadLimit, held, read_limits
 from aipolicy.core.inventory import DeviceInventory, Head, InventoryError, KindOfFinding
-from aipolicy.core.plan import AHEAD, moments_ahead, plan
-from aipolicy.core.plan_report import InventoryInUse, PlanReport
+from aipolicy.core.lens import audiences_of
+from aipolicy.core.plan import AHEAD, Groups, Plan, Question, later_waves, moments_ahead, plan, wave
+from aipolicy.core.plan_report import InventoryInUse, PlanReport, Wave
 from aipolicy.core.policy import Policy, PolicyErrors, parse
 from aipolicy.core.problem import annotate_all
 from aipolicy.core.scan_report import PolicyInUse
@@ -40,6 +42,10 @@ from aipolicy.core.yamlfile import YamlErrors
 from aipolicy.tools import load_whole
 
 OVER_THE_LIMIT = 4
+
+_DOUBT = (
+    "what only some of the rules in question block counts as warned of, as on a machine that does not know."
+)
 
 
 @click.command("plan")
@@ -119,7 +125,7 @@ def _report(
     against: str | None,
     known: Catalog,
     renew: Catalog | None,
-    groups: dict[str, frozenset[str]],
+    groups: Groups | None,
     limits: tuple[Allowed, ...],
 ) -> PlanReport:
     now = inputs.now().replace(microsecond=0)  # as graces count
@@ -130,9 +136,15 @@ def _report(
             before: Side = (
                 Reported() if old is None else Judged(old, now, catalog=known.version, running=running)
             )
-            after = Judged(policy, now, catalog=known.version, renew=renew, running=running)
-            moments = moments_ahead(policy, now, renew=renew, running=running)
-            made = plan(values, before, after, moments, groups)
+            waves = {step: wave(policy, step) for step in later_waves(policy)}
+            question = Question(
+                before=before,
+                after=Judged(policy, now, catalog=known.version, renew=renew, running=running),
+                moments=tuple(moments_ahead(policy, now, renew=renew, running=running)),
+                waves=tuple(Judged(each, now, renew=renew, running=running) for each in waves.values()),
+                policies=(policy, *waves.values(), *([old] if old else [])),
+            )
+            made = plan(values, question, groups, names=head.names)
     except InventoryError as error:
         raise Failure(f"{source}: {error}: get it again, with --server URL") from error
     return PlanReport(
@@ -145,10 +157,11 @@ def _report(
         ),
         totals=made.totals,
         changes=made.changes,
+        waves=_waves(policy, made, tuple(waves)),
         ahead_days=AHEAD.days,
         ahead=made.ahead,
         limits=held(limits, made.stopped, machines=made.devices, people=made.people, findings=made.findings),
-        notes=tuple(_notes(head, old, renew, known)),
+        notes=tuple(_notes(head, policy, old, renew, known, groups_known=groups is not None)),
     )
 
 
@@ -156,12 +169,41 @@ def _in_use(policy: Policy) -> PolicyInUse:
     return PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode)
 
 
-def _notes(head: Head, old: Policy | None, renew: Catalog | None, known: Catalog) -> Iterator[str]:
+def _waves(policy: Policy, made: Plan, later: tuple[Decimal, ...]) -> tuple[Wave, ...]:
+    """As the policy states it, then the later ones; none where it has none."""
+    stated = [scope.audience.percent for scope in policy.scopes if scope.audience.percent is not None]
+    if not stated:
+        return ()
+    first = Wave(percent=" and ".join(dict.fromkeys(f"{part:f}" for part in stated)), hit=made.stopped)
+    return (first, *(Wave(percent=f"{step:f}", hit=hit) for step, hit in zip(later, made.waves, strict=True)))
+
+
+def _notes(
+    head: Head,
+    policy: Policy,
+    old: Policy | None,
+    renew: Catalog | None,
+    known: Catalog,
+    *,
+    groups_known: bool,
+) -> Iterator[str]:
     """What the plan could not tell."""
     if old is None:
         yield (
             "No policy was given with --against and the server publishes none: what is compared with is what "
             "the agents reported last."
+        )
+    whom = [audience for each in (policy, old) if each is not None for audience in audiences_of(each)]
+    if not groups_known and any(audience.groups for audience in whom):
+        yield f"Rules name groups, and who is in them is not known: {_DOUBT} Give --groups FILE."
+    if any(audience.tags for audience in whom):
+        yield f"Rules name tags, and the server does not know the machines': {_DOUBT}"
+    if not head.names and any(audience.users for audience in whom):
+        yield f"Rules name people, and this inventory has numbers in place of names: {_DOUBT}"
+    if not head.names and any(audience.hosts or audience.percent is not None for audience in whom):
+        yield (
+            "Rules name hosts or a percentage of them, and this inventory has numbers in place of names: no "
+            "host is one of those named, and of a percentage the number is right, but not which they are."
         )
     if renew is not None:
         new = sorted(renew.by_id.keys() - known.by_id.keys())
@@ -213,10 +255,10 @@ def _against(path: str | None, head: Head, known: Catalog) -> Policy | None:
         ) from errors
 
 
-def _members(path: str | None) -> dict[str, frozenset[str]]:
-    """The groups of each person."""
+def _members(path: str | None) -> Groups | None:
+    """The groups of each person who is in one; None where they are not known."""
     if path is None:
-        return {}
+        return None
     found: dict[str, set[str]] = {}
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:

@@ -72,12 +72,12 @@ class OwnersFindings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class DeviceInventory(msgspec.Struct, frozen=True, array_like=True, tag="device", gc=False):
-    """One device. id: the server's. tags: as IT gave them. has: by person."""
+    """One device. id: the server's. tags: as IT gave them, null where they are not known. has: by person."""
 
     id: str
     hostname: str
     os: str
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
     has: tuple[OwnersFindings, ...]
 
 
@@ -116,7 +116,7 @@ class Writer:
         id: str,
         hostname: str,
         os: str,
-        tags: Iterable[str],
+        tags: Iterable[str] | None,
         findings: Iterable[tuple[str, KindOfFinding, int]],
     ) -> Iterator[bytes]:
         """The lines for one device. findings: whose each is, its kind and the day that it blocks from."""
@@ -130,7 +130,8 @@ class Writer:
             self._findings += 1
         self._devices += 1
         has = tuple(_of_owner(owner, each) for owner, each in by_owner.items())
-        yield _line(DeviceInventory(id, hostname, os, tuple(tags), has))
+        labels = None if tags is None else tuple(tags)
+        yield _line(DeviceInventory(id, hostname, os, labels, has))
 
     def end(self) -> bytes:
         return _line(End(self._devices, self._findings))

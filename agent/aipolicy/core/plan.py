@@ -4,12 +4,16 @@ Findings that no policy can tell apart are judged once, so the cost grows with t
 fleet is only counted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
+
+from msgspec.structs import replace
 
 from aipolicy.core.comparison import Comparison
 from aipolicy.core.inventory import DeviceInventory, KindOfFinding
+from aipolicy.core.lens import Lens
 from aipolicy.core.model import Context, Record
 from aipolicy.core.plan_report import Change, Hit, Moment, Total
 from aipolicy.core.policy import Policy
@@ -22,7 +26,7 @@ MOST_MOMENTS: Final = 12
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """What came of it. stopped: what is newly blocked, now or later."""
+    """What came of it. stopped: what is newly blocked, now or later. waves: as they were asked for."""
 
     devices: int
     people: int
@@ -30,34 +34,59 @@ class Plan(Record, frozen=True, kw_only=True):
     totals: tuple[Total, ...]
     changes: tuple[Change, ...]
     stopped: Hit
+    waves: tuple[Hit, ...]
     ahead: tuple[Moment, ...]
+
+
+class Question(Record, frozen=True, kw_only=True):
+    """What is compared: the two sides, and for each moment ahead those just before and at it.
+
+    waves: the new policy as it will be in each later wave. policies: every one that a side judges by.
+    """
+
+    before: Side
+    after: Judged
+    moments: tuple[tuple[datetime, Side, Side], ...] = ()
+    waves: tuple[Judged, ...] = ()
+    policies: tuple[Policy, ...]
+
+
+Groups = Mapping[str, frozenset[str]]
+"""The directory groups of each person who is in one."""
 
 
 def plan(
     inventory: Iterable[KindOfFinding | DeviceInventory],
-    before: Side,
-    after: Judged,
-    moments: Sequence[tuple[datetime, Side, Side]],
-    groups: Mapping[str, frozenset[str]],
+    question: Question,
+    groups: Groups | None = None,
+    *,
+    names: bool = True,
 ) -> Plan:
-    """The comparison of the two sides, and of the sides just before and at each moment ahead.
+    """The comparison over the whole inventory. Raises InventoryError.
 
-    groups: the directory groups of each person. Raises InventoryError.
+    groups: null where they are not known. names: whether people bear their names in the inventory.
     """
     kinds: list[KindOfFinding] = []
-    main = Comparison(before, after, kinds)
-    later = [Comparison(one, other, kinds) for _, one, other in moments]
+    main = Comparison(question.before, question.after, kinds)
+    later = [Comparison(one, other, kinds) for _, one, other in question.moments]
+    waves = [Comparison(question.before, wave, kinds) for wave in question.waves]
+    comparisons = (main, *later, *waves)
+    lens = Lens(question.policies)
     people: dict[str, int] = {}
     devices = findings = 0
     for value in inventory:
         if isinstance(value, KindOfFinding):
             kinds.append(value)
             continue
+        machine = lens.machine(_context(value, None, None))
         for one in value.has:
             person = people.setdefault(one.owner, len(people))
-            context = _context(value, one.owner, groups)
-            for comparison in (main, *later):
-                comparison.add(devices, person, one.kinds, one.blocks, (), context)
+            # A number for a name: no account has it, as on the machine itself.
+            owner = one.owner if names and not one.owner.isdecimal() else None
+            member = None if groups is None or owner is None else groups.get(owner, frozenset())
+            who, context = (machine, lens.person(owner, member)), _context(value, owner, member)
+            for comparison in comparisons:
+                comparison.add(devices, person, one.kinds, one.blocks, who, context)
             findings += len(one.kinds)
         devices += 1
     return Plan(
@@ -67,23 +96,24 @@ def plan(
         totals=main.totals(),
         changes=main.changes(),
         stopped=main.stopped.hit,
+        waves=tuple(wave.stopped.hit for wave in waves),
         ahead=tuple(
             Moment(at=at, totals=each.totals(), changes=each.changes())
-            for (at, _, _), each in zip(moments, later, strict=True)
+            for (at, _, _), each in zip(question.moments, later, strict=True)
             if each.changes()
         ),
     )
 
 
-def _context(device: DeviceInventory, owner: str, groups: Mapping[str, frozenset[str]]) -> Context:
+def _context(device: DeviceInventory, owner: str | None, groups: frozenset[str] | None) -> Context:
     return Context(
         now=EPOCH,
         device=device.id,
         hostname=device.hostname,
         os=device.os,
         owner=owner,
-        groups=groups.get(owner, frozenset()),
-        tags=frozenset(device.tags),
+        groups=groups,
+        tags=None if device.tags is None else frozenset(device.tags),
     )
 
 
@@ -103,3 +133,24 @@ def moments_ahead(
         found.append((at, one, other))
         at = timetable.next(at)
     return found
+
+
+STEPS: Final = (Decimal(5), Decimal(30), Decimal(100))
+"""The waves that are shown where a scope has `percent`."""
+
+
+def wave(policy: Policy, percent: Decimal) -> Policy:
+    """The policy once each of its scopes is for at least this part of the machines."""
+    scopes = tuple(
+        replace(scope, audience=replace(scope.audience, percent=max(scope.audience.percent, percent)))
+        if scope.audience.percent is not None
+        else scope
+        for scope in policy.scopes
+    )
+    return replace(policy, scopes=scopes)
+
+
+def later_waves(policy: Policy) -> tuple[Decimal, ...]:
+    """The parts of all machines that follow the one that the policy states."""
+    stated = [scope.audience.percent for scope in policy.scopes if scope.audience.percent is not None]
+    return tuple(step for step in STEPS if stated and step > min(stated))

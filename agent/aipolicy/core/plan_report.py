@@ -71,6 +71,13 @@ class Moment(Record, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
+class Wave(Record, frozen=True, kw_only=True):
+    """What is newly blocked, now or later, once scopes with `percent` are for this part of the machines."""
+
+    percent: str
+    hit: Hit
+
+
 class Limit(Record, frozen=True, kw_only=True):
     """The most that may be newly blocked, now or later. text: as it was given."""
 
@@ -95,7 +102,8 @@ class PlanReport(Record, frozen=True, kw_only=True):
 
     against: the policy before; null where it is what the agents reported last.
     catalog: the version of the new catalog where the plan is about one, else null.
-    totals, changes: the gravest first. ahead: moments within `ahead_days`, the next first.
+    totals, changes: the gravest first. waves: empty where no scope has `percent`; the first is as written.
+    ahead: moments within `ahead_days`, the next first.
     notes: what the plan could not tell, in sentences.
     """
 
@@ -107,6 +115,7 @@ class PlanReport(Record, frozen=True, kw_only=True):
     inventory: InventoryInUse
     totals: tuple[Total, ...]
     changes: tuple[Change, ...]
+    waves: tuple[Wave, ...]
     ahead_days: int
     ahead: tuple[Moment, ...]
     limits: tuple[Limit, ...]

@@ -3,9 +3,10 @@
 Every verdict of a policy is `decide`'s, as on the machines.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from aipolicy.core.decide import decide
 from aipolicy.core.inventory import KindOfFinding
@@ -85,7 +86,7 @@ class Judged:
             finding = renewed(finding_of(kind), self._renew)
         if finding is None:
             return None
-        context = _at(context, self._now, self._first_seen(kind, blocks))
+        context = replace(context, now=self._now, first_seen=self._first_seen(kind, blocks))
         verdict = decide(finding, self._policy, context, self._catalog)
         day = 0 if verdict.blocks_from is None else _day(verdict.blocks_from)
         return Verdict(verdict.ruling, verdict.action, verdict.reason, day)
@@ -115,19 +116,6 @@ def finding_of(kind: KindOfFinding) -> Finding:
         owner=_NOBODY,
         path="",
         form="",
-    )
-
-
-def _at(context: Context, now: datetime, first_seen: Mapping[str, datetime]) -> Context:
-    return Context(
-        now=now,
-        device=context.device,
-        hostname=context.hostname,
-        os=context.os,
-        owner=context.owner,
-        groups=context.groups,
-        tags=context.tags,
-        first_seen=first_seen,
     )
 
 

@@ -106,7 +106,7 @@ def _of(connection: Connection, devices: Sequence[Any]) -> dict[int, list[Any]]:
 def _written(writer: Writer, devices: Sequence[Any], findings: dict[int, list[Any]]) -> Iterator[bytes]:
     for row in devices:
         found = [(owner, *kind_of(outcome)) for _, owner, outcome in findings.get(row.n, ())]
-        yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=(), findings=found)
+        yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=None, findings=found)
 
 
 def kind_of(outcome: str) -> tuple[KindOfFinding, int]:

@@ -178,6 +178,37 @@ def test_a_policy_of_the_server_that_names_an_unknown_tool_says_what_to_do(tmp_p
     assert "--tools DIR" in said.stderr
 
 
+SCOPED = """mode: block
+banned: []
+scopes:
+  - {name: developers, groups: [dev], percent: 5, banned: [claude-code]}
+"""
+
+
+def test_waves_are_shown_and_what_is_not_known_is_said(tmp_path: Path) -> None:
+    new = tmp_path / "new.yaml"
+    new.write_text(SCOPED)
+    groups = tmp_path / "groups.csv"
+    groups.write_text("user,group\n" + "".join(f"p{n},dev\n" for n in range(100)))
+    saved = snapshot(tmp_path, *([had(f"p{n}", kind())] for n in range(200)))
+    known = plan(str(new), "--snapshot", saved, "--groups", str(groups), "--format", "json")
+    waves = json.loads(known.stdout)["waves"]
+    assert [wave["percent"] for wave in waves] == ["5", "30", "100"]
+    hit = [wave["hit"]["machines"] for wave in waves]
+    assert 0 < hit[0] < hit[1] < hit[2] == 100
+    text = plan(str(new), "--snapshot", saved, "--groups", str(groups)).stdout
+    assert "100 %: 100 people on 100 machines" in text
+    assert "note:" not in text
+    unknown = plan(str(new), "--snapshot", saved)
+    assert "Give --groups FILE." in unknown.stdout
+    assert (
+        json.loads(plan(str(new), "--snapshot", saved, "--format", "json").stdout)["waves"][2]["hit"][
+            "machines"
+        ]
+        == 0
+    )
+
+
 # --- another catalog --------------------------------------------------------------------------------------
 
 MINE = """id: our-own

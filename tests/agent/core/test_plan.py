@@ -12,7 +12,7 @@ from aipolicy.core.comparison import effect_of
 from aipolicy.core.decide import decide
 from aipolicy.core.inventory import KindOfFinding
 from aipolicy.core.model import Action, Confidence, Context, Ruling, State
-from aipolicy.core.plan import Plan, moments_ahead, plan
+from aipolicy.core.plan import Plan, Question, later_waves, moments_ahead, plan, wave
 from aipolicy.core.plan_report import Effect, Hit
 from aipolicy.core.policy import Policy, parse
 from aipolicy.core.sides import Judged, Reported, Side, Verdict, finding_of
@@ -27,14 +27,28 @@ def policy(text: str, name: str = "new.yaml") -> Policy:
     return parse(text, name, KNOWN)
 
 
-def made(new: str, *devices: Iterable[Had], old: str | None = None) -> Plan:
+def made(
+    new: str,
+    *devices: Iterable[Had],
+    old: str | None = None,
+    groups: dict[str, frozenset[str]] | None = None,
+    tags: tuple[str, ...] | None = None,
+    names: bool = True,
+) -> Plan:
     """The plan of `new` over these devices; against what was reported where no old one is given."""
     before = None if old is None else policy(old, "old.yaml")
     running = frozenset(entry.id for entry in before.entries if entry.grace) if before else frozenset()
     one: Side = Reported() if before is None else Judged(before, NOW, running=running)
     after = policy(new)
-    moments = moments_ahead(after, NOW, renew=None, running=running)
-    return plan(fleet(*devices), one, Judged(after, NOW, running=running), moments, {})
+    waves = tuple(wave(after, step) for step in later_waves(after))
+    question = Question(
+        before=one,
+        after=Judged(after, NOW, running=running),
+        moments=tuple(moments_ahead(after, NOW, renew=None, running=running)),
+        waves=tuple(Judged(each, NOW, running=running) for each in waves),
+        policies=(after, *waves, *([before] if before else [])),
+    )
+    return plan(fleet(*devices, tags=tags), question, groups, names=names)
 
 
 def hits(made: Plan) -> dict[Effect, tuple[int, int, int]]:
@@ -167,6 +181,71 @@ def test_a_ban_that_comes_earlier_than_was_said_is_newly_blocked_later() -> None
     assert not_sooner.totals == ()
 
 
+# --- scopes, exemptions, waves -----------------------------------------------------------------------------
+
+SCOPED = """mode: block
+banned: [cursor]
+scopes:
+  - {name: free, %s, approved: [cursor]}
+"""
+ONE_EACH = [[had(name, CURSOR)] for name in ("alice", "bob", "carol")]
+
+
+@pytest.mark.parametrize(
+    ("whom", "blocked"),
+    [
+        ("users: [alice]", 2),
+        ("groups: [dev]", 1),
+        ('hosts: ["pc-1", "*-2"]', 1),
+        ("os: [macos]", 3),
+        ("os: [linux]", 0),
+        ("tags: [ci]", 0),
+        ("tags: [other]", 3),
+        ("users: [alice, bob], groups: [dev]", 1),
+    ],
+)
+def test_scopes_are_for_whom_they_say(whom: str, blocked: int) -> None:
+    groups = {"alice": frozenset({"dev", "all"}), "bob": frozenset({"dev"})}
+    result = made(SCOPED % whom, *ONE_EACH, old="approved: [cursor]\n", groups=groups, tags=("ci",))
+    assert result.stopped.machines == blocked
+
+
+def test_who_is_not_known_to_be_meant_is_warned_of_at_most() -> None:
+    for whom in ("groups: [dev]", "tags: [ci]"):
+        assert hits(made(SCOPED % whom, *ONE_EACH, old="approved: [cursor]\n")) == {Effect.WARNED: (3, 3, 3)}
+    numbered = made(SCOPED % "users: [alice]", *ONE_EACH, old="approved: [cursor]\n", names=False)
+    assert hits(numbered) == {Effect.WARNED: (3, 3, 3)}
+
+
+def test_an_exemption_that_ends_is_said_ahead() -> None:
+    exempt = "exemptions:\n- {tool: cursor, users: [bob], until: 2026-09-09, ticket: T-1}\n"
+    new = f"mode: block\nbanned: [cursor]\n{exempt}"
+    result = made(new, *ONE_EACH, old="mode: block\nbanned: [cursor]\n")
+    assert hits(result) == {Effect.FREED: (1, 1, 1)}
+    (moment,) = result.ahead
+    assert moment.at == datetime(2026, 9, 10, tzinfo=NOW.tzinfo)
+    assert hits(replace(result, totals=moment.totals)) == {Effect.BLOCKED: (1, 1, 1)}
+    assert moment.changes[0].before.rule == "new.yaml:4"
+
+
+def test_waves_grow_and_the_last_is_everybody() -> None:
+    new = "mode: block\nbanned: []\nscopes:\n  - {name: first, percent: 5, banned: [cursor]}\n"
+    devices = [[had(f"p{n}", CURSOR)] for n in range(400)]
+    result = made(new, *devices, old="banned: []\n")
+    part = [result.stopped.machines, *(hit.machines for hit in result.waves)]
+    assert part == sorted(part)
+    assert 5 < part[0] < 40
+    assert 80 < part[-2] < 160
+    assert part[-1] == 400
+
+
+def test_waves_of_a_scope_that_is_wider_already_are_not_made_narrower() -> None:
+    new = "mode: block\nbanned: []\nscopes:\n  - {name: first, percent: 60, banned: [cursor]}\n"
+    after = policy(new)
+    assert [f"{step:f}" for step in later_waves(after)] == ["100"]
+    assert later_waves(policy("banned: []\n")) == ()
+
+
 # --- the same as deciding about each finding by itself ----------------------------------------------------
 
 TOOLS = st.sampled_from(sorted(VENDORS))
@@ -181,10 +260,37 @@ ENTRY = st.builds(
     SELECTORS,
     st.sampled_from(["", ", action: warn", ", from: 2026-09-05", ", until: 2026-09-03", ", grace: 3d"]),
 )
+WHOM = st.sampled_from(
+    [
+        "users: [alice]",
+        "users: [bob, carol]",
+        "groups: [dev]",
+        "groups: [ops, all]",
+        'hosts: ["pc-1", "pc-3*"]',
+        "os: [macos]",
+        "tags: [ci]",
+        "percent: 30",
+        "percent: 60, users: [alice]",
+    ]
+)
+SCOPE = st.builds(
+    lambda whom, tool, mode: f"{whom}, banned: [{tool}]{mode}",
+    WHOM,
+    SELECTORS,
+    st.sampled_from(["", ", mode: report", ", unlisted: warn"]),
+)
+EXEMPTION = st.builds(
+    lambda whom, tool, until: f"- {{tool: {tool}, {whom}, until: {until}, ticket: T-1}}\n",
+    WHOM.filter(lambda whom: "percent" not in whom),
+    SELECTORS,
+    st.sampled_from(["2026-08-20", "2026-09-20"]),
+)
 POLICIES = st.builds(
-    lambda mode, unlisted, banned, approved: (
+    lambda mode, unlisted, banned, approved, scopes, exemptions: (
         f"mode: {mode}\nunlisted: {unlisted}\nbanned:\n{''.join(banned) or '  []'}"
-        f"\napproved: [{', '.join(approved)}]\n"
+        f"\napproved: [{', '.join(approved)}]\nscopes:\n"
+        + ("".join(f"- {{name: s{n}, {scope}}}\n" for n, scope in enumerate(scopes)) or "  []\n")
+        + f"exemptions:\n{''.join(exemptions) or '  []'}\n"
     ),
     st.sampled_from(["report", "warn", "block"]),
     st.sampled_from(["allow", "report", "warn", "block"]),
@@ -192,7 +298,11 @@ POLICIES = st.builds(
         ENTRY, max_size=4, unique_by=lambda text: text.partition("tool: ")[2].partition(",")[0].strip("}\n")
     ),
     st.lists(SELECTORS, max_size=3, unique=True),
+    st.lists(SCOPE, max_size=3),
+    st.lists(EXEMPTION, max_size=2),
 )
+GROUPS = st.sampled_from([None, {"alice": frozenset({"dev"}), "bob": frozenset({"dev", "ops"})}])
+TAGS = st.sampled_from([None, (), ("ci", "lab")])
 KINDS = st.builds(
     lambda tool, state, confidence, version: kind(tool, state=state, confidence=confidence, version=version),
     TOOLS,
@@ -205,27 +315,44 @@ FLEETS = st.lists(
 )
 
 
-def verdict(text: str, what: KindOfFinding, owner: str, place: int) -> Verdict:
-    context = Context(now=NOW, device=f"id-{place}", hostname=f"pc-{place}", os="linux", owner=owner)
-    said = decide(finding_of(what), policy(text), context, "")
+Groups = dict[str, frozenset[str]] | None
+Tags = tuple[str, ...] | None
+
+
+def verdict(
+    text: str, what: KindOfFinding, owner: str, place: int, groups: Groups, tags: Tags, name: str
+) -> Verdict:
+    context = Context(
+        now=NOW,
+        device=f"id-{place}",
+        hostname=f"pc-{place}",
+        os="linux",
+        owner=owner,
+        groups=None if groups is None else groups.get(owner, frozenset()),
+        tags=None if tags is None else frozenset(tags),
+    )
+    said = decide(finding_of(what), policy(text, name), context, "")
     blocks = day(said.blocks_from) if said.blocks_from else 0
     return Verdict(said.ruling, said.action, said.reason, blocks)
 
 
-@settings(max_examples=150, deadline=None)
-@given(POLICIES, POLICIES, FLEETS)
-def test_the_plan_is_what_each_verdict_by_itself_says(old: str, new: str, devices: list[list[Had]]) -> None:
+@settings(max_examples=300, deadline=None)
+@given(POLICIES, POLICIES, FLEETS, GROUPS, TAGS)
+def test_the_plan_is_what_each_verdict_by_itself_says(
+    old: str, new: str, devices: list[list[Had]], groups: Groups, tags: Tags
+) -> None:
     findings: dict[Effect, int] = {}
     people: dict[Effect, set[str]] = {}
     machines: dict[Effect, set[int]] = {}
     for place, each in enumerate(devices, start=1):
         for owner, what, _ in each:
-            effect = effect_of(verdict(old, what, owner, place), verdict(new, what, owner, place))
+            whom = (what, owner, place, groups, tags)
+            effect = effect_of(verdict(old, *whom, "old.yaml"), verdict(new, *whom, "new.yaml"))
             if effect is not None:
                 findings[effect] = findings.get(effect, 0) + 1
                 people.setdefault(effect, set()).add(owner)
                 machines.setdefault(effect, set()).add(place)
-    result = made(new, *devices, old=old)
+    result = made(new, *devices, old=old, groups=groups, tags=tags)
     assert hits(result) == {
         effect: (len(machines[effect]), len(people[effect]), findings[effect]) for effect in findings
     }

@@ -278,7 +278,7 @@ def test_a_launcher_made_to_be_read_for_ever_is_read_in_a_moment(text: bytes, tm
 
 
 def test_a_tools_own_place_in_a_folder_of_programs_is_looked_at_whatever_is_there(tmp_path: Path) -> None:
-    """Passed over among the folder's programs, for it has neither name nor marks, it was not looked at again."""
+    """Passed over among the others, for it has neither name nor marks, it was not looked at again."""
     machine = FakeMachine(tmp_path)
     ann = machine.add_user("ann")
     path = put(f"{ann.home}/.acme/bin/start", NATIVE_OTHER)
