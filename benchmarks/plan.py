@@ -35,7 +35,7 @@ from aipolicy.core.model import Context, Outcome
 from aipolicy.core.policy import Policy, parse
 from aipolicy.core.sides import Verdict, finding_of
 from aipolicy.tools import load
-from aipolicy_server.simulation.command import company_of
+from aipolicy_server.simulation.command import company_of, write_groups
 from aipolicy_server.simulation.fleet import device
 from aipolicy_server.store.stocktaking import kind_of
 
@@ -52,6 +52,17 @@ banned:
   - "category:local-model"
 approved: [github-copilot, claude-code]
 """
+SCOPED = (
+    NEW
+    + """scopes:
+  - {name: wave, percent: 5, banned: [cursor]}
+  - {name: engineering, groups: [engineering], approved: [cursor]}
+  - {name: berlin, hosts: ["ber-*"], banned: [codex], mode: warn}
+  - {name: elsewhere, hosts: ["fra-*", "lon-lt-*"], banned: [codex]}
+exemptions:
+  - {tool: opencode, users: [ada], until: 2999-12-24, ticket: T-1}
+"""
+)
 
 
 def write_fleet(path: Path, devices: int) -> int:
@@ -113,9 +124,21 @@ def said(finding, policy: Policy, context: Context) -> Verdict:  # type: ignore[
     return Verdict(verdict.ruling, verdict.action, verdict.reason, day)
 
 
-def planned(path: Path, policy: Path) -> tuple[float, float, float, dict[str, tuple[int, int, int]]]:
+def planned(
+    path: Path, policy: Path, *options: str
+) -> tuple[float, float, float, dict[str, tuple[int, int, int]]]:
     """Seconds, seconds of CPU, MB at most and the same counts, of the command."""
-    command = [sys.executable, "-m", "aipolicy", "policy", "plan", str(policy), "--snapshot", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "aipolicy",
+        "policy",
+        "plan",
+        str(policy),
+        "--snapshot",
+        str(path),
+        *options,
+    ]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run([*command, "--format", "json"], check=True, stdout=subprocess.PIPE)
@@ -154,6 +177,13 @@ def main() -> None:
         size = os.path.getsize(large) / 1e6
         print(f"{asked.devices:,} devices, {findings:,} findings, a file of {size:.1f} MB")
         print(f"  policy plan      {took:8.2f} s, {cpu:.2f} s of CPU, {peak:.0f} MB at most")
+        policy.write_text(SCOPED)
+        groups = Path(folder, "groups.csv")
+        write_groups(groups, company_of(asked.devices, 1, 5.0, NOW))
+        took, cpu, peak, _ = planned(large, policy, "--groups", str(groups))
+        print(
+            f"  with scopes      {took:8.2f} s, {cpu:.2f} s of CPU, {peak:.0f} MB at most (3 waves, groups)"
+        )
 
 
 if __name__ == "__main__":

@@ -262,17 +262,20 @@ def _members(path: str | None) -> Groups | None:
     found: dict[str, set[str]] = {}
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"user", "group"} <= set(rows.fieldnames or ()):
+            rows = csv.reader(file)
+            head = next(rows, [])
+            if not {"user", "group"} <= set(head):
                 raise Failure(f"{path}:1: its first line names the columns: write user,group")
+            user, group = head.index("user"), head.index("group")
             for row in rows:
-                if row["user"] and row["group"]:
-                    found.setdefault(row["user"], set()).add(row["group"])
+                if len(row) > max(user, group):
+                    found.setdefault(row[user], set()).add(row[group])
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}: give the CSV with the people's groups") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise Failure(f"{path}: it is no CSV in UTF-8: {error}") from error
-    return {user: frozenset(groups) for user, groups in found.items()}
+    alike: dict[frozenset[str], frozenset[str]] = {}  # few different ones, for many people
+    return {name: alike.setdefault(one, one) for name, one in ((n, frozenset(g)) for n, g in found.items())}
 
 
 @contextlib.contextmanager

@@ -100,6 +100,8 @@ class Comparison:
         self._before = before
         self._after = after
         self._kinds = kinds
+        self._classes: list[int] = []
+        self._numbers: dict[Hashable, int] = {}
         self._graces = before.has_graces or after.has_graces
         self._known: dict[Hashable, dict[int, _Group | None]] = {}
         self._groups: dict[_Key, _Group] = {}
@@ -121,9 +123,11 @@ class Comparison:
         known = self._known.get(who)
         if known is None:
             known = self._known[who] = {}
+        if len(self._classes) < len(self._kinds):
+            self._sort_out()
         for place, number in enumerate(kinds):
             day = blocks[place] if self._graces and blocks else 0
-            key = number | day << 32
+            key = self._classes[number] | day << 32
             try:
                 group = known[key]
             except KeyError:
@@ -132,6 +136,12 @@ class Comparison:
                 runs = self._kinds[number].state is State.RUNNING
                 for tally in group.tallies:
                     tally.add(device, person, runs)
+
+    def _sort_out(self) -> None:
+        """The class of each kind that was told since: the two sides say the same of all that are in one."""
+        for kind in self._kinds[len(self._classes) :]:
+            seen = (kind.tool, self._before.sees(kind), self._after.sees(kind))
+            self._classes.append(self._numbers.setdefault(seen, len(self._numbers)))
 
     def _judge(self, kind: KindOfFinding, day: int, context: Context) -> _Group | None:
         before, after = self._before.says(kind, day, context), self._after.says(kind, day, context)

@@ -25,6 +25,7 @@ class Lens:
         self._hosts = tuple(
             {audience.hosts: Audience(hosts=audience.hosts) for audience in whom if audience.hosts}.values()
         )
+        self._any_host = Audience(hosts=tuple(name for hosts in self._hosts for name in hosts.hosts))
         steps: dict[str, set[Decimal]] = {}
         for name, audience in audiences:
             if audience.percent is not None:
@@ -37,9 +38,14 @@ class Lens:
         return (
             context.os if self._os else None,
             None if tags is None else tags & self._tags,
-            tuple(fit(hosts, context, "").fits for hosts in self._hosts),
+            self._is_host(context) if self._hosts else (),
             tuple(self._step(name, parts, context) for name, parts in self._steps),
         )
+
+    def _is_host(self, context: Context) -> tuple[bool | None, ...]:
+        if fit(self._any_host, context, "").fits is False:  # most policies name few of all hosts
+            return ()
+        return tuple(fit(hosts, context, "").fits for hosts in self._hosts)
 
     def _step(self, name: str, parts: list[Decimal], context: Context) -> int:
         place = rollout_place(name, context)

@@ -3,6 +3,7 @@
 Every verdict of a policy is `decide`'s, as on the machines.
 """
 
+from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
@@ -32,6 +33,10 @@ class Verdict(NamedTuple):
 class Side(Protocol):
     """One of the two that are compared."""
 
+    def sees(self, kind: KindOfFinding) -> Hashable:
+        """What it can tell apart of a kind: of two that it sees alike it says the same."""
+        ...
+
     def says(self, kind: KindOfFinding, blocks: int, context: Context) -> Verdict | None:
         """None: it does not recognise the finding."""
         ...
@@ -46,6 +51,9 @@ class Reported:
     """What the agents themselves said last."""
 
     has_graces = True
+
+    def sees(self, kind: KindOfFinding) -> Hashable:
+        return kind.ruling, kind.action, kind.rule
 
     def says(self, kind: KindOfFinding, blocks: int, context: Context) -> Verdict | None:
         return Verdict(kind.ruling, kind.action, kind.rule, blocks)
@@ -74,11 +82,23 @@ class Judged:
         self._renew = renew
         graces = {entry.id: entry.grace for entry in policy.entries if entry.grace is not None}
         self._running = {name: grace for name, grace in graces.items() if name in running}
+        self._ranges = [entry.selector for entry in policy.entries if entry.versions is not None]
+        self._ranges += [each.selector for each in policy.exemptions if each.versions is not None]
         self._fresh = {} if since is None else dict.fromkeys(graces.keys() - self._running.keys(), since)
 
     @property
     def has_graces(self) -> bool:
         return bool(self._running)
+
+    def sees(self, kind: KindOfFinding) -> Hashable:
+        """A version, and the evidence that says how it is ordered, only where a rule asks for it."""
+        of_tool = kind.tool, kind.vendor, kind.category, kind.confidence
+        reported = kind.action if self._running else None
+        if self._renew is not None:
+            return *of_tool, reported, kind.version, kind.because
+        if self._ranges and any(selector.matches(finding_of(kind)) for selector in self._ranges):
+            return *of_tool, reported, kind.version, kind.because
+        return *of_tool, reported
 
     def says(self, kind: KindOfFinding, blocks: int, context: Context) -> Verdict | None:
         finding: Finding | None = finding_of(kind)

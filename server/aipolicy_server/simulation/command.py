@@ -87,12 +87,17 @@ def _write(folder: Path, company: Company) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / policies.NAME).write_text(company.current.text, "utf-8")
     (folder / f"before-{policies.NAME}").write_text(company.before.text, "utf-8")
-    with (folder / "groups.csv").open("w", encoding="utf-8") as file:
+    write_groups(folder / "groups.csv", company)
+    return folder
+
+
+def write_groups(path: Path, company: Company) -> None:
+    """Who is in which directory group, as `policy plan --groups` takes it."""
+    with path.open("w", encoding="utf-8") as file:
         file.write("user,group\n")
         for place in range(company.people):
             one = person(place, company.seed)
             file.writelines(f"{one.owner.name},{group}\n" for group in one.groups)
-    return folder
 
 
 def _say(filled: Filled, folder: Path, data: str) -> None:

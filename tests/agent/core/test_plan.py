@@ -258,7 +258,17 @@ SELECTORS = st.one_of(
 ENTRY = st.builds(
     lambda tool, extra: f"- {{tool: {tool}{extra}}}\n",
     SELECTORS,
-    st.sampled_from(["", ", action: warn", ", from: 2026-09-05", ", until: 2026-09-03", ", grace: 3d"]),
+    st.sampled_from(
+        [
+            "",
+            ", action: warn",
+            ", from: 2026-09-05",
+            ", until: 2026-09-03",
+            ', versions: "<2"',
+            ', versions: ">=1.2, <3"',
+            ", grace: 3d",
+        ]
+    ),
 )
 WHOM = st.sampled_from(
     [
@@ -280,10 +290,11 @@ SCOPE = st.builds(
     st.sampled_from(["", ", mode: report", ", unlisted: warn"]),
 )
 EXEMPTION = st.builds(
-    lambda whom, tool, until: f"- {{tool: {tool}, {whom}, until: {until}, ticket: T-1}}\n",
+    lambda whom, tool, until, more: f"- {{tool: {tool}, {whom}, until: {until}, ticket: T-1{more}}}\n",
     WHOM.filter(lambda whom: "percent" not in whom),
     SELECTORS,
     st.sampled_from(["2026-08-20", "2026-09-20"]),
+    st.sampled_from(["", ', versions: "<2"']),
 )
 POLICIES = st.builds(
     lambda mode, unlisted, banned, approved, scopes, exemptions: (
@@ -308,7 +319,7 @@ KINDS = st.builds(
     TOOLS,
     st.sampled_from(State),
     st.sampled_from(Confidence),
-    st.sampled_from(["1.2", None]),
+    st.sampled_from(["1.2", "2.0.1", "odd", None]),
 )
 FLEETS = st.lists(
     st.lists(st.builds(had, st.sampled_from(["alice", "bob", "carol"]), KINDS), max_size=4), max_size=5
