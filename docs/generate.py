@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from aipolicy.cli.checked.report import CheckReport
+from aipolicy.cli.policy_diff import DiffReport
 from aipolicy.cli.policy_test import TestReport
 from aipolicy.core import model, wire
 from aipolicy.core.error_page import errors_of, in_markdown
@@ -43,6 +44,7 @@ SCHEMAS = {
     "plan": PlanReport,
     "policy-check": CheckReport,
     "policy-test": TestReport,
+    "policy-diff": DiffReport,
 }
 
 PRIVACY = """# What is recorded about you

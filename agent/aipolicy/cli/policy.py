@@ -8,6 +8,7 @@ _VERBS = {
     "check": Verb("aipolicy.cli.policy_check:check", "Show every error of each file at once."),
     "test": Verb("aipolicy.cli.policy_test:test", "Run the tests that a policy carries."),
     "fmt": Verb("aipolicy.cli.policy_fmt:fmt", "Write each file in its normal form, comments kept."),
+    "diff": Verb("aipolicy.cli.policy_diff:diff", "Say in words what a change of a policy means."),
     "schema": Verb("aipolicy.cli.policy_schema:schema", "Print the JSON Schema of a policy, for editors."),
     "explain": Verb(
         "aipolicy.cli.policy_explain:explain", "Say what an error code means and how to mend it."

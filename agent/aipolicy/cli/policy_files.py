@@ -10,7 +10,7 @@ from aipolicy.core.problem import Code, Problem
 from aipolicy.core.yamlfile import MAX_BYTES
 
 STDIN: Final = "-"
-_STDIN_NAME: Final = "<stdin>"
+STDIN_NAME: Final = "<stdin>"
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -29,7 +29,7 @@ def read(names: Iterable[str]) -> Iterator[NamedFile]:
         if name == STDIN:
             # One byte more than allowed tells that it is too large.
             text = sys.stdin.buffer.read(MAX_BYTES + 1)
-            yield NamedFile(name=_STDIN_NAME, text=text, standard_input=True)
+            yield NamedFile(name=STDIN_NAME, text=text, standard_input=True)
         elif os.path.isdir(name):
             yield from _below(name)
         else:

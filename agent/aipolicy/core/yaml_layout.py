@@ -299,6 +299,8 @@ def _ended(
 
 
 def _above(mark: _Mark | None, root: Part) -> list[str]:
-    if mark is None or mark.item is None:
+    if mark is None:
         return root.foot
+    if mark.item is None:  # the bracket with which the file begins
+        return root.items[0].above if root.items else root.head
     return mark.item.above

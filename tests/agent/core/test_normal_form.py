@@ -37,6 +37,7 @@ def fmt(text: str) -> str:
         ("banned: [\n  cursor,\n  qoder,\n]\n", "banned: [cursor, qoder]\n"),
         ('{"banned": ["cursor"], "mode": "warn"}', "mode: warn\nbanned: [cursor]\n"),
         ("---\nbanned: []\n...\n", "banned: []\n"),
+        ("# top\n\n# above\n{banned: []} # end\n", "# top\n\n# above\nbanned: []\n# end\n"),
         ("? banned\n: - cursor\n", "banned:\n  - cursor\n"),
         # texts on several lines
         ("message: a text\n  over lines\nbanned: []\n", "banned: []\nmessage: a text over lines\n"),
