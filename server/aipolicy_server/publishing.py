@@ -42,9 +42,37 @@ class Publishing:
 
     def publish(self, asked: PublishRequest, expected: int, by: str, at_us: int) -> Published:
         """The policy under its new number. expected: the number now in force. Raises Refusal, Unavailable."""
-        content = asked.content.encode("utf-8")
-        policy = self._judged(content, asked.name)
+        policy = self._judged(asked)
         _refuse_long_exemptions(policy, from_us(at_us))
+        return self._put(asked, policy, expected, by, at_us)
+
+    def roll_back(self, number: int, asked: RollbackRequest, expected: int, by: str, at_us: int) -> Published:
+        """An earlier text under a new number. Raises Refusal, Unavailable."""
+        with self._store.reading() as connection:
+            old = policies.one(connection, number)
+            if old is None:
+                raise no_such_policy()
+            content = policies.content(connection, number).decode("utf-8")
+        again = PublishRequest(
+            name=old.name,
+            content=content,
+            commit=old.commit,
+            author=asked.author,
+            approver=asked.approver,
+        )
+        policy = self._judged(again)  # the catalog may have changed since
+        return self._put(again, policy, expected, by, at_us, copy_of=number)
+
+    def _put(
+        self,
+        asked: PublishRequest,
+        policy: Policy,
+        expected: int,
+        by: str,
+        at_us: int,
+        copy_of: int | None = None,
+    ) -> Published:
+        content = asked.content.encode("utf-8")
         new = NewPolicy(
             sha256=hashlib.sha256(content).hexdigest(),
             name=asked.name,
@@ -55,38 +83,14 @@ class Publishing:
             approver=asked.approver,
             by=by,
             at_us=at_us,
+            copy_of=copy_of,
         )
-        return self._put(new, expected)
-
-    def roll_back(self, number: int, asked: RollbackRequest, expected: int, by: str, at_us: int) -> Published:
-        """An earlier text under a new number. Raises Refusal, Unavailable."""
-        with self._store.reading() as connection:
-            old = policies.one(connection, number)
-            if old is None:
-                raise no_such_policy()
-            content = policies.content(connection, number)
-        policy = self._judged(content, old.name)  # the catalog may have changed since
-        new = NewPolicy(
-            sha256=old.sha256,
-            name=old.name,
-            mode=policy.most,
-            content=content,
-            commit=old.commit,
-            author=asked.author,
-            approver=asked.approver,
-            by=by,
-            at_us=at_us,
-            copy_of=number,
-        )
-        return self._put(new, expected)
-
-    def _put(self, new: NewPolicy, expected: int) -> Published:
         outcome = self._store.write_now(lambda connection: policies.publish(connection, new, expected))
         if isinstance(outcome, Moved):
             raise _moved(outcome.latest, expected)
         return outcome
 
-    def _judged(self, content: bytes, name: str) -> Policy:
+    def _judged(self, asked: PublishRequest) -> Policy:
         try:
             catalog = load(self._tools)
         except YamlErrors as errors:
@@ -95,7 +99,7 @@ class Publishing:
             )
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "bad-tools", title) from errors
         try:
-            policy = parse(content, name, catalog.known)
+            policy = parse(asked.content.encode("utf-8"), asked.name, catalog.known)
         except PolicyErrors as errors:
             count = len(errors.problems)
             title = f"the policy is wrong ({count} error{'' if count == 1 else 's'}): {errors.problems[0]}"

@@ -12,7 +12,7 @@ from endtoend.python_for_all import python_for
 from tool_files import ACME
 
 FILE = "mode: report\nbanned: [qoder]\n"
-FIRST = "mode: warn\nbanned: [claude-code]\n"
+FIRST = "mode: warn\nbanned: [claude-code]  #\tno contract"
 SECOND = "mode: warn\nbanned: [claude-code, goose]\n"
 
 
@@ -94,7 +94,7 @@ def test_a_machine_follows_what_is_published(lab: Lab, desk: Desk) -> None:
     shown = desk.ask("history").stdout
     for word in ("NUMBER", "alice", "bob", "9f3c2a (text of 1)", "number 3 is enforced by 1 devices"):
         assert word in shown
-    assert desk.ask("show", "1").stdout == FIRST
+    assert desk.ask("show", "1").stdout == FIRST, "byte for byte"
     assert desk.ask("show", rows[0]["version"]).stdout == FIRST
     assert "+banned: [claude-code, goose]" in desk.ask("show", "2", "--diff").stdout
 

@@ -1,34 +1,17 @@
 """Given the agent and its guard on the whole machine and a brake, what was refused starts; after it, not."""
 
-import contextlib
-import os
-import signal
-from collections.abc import Iterator
-
 import pytest
 
 from endtoend.lab import Lab, await_that, root
 from machine.real_packages import native_claude, put_copy
-from machine.test_block import BLOCK, Shell, machine_lab, refuse_beside_others, shell
-from machine.test_guarded_machine import deadman, in_force, layer
+from machine.test_block import BLOCK, Shell, machine_lab, shell
+from machine.test_guarded_machine import in_force, lab, layer
 
 pytestmark = [
     pytest.mark.xdist_group("machine"),
     pytest.mark.skipif(not root(), reason="needs root on Linux: answers for every program of the machine"),
 ]
-__all__ = ["machine_lab", "shell"]
-
-
-@pytest.fixture
-def lab(machine_lab: Lab) -> Iterator[Lab]:
-    machine_lab.guard = "on"
-    refuse_beside_others()
-    yield machine_lab
-    for agent in machine_lab.agents:
-        with contextlib.suppress(OSError):
-            pid = deadman(agent)
-            agent.stop()
-            os.kill(pid, signal.SIGKILL)
+__all__ = ["lab", "machine_lab", "shell"]
 
 
 def test_a_brake_frees_what_was_refused_and_its_end_refuses_it_again(lab: Lab, shell: Shell) -> None:

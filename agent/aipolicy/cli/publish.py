@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -182,7 +183,9 @@ def show(
         return
     click.echo(_headline(found.policy), err=True)
     text = found.content if not diff else _difference(found)
-    click.echo("\n".join(printable(line) for line in text.rstrip("\n").split("\n")))
+    if sys.stdout.isatty():  # a terminal obeys control characters
+        text = "\n".join(printable(line) for line in text.rstrip("\n").split("\n")) + "\n"
+    click.echo(text, nl=False)
 
 
 def _which(version: str) -> str:
@@ -284,8 +287,8 @@ def _headline(row: Published) -> str:
 
 def _difference(found: PublishedText) -> str:
     if found.diff is None:
-        return "the texts are too long to be compared"
-    return found.diff or "the text is the same"
+        return "the texts are too long to be compared\n"
+    return f"{found.diff}\n" if found.diff else "the text is the same\n"
 
 
 def _json(record: msgspec.Struct, schema: str) -> str:
