@@ -105,9 +105,9 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
     Code.NO_VALUE: _page("banned:\napproved: [qoder]\n", "banned: []\napproved: [qoder]\n"),
     Code.UNKNOWN_KEY: _page("aproved: [qoder]\nbanned: []\n", "approved: [qoder]\nbanned: []\n"),
     Code.NOT_SUPPORTED: _page(
-        "banned: [claude-code]\nprivacy: {}\n",
+        "banned: [claude-code]\nprivacy: {retention: 90d}\n",
         "banned: [claude-code]\n",
-        "A rule whose condition is passed over would hit the wrong people, so the whole file is refused.",
+        "What is passed over would mislead, so the whole file is refused.",
     ),
     Code.NO_RULE: _page("mode: block\n", "mode: block\nbanned: []\n"),
     Code.UNKNOWN_TOOL: _page(
@@ -209,6 +209,10 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
     Code.ONE_TOOL: _page(
         "banned: ['vendor:anthropic']\ntests:\n  - {tool: 'vendor:anthropic', expect: report}\n",
         "banned: ['vendor:anthropic']\ntests:\n  - {tool: claude-code, expect: report}\n",
+    ),
+    Code.PRIVACY: _page(
+        "banned: [claude-code]\nprivacy: {usernames: none}\n",
+        "banned: [claude-code]\nprivacy: {usernames: hash}\n",
     ),
     Code.VERSIONS: _page(
         'banned:\n  - {tool: cursor, versions: "^1.6"}\n',

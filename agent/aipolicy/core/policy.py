@@ -13,6 +13,7 @@ from aipolicy.core.entry import Entry, read_entries
 from aipolicy.core.exemption import Exemption, read_exemptions
 from aipolicy.core.model import Action, Record
 from aipolicy.core.policy_test import PolicyTest, read_tests
+from aipolicy.core.privacy import Privacy, read_privacy
 from aipolicy.core.problem import Code
 from aipolicy.core.reading import Reading, kind
 from aipolicy.core.scope import Scope, read_scopes
@@ -45,7 +46,7 @@ class Policy(Record, frozen=True, kw_only=True):
     contact: whom to ask. message: what the person is told; both empty where the policy has none.
     instead: the approved tools, for people.
     scopes: rules for some machines and people; the first that fits holds. exemptions: before all of them.
-    tests: what it is to say; run_tests.py runs them.
+    tests: what it is to say; run_tests.py runs them. privacy: what leaves the machine about people.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Policy(Record, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     tests: tuple[PolicyTest, ...] = ()
+    privacy: Privacy = Privacy()
 
     @property
     def entries(self) -> Iterator[Entry]:
@@ -148,6 +150,7 @@ def _policy(values: dict[str, yamlfile.Node], version: str, reading: Reading) ->
         scopes=read_scopes(values.get("scopes"), reading),
         exemptions=read_exemptions(values.get("exemptions"), reading),
         tests=read_tests(values.get("tests"), reading),
+        privacy=read_privacy(values.get("privacy"), reading),
     )
 
 

@@ -166,6 +166,7 @@ _FORMS: Final[Mapping[Form, Callable[[Key], Schema]]] = {
     Form.PERCENT: _percent,
     Form.ENTRIES: _entries,
     Form.MAPPINGS: _mappings,
+    Form.MAPPING: lambda key: {"$ref": f"#/$defs/{key.of}"},
 }
 
 

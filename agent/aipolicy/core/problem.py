@@ -73,6 +73,7 @@ class Code(StrEnum):
     OS = "E047", "An operating system is one of linux, macos, windows."
     PERCENT = "E048", "`percent` and `rollout` are numbers from 0 to 100."
     ONE_TOOL = "E049", "A test is about one tool, by its id or an alias, with or without a version."
+    PRIVACY = "E050", "`usernames` is plain or hash, and `paths` is home-relative."
 
 
 class Problem(Record, frozen=True, kw_only=True):

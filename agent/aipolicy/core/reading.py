@@ -177,6 +177,7 @@ _IN_WORDS: Final = {
     Place.SCOPE: "a scope",
     Place.EXEMPTION: "an exemption",
     Place.TEST: "a test",
+    Place.PRIVACY: "privacy",
 }
 
 

@@ -20,6 +20,7 @@ class Place(StrEnum):
     SCOPE = "scope"
     EXEMPTION = "exemption"
     TEST = "test"
+    PRIVACY = "privacy"
 
 
 class Form(StrEnum):
@@ -38,6 +39,7 @@ class Form(StrEnum):
     PERCENT = "percent"  # 5
     ENTRIES = "entries"  # a list of selectors and of mappings of the place `of`
     MAPPINGS = "mappings"  # a list of mappings of the place `of`
+    MAPPING = "mapping"  # one mapping of the place `of`
 
 
 class Key(Record, frozen=True, kw_only=True):
@@ -174,6 +176,29 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
             says="what the policy is to say of which tool, person, machine and day",
             without="none",
         ),
+        Key(
+            name="privacy",
+            form=Form.MAPPING,
+            of=Place.PRIVACY,
+            says="what leaves the machine about people",
+            without="login names, home-relative paths",
+        ),
+    ),
+    Place.PRIVACY: (
+        Key(
+            name="usernames",
+            form=Form.WORD,
+            words=("plain", "hash"),
+            says="`plain`, or `hash`: another name for each person, which only that machine can tell",
+            without="`plain`",
+        ),
+        Key(
+            name="paths",
+            form=Form.WORD,
+            words=("home-relative",),
+            says="`home-relative`: `~` for the home; there is nothing else",
+            without="`home-relative`",
+        ),
     ),
     Place.SCOPE: (
         Key(name="name", form=Form.TEXT, says="its name, for people", needed=True),
@@ -291,7 +316,7 @@ AUDIENCE_KEYS: Final = (*(key.name for key in _AUDIENCE), "percent")
 RULES: Final = ("banned", "approved", "unlisted", "scopes")
 """One of these at least is in a policy."""
 
-LATER_KEYS: Final = ("privacy",)
+LATER_KEYS: Final = ("retention",)
 """Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 
 

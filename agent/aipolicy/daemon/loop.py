@@ -20,6 +20,7 @@ from aipolicy.central.policy_source import ACCEPTED, FilePolicy, LastGood, Noted
 from aipolicy.central.published_policy import UNTIL_PUBLISHED, OfServerElseFile, PublishedPolicy
 from aipolicy.core.model import Unseen
 from aipolicy.core.policy import Policy
+from aipolicy.core.privacy import Usernames
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.catalog_keeper import catalog_at_start, catalog_in_safe_mode, own_sha256, prove_own
@@ -397,6 +398,7 @@ class Daemon:
         )
 
     def _use_policy(self) -> None:
+        self._store.hide_people(self._keeper.current.privacy.usernames is Usernames.HASH)
         self._teller.contact = self._keeper.current.contact
         self._teller.instead = self._keeper.current.instead
         self._controls.refresh()
@@ -441,7 +443,7 @@ class Daemon:
     def _say_whether_the_directory_answers(self) -> None:
         conditions, user = self._reporter.conditions, self._directory.unanswered
         if user and self._keeper.written.asks_for_groups:
-            detail = f"The groups of {user} could not be learnt: nothing is blocked that depends on them."
+            detail = "The groups of somebody could not be learnt: nothing is blocked that depends on them."
             conditions.wrong("directory", "away", detail, self._now())
         else:
             conditions.well("directory", "answers")

@@ -95,6 +95,11 @@ def everything_again(ledger: Ledger) -> Changes:
     return Changes(tell=(Told(about=head), *findings))
 
 
+def everything_gone(ledger: Ledger) -> Changes:
+    """All that is known, told as gone; the ledger keeps it, for it is told again under other names."""
+    return Changes(tell=tuple(_gone(known) for known in ledger.known.values()))
+
+
 def _renew(
     before: Known | None, group: list[Sighting], places: tuple[str, ...]
 ) -> tuple[list[Told], Known | None]:

@@ -9,18 +9,23 @@ from typing import TypeVar
 
 import msgspec
 
-from aipolicy.core.model import Event, Health
+from aipolicy.core.model import Event, Health, Outcome
+from aipolicy.core.pseudonym import hidden
 from aipolicy.state import spool
 from aipolicy.state.disk import Disk, NotDurable, Replaced
 from aipolicy.state.identity import Identity, keep_identity, load_identity
 from aipolicy.state.ids import Ids
 from aipolicy.state.ledger import Book
+from aipolicy.state.pseudonyms import key_of
 from aipolicy.state.records import About, Changes
 from aipolicy.state.sendable import sendable_event
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_NAMES = "usernames"
+"""In the database: how people are named in what was told: plain or hash."""
 
 _LOSSES = {
     spool.OVERFLOW: "Events were dropped, the oldest first: more had to wait for server or disk than may.",
@@ -54,12 +59,29 @@ class Journal:
         kept = load_identity(folder)
         self.identity = kept or Identity(device=self.new_id())
         self._identity_kept = kept is not None
+        self._key: bytes | None = None  # people are told of under another name, made with it
+        self._names_told = True  # whether the disk knows whether they are
 
     def take(self, changes: Changes) -> None:
         """Follow `changes` in memory; `flush` brings them to disk."""
         now = self._now()
         self.book.apply(changes)
         self.fresh += [(told.uid, self._event(told.about, now)) for told in changes.tell]
+
+    @property
+    def hides_people(self) -> bool:
+        """Whether what is told names people by another name."""
+        return self._key is not None
+
+    def hide_people(self, hide: bool) -> None:
+        """From now on they are, or are no longer."""
+        self._key = key_of(self._folder) if hide else None
+        self._names_told = False
+
+    def as_told(self, outcome: Outcome) -> Outcome:
+        """An outcome as it leaves the machine."""
+        told = self._hidden(outcome)
+        return told if isinstance(told, Outcome) else outcome
 
     def take_identity(self, identity: Identity) -> None:
         """We are this device now: whatever waits is sent under its id."""
@@ -105,7 +127,8 @@ class Journal:
     def _flush_once(self) -> bool:
         if self._stamped is None:
             self._stamped = self._disk.read(lambda c: spool.meta(c, "device"))
-        if self._stamped == self.identity.device and not (self.fresh or self._lost or self.book.changed):
+        news = self.fresh or self._lost or self.book.changed or not self._names_told
+        if self._stamped == self.identity.device and not news:
             return True
         new_spool = self.new_id()
 
@@ -114,6 +137,7 @@ class Journal:
                 spool.restamp(connection, self.identity.device, new_spool)
             spool.add(connection, ((uid, msgspec.json.encode(event)) for uid, event in self.fresh))
             self.book.write(connection)
+            spool.set_meta(connection, _NAMES, "hash" if self.hides_people else "plain")
             spool.put_note(connection, spool.OVERFLOW, self._lost, self.loss_record)
             dropped = spool.keep_within(connection, self._most_bytes, self.loss_record)
             if dropped:
@@ -123,6 +147,7 @@ class Journal:
         self._stamped = self.identity.device
         self.fresh.clear()
         self._lost = 0
+        self._names_told = True
         self.book.written()
         return True
 
@@ -131,7 +156,7 @@ class Journal:
         for _ in range(3):
             try:
                 if not self._loaded:
-                    self._disk.read(self.book.load)
+                    self._disk.read(self._load)
                     self._loaded = True
                 return call()
             except NotDurable:
@@ -139,6 +164,14 @@ class Journal:
             except Replaced as replaced:
                 self._begin_anew(str(replaced))
         return None
+
+    def _load(self, connection: Connection) -> None:
+        self.book.load(connection)
+        if self._names_told and spool.meta(connection, _NAMES) == "hash":
+            self._key = key_of(self._folder)
+
+    def _hidden(self, about: About) -> About:
+        return about if self._key is None else hidden(about, self._key)
 
     def _begin_anew(self, why: str) -> None:
         self.book.start_anew()
@@ -152,7 +185,10 @@ class Journal:
 
     def _event(self, about: About, now: datetime) -> Event:
         event = Event(
-            id=self._ids.next(_milliseconds(now)), device=self.identity.device, time=now, about=about
+            id=self._ids.next(_milliseconds(now)),
+            device=self.identity.device,
+            time=now,
+            about=self._hidden(about),
         )
         return sendable_event(event)
 

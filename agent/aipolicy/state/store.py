@@ -18,7 +18,7 @@ from aipolicy.core.model import Event, Health, Record
 from aipolicy.core.wire import MAX_BATCH_EVENTS, MAX_BODY_BYTES, findings_digest
 from aipolicy.state import spool
 from aipolicy.state.ballast import Ballast
-from aipolicy.state.changes import everything_again
+from aipolicy.state.changes import everything_again, everything_gone
 from aipolicy.state.disk import Disk
 from aipolicy.state.folder import prepare_folder
 from aipolicy.state.identity import Identity
@@ -101,6 +101,20 @@ class Store:
         """Tell all that is known anew, for a server whose findings differ; whether it is on disk."""
         return self.change(everything_again)[1]
 
+    def hide_people(self, hide: bool) -> bool:
+        """Tell of people by another name from now on, or no longer; whether it is on disk.
+
+        What was told under the names before is gone under them, and told again under the new ones.
+        """
+        with self._lock:
+            if self._journal.hides_people is hide:
+                return True
+            known = self._journal.book.view()
+            self._journal.take(everything_gone(known))
+            self._journal.hide_people(hide)
+            self._journal.take(everything_again(known))
+            return self._journal.flush()
+
     def current(self) -> dict[str, Known]:
         """What was told and still holds, by finding key."""
         with self._lock:
@@ -132,7 +146,8 @@ class Store:
         """What a check-in says of our findings: digest and waiting events of one and the same moment."""
         with self._lock:
             known = self._journal.book.view().known.values()
-            return Standing(findings=findings_digest(k.outcome for k in known), pending=self.pending())
+            told = (self._journal.as_told(each.outcome) for each in known)
+            return Standing(findings=findings_digest(told), pending=self.pending())
 
     def undurable(self) -> int:
         """How many of them are in memory alone, because the disk does not take them."""

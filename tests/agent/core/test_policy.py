@@ -201,7 +201,10 @@ def test_every_code_has_a_wrong_policy() -> None:
         ("banned: [vim]", "unknown tool 'vim'"),
         ("aproved: [qoder]", "unknown key 'aproved', did you mean 'approved'?"),
         ("exemption: []", "unknown key 'exemption', did you mean 'exemptions'?"),
-        ("privacy: {}", "the key 'privacy' is not supported by this version of aipolicy"),
+        (
+            "banned: []\nprivacy: {retention: 90d}",
+            "the key 'retention' is not supported by this version of aipolicy",
+        ),
         ("mode: Block\nbanned: []", "'Block' is no mode, did you mean 'block'?"),
         ("unlisted: warning", "'warning' is no action, did you mean 'warn'?"),
         ("banned: [{tool: qoder, versions: 1.7}]", "'1.7' is no bound of a version"),

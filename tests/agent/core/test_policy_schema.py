@@ -140,12 +140,16 @@ def value(key: Key) -> st.SearchStrategy[Any]:
         return st.lists(st.sampled_from(["qoder", "cursor"]) | mapping(key.of) | entry, max_size=3)
     if key.form is Form.MAPPINGS and key.of is not None:
         return st.lists(mapping(key.of), max_size=2)
+    if key.form is Form.MAPPING and key.of is not None:
+        return mapping(key.of) | JUNK
     if key.form in LIST_OF:
         return st.lists(st.sampled_from(key.words or LIST_OF[key.form]) | JUNK_ITEM, max_size=2)
     return st.sampled_from((*key.words, *OF_FORM[key.form]))
 
 
 def right_value(key: Key) -> Any:
+    if key.form is Form.MAPPING:
+        return {}
     return key.words[0] if key.form is Form.WORD else RIGHT.get(key.form) or []
 
 
@@ -172,7 +176,7 @@ def test_an_editor_says_what_the_checker_says(document: Any) -> None:
 
 def test_every_form_has_a_schema_and_is_tried() -> None:
     assert set(_FORMS) == set(Form)
-    assert {*OF_FORM, *LIST_OF, Form.ENTRIES, Form.MAPPINGS} == set(Form)
+    assert {*OF_FORM, *LIST_OF, Form.ENTRIES, Form.MAPPINGS, Form.MAPPING} == set(Form)
 
 
 # --- what it cannot say ----------------------------------------------------------------------------------
