@@ -54,11 +54,20 @@ class Directory:
                 return known.groups
             answered = self._begin(user)
         if answered is None or not answered.wait(self._wait_s):
-            self.unanswered = user
-            return None
+            return self._too_late(user)
         with self._lock:
             known = self._answers.get(user)
             return known.groups if known is not None else None
+
+    def _too_late(self, user: str) -> frozenset[str] | None:
+        """Not known for a while, so that the next who ask do not wait, or until it answers after all."""
+        with self._lock:
+            known = self._answers.get(user)
+            if known is not None and self._now() < known.until:  # just now
+                return known.groups
+            self._answers[user] = _Answer(None, self._now() + _AGAIN_S)
+            self.unanswered = user
+            return None
 
     def _begin(self, user: str) -> threading.Event | None:
         """The look-up that is underway, or a new one; None where too many hang already."""
