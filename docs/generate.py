@@ -13,12 +13,12 @@ import msgspec
 
 from aipolicy.cli.checked.report import CheckReport
 from aipolicy.cli.policy_diff import DiffReport
+from aipolicy.cli.policy_schema import policy_schema_text
 from aipolicy.cli.policy_test import TestReport
 from aipolicy.core import model, wire
 from aipolicy.core.error_page import errors_of, in_markdown
 from aipolicy.core.explain_report import Explanation
 from aipolicy.core.plan_report import PlanReport
-from aipolicy.core.policy_schema import policy_schema
 from aipolicy.core.problem import Code
 from aipolicy.core.scan_report import ScanReport
 from aipolicy.core.status import Mine, Status
@@ -145,7 +145,7 @@ def errors_page() -> str:
 
 def policy_json_schema() -> str:
     """policies/policy.schema.json, which `aipolicy policy schema` prints."""
-    return json.dumps(policy_schema(load().known), indent=1, ensure_ascii=False) + "\n"
+    return policy_schema_text(load())
 
 
 def schema(record: type[msgspec.Struct]) -> str:

@@ -51,6 +51,15 @@ def test_scan_check_and_tools_work_away_from_the_checkout(installed: Path, tmp_p
     assert "claude-code" in listed.stdout
 
 
+def test_a_policy_repository_begins_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    aipolicy = str(installed / "aipolicy")
+    made = _run([aipolicy, "policy", "init", "policy"], tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    tested = _run([aipolicy, "policy", "test", "policy.yaml"], tmp_path / "policy")
+    assert tested.returncode == 0, tested.stderr
+    assert (tmp_path / "policy/.github/workflows/policy.yml").exists()
+
+
 def test_the_server_without_its_extra_says_how_to_get_it(installed: Path, tmp_path: Path) -> None:
     asked = _run([str(installed / "aipolicy"), "server", "run"], tmp_path)
     assert asked.returncode != 0

@@ -7,8 +7,8 @@ from typing import Final
 from aipolicy.cli.errors import Failure
 from aipolicy.core.wire import printable
 
-_SECONDS: Final = 30
-_QUIET: Final = {
+SECONDS: Final = 30
+QUIET: Final = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
@@ -28,13 +28,13 @@ def read(name: str, limit: int) -> bytes:
     command = ["git", "cat-file", "blob", name]
     try:
         with subprocess.Popen(
-            command, env={**os.environ, **_QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, env={**os.environ, **QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as git:
             try:
-                text, said = git.communicate(timeout=_SECONDS)
+                text, said = git.communicate(timeout=SECONDS)
             except subprocess.TimeoutExpired as late:
                 git.kill()
-                raise Failure(f"{printable(name)}: git took more than {_SECONDS} seconds") from late
+                raise Failure(f"{printable(name)}: git took more than {SECONDS} seconds") from late
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise Failure(f"{printable(name)}: git cannot be run: {why}") from error

@@ -5,6 +5,7 @@ import click
 from aipolicy.cli.verbs import Verb, Verbs
 
 _VERBS = {
+    "init": Verb("aipolicy.cli.policy_init:init", "Begin a repository for the policy, with its CI."),
     "check": Verb("aipolicy.cli.policy_check:check", "Show every error of each file at once."),
     "test": Verb("aipolicy.cli.policy_test:test", "Run the tests that a policy carries."),
     "fmt": Verb("aipolicy.cli.policy_fmt:fmt", "Write each file in its normal form, comments kept."),

@@ -6,6 +6,7 @@ import click
 
 from aipolicy.cli.catalog import catalog
 from aipolicy.core.policy_schema import policy_schema
+from aipolicy.core.tools import Catalog
 
 
 @click.command()
@@ -15,4 +16,9 @@ def schema(tools_dir: str | None) -> None:
 
     Beside a policy, `# yaml-language-server: $schema=policy.schema.json` as its first line leads there.
     """
-    click.echo(json.dumps(policy_schema(catalog(tools_dir).known), indent=1, ensure_ascii=False))
+    click.echo(policy_schema_text(catalog(tools_dir)), nl=False)
+
+
+def policy_schema_text(catalog: Catalog) -> str:
+    """The schema as a file."""
+    return json.dumps(policy_schema(catalog.known), indent=1, ensure_ascii=False) + "\n"

@@ -1,5 +1,6 @@
 """`aipolicy policy publish|rollback|history|show`: policies on the server."""
 
+import hashlib
 import os
 import re
 import sys
@@ -13,7 +14,7 @@ import msgspec
 from aipolicy.central.http import Client
 from aipolicy.central.publishing import Desk, NotDone, NoToken, admin_token
 from aipolicy.central.trust import TrustError
-from aipolicy.cli import inputs
+from aipolicy.cli import git_history, inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core.problem import annotate_all
@@ -71,6 +72,12 @@ _APPROVER = click.option("--approver", default="", help="Who approved it.")
 @_AUTHOR
 @_APPROVER
 @_EXPECT
+@click.option(
+    "--follow-git",
+    is_flag=True,
+    help="Refuse unless what is in force came from a commit that --commit builds on: for CI, so that nothing "
+    "published by hand is undone, and no late job brings back what is older.",
+)
 def publish(
     file: str,
     server: str,
@@ -81,6 +88,7 @@ def publish(
     author: str,
     approver: str,
     expect: int | None,
+    follow_git: bool,
 ) -> None:
     """Put FILE into force on every device that has its policy from the server; policy.yaml by default.
 
@@ -98,7 +106,10 @@ def publish(
     )
     desk = _desk(server, token_file, proxy, ca)
     with _refusals():
-        before = desk.history().current if expect is None else expect
+        known = desk.history()
+        before = known.current if expect is None else expect
+        if follow_git:
+            _refuse_beside_git(known, request)
         done = desk.publish(request, before)
     if done.number == before:
         click.echo(f"in force already: number {done.number}, version {done.version}")
@@ -225,6 +236,28 @@ def _desk(server: str, token_file: str | None, proxy: str | None, ca: str | None
         return Desk(Client(server, proxy=proxy, ca=ca), admin_token(token_file, inputs.environ()))
     except (NoToken, TrustError, ValueError) as error:
         raise Failure(str(error)) from error
+
+
+def _refuse_beside_git(known: History, request: PublishRequest) -> None:
+    """What is in force is to be older in git than what is published now; or nothing is, or it is the same."""
+    if not request.commit:
+        raise Failure("--follow-git needs --commit: the commit that FILE comes from")
+    current = next((row for row in known.rows if row.number == known.current), None)
+    if current is None or current.sha256 == hashlib.sha256(request.content.encode()).hexdigest():
+        return
+    mend = f"look at `aipolicy policy show {current.number}`, bring git there, and publish with --expect"
+    if current.copy_of is not None:
+        who = printable(current.author or current.by)
+        raise Failure(
+            f"number {current.number} in force is a rollback to {current.copy_of}, by {who}: "
+            f"{mend} {current.number}"
+        )
+    if not current.commit or not git_history.builds_on(request.commit, current.commit):
+        came = f"commit {printable(current.commit)}" if current.commit else "no commit"
+        raise Failure(
+            f"number {current.number} in force came from {came}, on which {printable(request.commit)} "
+            f"does not build: {mend} {current.number}"
+        )
 
 
 @contextmanager

@@ -8,12 +8,14 @@ import pytest
 from aipolicy.core.model import Action
 from aipolicy.core.policy import Policy, PolicyErrors, parse
 from aipolicy.core.problem import annotate
+from aipolicy.core.run_tests import run_tests
 from aipolicy.core.values import LATER_KEYS, Place, names
 from aipolicy.tools import load
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
-KNOWN = load().known
+CATALOG = load()
+KNOWN = CATALOG.known
 
 
 def read(name: str) -> Policy:
@@ -39,6 +41,15 @@ def test_the_pages_error_is_what_is_shown() -> None:
 @pytest.mark.parametrize("file", sorted(file.name for file in (ROOT / "policies").glob("*.yaml")))
 def test_every_example_policy_is_right(file: str) -> None:
     assert read(file).approved
+
+
+@pytest.mark.parametrize(
+    "file", [*sorted(file.name for file in (ROOT / "policies").glob("*.yaml")), "starter/policy.yaml"]
+)
+def test_every_example_policy_carries_tests_that_pass(file: str) -> None:
+    results = run_tests(read(file), CATALOG)
+    assert results
+    assert [result for result in results if not result.ok] == []
 
 
 def test_the_examples_say_what_they_promise() -> None:
