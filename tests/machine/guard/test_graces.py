@@ -1,5 +1,6 @@
 """Given a ban with a grace, then the guard lets the program start until it is over, and refuses it then."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from aipolicy.core.policy import parse
 from aipolicy.daemon.catalog_keeper import kept_catalog
+from aipolicy.enforce.guard.table import load
 from aipolicy.state.sights import Sights
 from machine.guard.lab import GuardLab, refused
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
@@ -56,3 +58,20 @@ def test_what_was_refused_starts_again_where_its_first_sight_is_lost(lab: GuardL
     (lab.state / "sights.json").unlink()
     until(lambda: not refused(program) or None)
     assert not refused(program)
+
+
+def test_a_ban_that_ended_while_the_guard_was_away_refuses_nobody_at_its_start(lab: GuardLab) -> None:
+    seen(lab, datetime.now(UTC) - HOUR)
+    lab.start()
+    program = lab.put(lab.banned, "notes")
+    assert refused(program)
+    lab.policy("mode: block\nbanned: [{tool: test-probe, until: 2999-01-01}]\n")
+    until(
+        lambda: (
+            (table := json.loads((lab.state / "guard-table.json").read_text()))["until"] and table["refused"]
+        )
+    )
+    lab.stop()
+    table = json.loads((lab.state / "guard-table.json").read_text())
+    assert load(str(lab.state / "guard-table.json"), table["until"] - 1)
+    assert not load(str(lab.state / "guard-table.json"), table["until"])

@@ -79,6 +79,11 @@ class GuardRules:
             return None
         return Judge(catalog=self._catalog, policy=self.policy, surroundings=self._surroundings)
 
+    def until(self) -> float | None:
+        """When they may say something else, seconds since 1970; None where nothing in them does."""
+        at = self._timetable.next(self._now()) if self._timetable is not None else None
+        return None if at is None else at.timestamp()
+
     def _read(self) -> None:
         """The last good policy and the first sights, where they are others by now."""
         stamp = self._last_good.stamp(), sights.stamp(self._state), tags.stamp(self._state)

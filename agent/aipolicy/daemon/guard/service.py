@@ -203,7 +203,7 @@ class GuardService:
             self._table_stale = False
             with contextlib.suppress(OSError):  # a full disk: the table before stays
                 refusals = [refusal for refusal, _ in self._refusals.values()]
-                write_safely(self._state / table.TABLE, table.encoded(refusals))
+                write_safely(self._state / table.TABLE, table.encoded(refusals, self._rules.until()))
 
     # --- the daemon --------------------------------------------------------------------------------------
 

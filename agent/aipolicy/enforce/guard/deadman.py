@@ -174,7 +174,8 @@ class Deadman:
     def _be_gate(self) -> None:
         stay_in_memory()
         mounts = MountTable()
-        refused = tuple(table.on_this_start(table.load(os.path.join(self._state, table.TABLE)), mounts))
+        refusals = table.load(os.path.join(self._state, table.TABLE), time.time())
+        refused = tuple(table.on_this_start(refusals, mounts))
         group = PermissionGroup()
         Gate(
             group=group,

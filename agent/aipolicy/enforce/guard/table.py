@@ -15,7 +15,7 @@ from aipolicy.platforms.linux_mounts import MountTable
 
 TABLE: Final = "guard-table.json"
 """Its name in the state folder."""
-_VERSION: Final = 2
+_VERSION: Final = 3
 _MOST_BYTES: Final = 64 << 20
 
 
@@ -36,14 +36,14 @@ class Refusal(NamedTuple):
         return Known(self.file, ANYWHERE if self.anywhere else self.place, self.uid, says)
 
 
-def encoded(refusals: Iterable[Refusal]) -> bytes:
-    """The table as it lies on disk."""
-    return json.dumps({"version": _VERSION, "refused": list(refusals)}).encode("ascii")
+def encoded(refusals: Iterable[Refusal], until: float | None = None) -> bytes:
+    """The table as it lies on disk. until: when the policy may say something else, seconds since 1970."""
+    return json.dumps({"version": _VERSION, "until": until, "refused": list(refusals)}).encode("ascii")
 
 
-def load(path: str) -> tuple[Refusal, ...]:
+def load(path: str, now: float | None = None) -> tuple[Refusal, ...]:
     """What the table at `path` refuses; nothing where it is missing, damaged, or anybody else could write
-    it.
+    it, or where it is no longer known to hold `now`: a ban has ended since, or somebody was exempt.
     """
     flags = os.O_RDONLY | open_flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
     try:
@@ -53,6 +53,9 @@ def load(path: str) -> tuple[Refusal, ...]:
                 return ()
             content = json.loads(file.read(_MOST_BYTES))
         if content["version"] != _VERSION:
+            return ()
+        until = content["until"]
+        if now is not None and until is not None and now >= float(until):
             return ()
         return tuple(
             Refusal(File(*map(int, numbers)), str(place), bool(anywhere), int(uid), bool(depends))

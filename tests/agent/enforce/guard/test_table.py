@@ -39,6 +39,13 @@ def test_it_comes_back_as_it_was(tmp_path: Path, program: Path) -> None:
     assert [known.known().says for known in (one, other)] == [Says.REFUSED, Says.DEPENDS]
 
 
+def test_it_ends_when_the_policy_may_say_something_else(tmp_path: Path, program: Path) -> None:
+    """A ban that ended while the machine was off must not refuse from the first moment of the next start."""
+    table = write(tmp_path, encoded([refusal(program)], until=1_000.0))
+    assert [len(load(table, now)) for now in (999.9, 1_000.0, 5e9, None)] == [1, 0, 0, 1]
+    assert len(load(write(tmp_path, encoded([refusal(program)])), 5e9)) == 1
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b'{"version": 1, "refused": []}', b"\xff" * 9]
 )
@@ -55,7 +62,8 @@ def test_a_row_that_is_not_as_it_should_be_makes_it_empty(tmp_path: Path) -> Non
         [[1] * 5, "/x", True, 0],
         {},
     ):
-        assert load(write(tmp_path, json.dumps({"version": 2, "refused": [row]}).encode())) == ()
+        written = json.dumps({"version": 3, "until": None, "refused": [row]})
+        assert load(write(tmp_path, written.encode())) == ()
 
 
 def test_a_table_that_others_may_write_is_not_taken(tmp_path: Path, program: Path) -> None:
