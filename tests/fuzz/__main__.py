@@ -39,6 +39,7 @@ def main() -> None:
         str(kept),
         str(HERE / "corpus" / "seeds"),
         str(HERE.parents[1] / "policies"),
+        str(HERE.parent / "policies" / "bad"),
     ]
     atheris.Setup(arguments, TARGETS[options.target])
     atheris.Fuzz()

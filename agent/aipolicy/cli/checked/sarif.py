@@ -1,6 +1,7 @@
 """For code scanning: SARIF 2.1.0, the OASIS standard."""
 
 import json
+import os
 from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from aipolicy.cli.checked.report import CheckReport
 from aipolicy.core.error_page import in_markdown, in_text
 from aipolicy.core.problem import Code, Problem
 from aipolicy.core.unsafe import visible
+from aipolicy.core.wire import printable
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -57,6 +59,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     path = PurePath(file)
-    if path.is_absolute():
-        return path.as_uri()
-    return quote(path.as_posix().encode("utf-8", "surrogateescape"))
+    try:
+        return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
+    except UnicodeEncodeError:  # a name that no file of this system has
+        return quote(printable(file))
