@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from aipolicy.core.audience import Audience, fit
 from aipolicy.core.decide import explain
 from aipolicy.core.entry import Entry
 from aipolicy.core.model import Action, Confidence, Context, Evidence, Finding, Owner, Record, Ruling, State
@@ -65,23 +66,23 @@ class Difference(Record, frozen=True, kw_only=True):
 
 def difference(before: Policy, after: Policy, tools: Iterable[Tool], now: datetime) -> Difference:
     """All that `after` says otherwise than `before` at the moment `now` and later."""
-    tools = tuple(tools)
     places = worlds((before, after), now)
-    rows = [row for tool in tools for row in _of_tool(before, after, tool, places[:MOST])]
+    fits = _Fits()
     together: dict[tuple[str, str, Said, Said], list[str]] = {}
-    for tool_id, versions, where, was, becomes in rows:
-        together.setdefault((versions, where, was, becomes), []).append(tool_id)
+    for cut, alike in _alike(before, after, tools).items():
+        for row in _rows(*cut.policies, _finding(alike[0]), places[:MOST], fits):
+            together.setdefault(row, []).extend(tool.id for tool in alike)
     changes = tuple(
         Change(tools=tuple(ids), versions=versions, where=where, before=was, after=becomes)
         for (versions, where, was, becomes), ids in together.items()
     )
     others = tuple(_others(before, after, places))
-    if not changes and not others and _rules(before) != _rules(after):
+    if not changes and not others and _all_rules(before) != _all_rules(after):
         others = ("rules that make no difference to any tool of this catalog",)
     return Difference(changes=changes, others=others)
 
 
-def _rules(policy: Policy) -> list[str]:
+def _all_rules(policy: Policy) -> list[str]:
     """All that it says, whatever the order and the lines."""
     rules = [repr(replace(entry, rule="")) for entry in (*policy.banned, *policy.approved)]
     for scope in policy.scopes:
@@ -94,7 +95,7 @@ def _rules(policy: Policy) -> list[str]:
 def _others(before: Policy, after: Policy, places: Sequence[World]) -> Iterator[str]:
     """What no verdict shows, or not all of it."""
     if len(places) > MOST:
-        yield f"only the first {MOST} kinds of machines and people were tried"
+        yield f"only the first {MOST:,} kinds of machines and people were tried"
     if before.name != after.name:
         dealt = any(scope.audience.percent is not None for scope in (*before.scopes, *after.scopes))
         anew = "; `percent` now means other machines" if dealt else ""
@@ -105,40 +106,99 @@ def _others(before: Policy, after: Policy, places: Sequence[World]) -> Iterator[
 
 # --- one tool --------------------------------------------------------------------------------------------
 
-_Row = tuple[str, str, str, Said, Said]
+_Row = tuple[str, str, Said, Said]
 _Pair = tuple[Said, Said]
 
 
-def _of_tool(before: Policy, after: Policy, tool: Tool, places: Sequence[World]) -> Iterator[_Row]:
-    found = _finding(tool)
-    before, after = _about(before, found), _about(after, found)
+class _Cut(NamedTuple):
+    """Two policies cut down to what is about a tool; rules: which rules that are."""
+
+    rules: tuple[int, ...]
+    policies: tuple[Policy, Policy]
+
+    def __hash__(self) -> int:
+        return hash(self.rules)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Cut) and self.rules == other.rules
+
+
+def _alike(before: Policy, after: Policy, tools: Iterable[Tool]) -> dict[_Cut, list[Tool]]:
+    """The tools about which both have the same rules, and so say the same."""
+    found: dict[_Cut, list[Tool]] = {}
+    for tool in tools:
+        policies = _about(before, _finding(tool)), _about(after, _finding(tool))
+        rules = tuple(id(rule) for policy in policies for rule in (*policy.entries, *policy.exemptions))
+        found.setdefault(_Cut(rules, policies), []).append(tool)
+    return found
+
+
+def _rows(
+    before: Policy, after: Policy, found: Finding, places: Sequence[World], fits: "_Fits"
+) -> Iterator[_Row]:
     samples = _samples(_bounds(before, after))
     findings = [replace(found, version=sample.version) for sample in samples]
-    groups = _columns(before, after, findings, places)
+    groups = _columns(before, after, findings, places, fits)
     rows: dict[tuple[str, Said, Said], list[str]] = {}
     for group, columns in groups.items():
         alike = len(set(columns.values())) == 1
         for detail, column in list(columns.items())[: 1 if alike else None]:
-            where = group or "everywhere else"
+            where = group or _ELSE
             shown = where if alike or not group.startswith("in ") else f"{where} ({detail})"
             for versions, (was, becomes) in _runs(samples, column):
                 rows.setdefault((versions, was, becomes), []).append(shown)
-    every = {group or "everywhere else" for group in groups}
+    every = [group or _ELSE for group in groups]
     for (versions, was, becomes), wheres in rows.items():
-        yield tool.id, versions, "" if every <= set(wheres) else ", ".join(wheres), was, becomes
+        yield versions, _places(wheres, every), was, becomes
+
+
+_ELSE: Final = "everywhere else"
+
+
+def _places(wheres: Sequence[str], every: Sequence[str]) -> str:
+    """The shorter of two ways to say where."""
+    rest = [where for where in every if where not in wheres]
+    if not rest:
+        return ""
+    if len(rest) < len(wheres) and set(wheres) <= set(every) and _ELSE in wheres:
+        return f"everywhere but {', '.join(rest)}"
+    return ", ".join(wheres)
 
 
 def _columns(
-    before: Policy, after: Policy, findings: Sequence[Finding], places: Sequence[World]
+    before: Policy, after: Policy, findings: Sequence[Finding], places: Sequence[World], fits: "_Fits"
 ) -> dict[str, dict[str, tuple[_Pair, ...]]]:
-    """By group and detail what is said of each version; without the exempt whom nothing tells from others."""
+    """By group and detail what is said of each version; without those whom nothing tells from others."""
     groups: dict[str, dict[str, tuple[_Pair, ...]]] = {}
     for place in places:
-        column = tuple(_pair(before, after, finding, place.context) for finding in findings)
+        was, becomes = fits.within(before, place), fits.within(after, place)
+        column = tuple(_pair(was, becomes, finding, place.context) for finding in findings)
         likes = (set(groups.get(like, {}).values()) for like in place.like)
         if {column} not in likes:
             groups.setdefault(place.group, {})[place.detail] = column
     return groups
+
+
+class _Fits:
+    """Remembers which audience fits where: it is asked for every tool."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], dict[Audience, bool]] = {}
+
+    def within(self, policy: Policy, place: World) -> Policy:
+        """The policy with the scopes and exemptions only that may count there."""
+
+        def counts(audience: Audience) -> bool:
+            if audience not in known:
+                known[audience] = fit(audience, place.context, policy.name).fits is not False
+            return known[audience]
+
+        known = self._known.setdefault((policy.name, place.group, place.detail), {})
+        return replace(
+            policy,
+            scopes=tuple(scope for scope in policy.scopes if counts(scope.audience)),
+            exemptions=tuple(one for one in policy.exemptions if counts(one.audience)),
+        )
 
 
 def _finding(tool: Tool) -> Finding:

@@ -16,7 +16,7 @@ from aipolicy.core.policy import Policy
 
 _SYSTEMS: Final = ("linux", "macos", "windows")
 _STEP: Final = Decimal("0.01")
-MOST: Final = 500
+MOST: Final = 2_000
 """Then the rest is not made up, and the caller is told."""
 
 
@@ -70,7 +70,8 @@ def _all(
                 both = f"{inside}, {words}"
                 yield World(group=f"{group} for {words}", detail=both, like=(group,), context=context)
         for another, scope in scopes:
-            for words, context in _like(scope, within) if another != group else ():
+            if another != group:
+                words, context = next(_like(scope, within))
                 both = f"{inside}, {words}"
                 like = (group, another)
                 yield World(group=f"{group} and {another}", detail=both, like=like, context=context)
