@@ -26,6 +26,7 @@ def warned_of(agent: Agent) -> list[dict[str, Any]]:
 
 
 @pytest.mark.skipif(stranger() is None, reason="needs root: the agent is to end what belongs to nobody else")
+@pytest.mark.xdist_group("machine")  # it runs what the guard of another test would refuse
 def test_it_warns_through_the_grace_and_ends_it_then(lab: Lab) -> None:
     sleep = Path(os.path.realpath(shutil.which("sleep") or "/bin/sleep")).read_bytes()
     put(lab.bin / "notes", sleep + bytes(1_200_000) + MARKS)  # as large as the tool is
