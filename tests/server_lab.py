@@ -253,13 +253,13 @@ class Lab:
         return reply
 
     def ask_to_publish(
-        self, text: str, expected: int | None, name: str = "policy.yaml", **words: str
+        self, text: str, expected: int | None, name: str = "policy.yaml", **words: Any
     ) -> httpx.Response:
         """expected: the number that is believed to be in force; None: not said."""
         condition = {} if expected is None else {"if_match": f'"{expected}"'}
         return self.post("/policies", PublishRequest(name=name, content=text, **words), **condition)
 
-    def publish(self, text: str, expected: int = 0, **words: str) -> Published:
+    def publish(self, text: str, expected: int = 0, **words: Any) -> Published:
         """The policy, which must be taken."""
         reply = self.ask_to_publish(text, expected, **words)
         assert reply.status_code == 200, reply.text

@@ -16,6 +16,7 @@ from aipolicy import __version__
 from aipolicy_server.access import Access
 from aipolicy_server.answers import answer_exceptions
 from aipolicy_server.api import api_router
+from aipolicy_server.canary import CanaryWatch
 from aipolicy_server.clock import Clock, utc_now
 from aipolicy_server.console.render import Pages
 from aipolicy_server.console.routes import console_routes
@@ -53,11 +54,13 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         store.start_writer(settings.limits.writing)
         heartbeat = asyncio.create_task(intake.presence.run())
+        canary = asyncio.create_task(CanaryWatch(store, clock).run())
         try:
             yield
         finally:
             heartbeat.cancel()
-            await asyncio.gather(heartbeat, return_exceptions=True)
+            canary.cancel()
+            await asyncio.gather(heartbeat, canary, return_exceptions=True)
             await intake.presence.flush()
             await store.stop_writer()
             await asyncio.to_thread(store.close)

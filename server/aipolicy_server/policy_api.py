@@ -23,6 +23,7 @@ from aipolicy.core.publishing import (
     Published,
     PublishedText,
     PublishRequest,
+    ReleaseRequest,
     RollbackRequest,
 )
 from aipolicy.core.wire import printable
@@ -41,6 +42,11 @@ _MOST_BODY: Final = 3 * MAX_BYTES  # JSON writes a line break in two bytes, and 
 _BODY_S: Final = 10.0
 
 _Word = Annotated[str, Meta(max_length=200)]
+_Count = Annotated[int, Meta(ge=0, le=MOST_NUMBER)]
+
+
+class _BoundedRelease(ReleaseRequest, frozen=True, kw_only=True):
+    reason: Annotated[str, Meta(max_length=500)] = ""
 
 
 class _BoundedPublish(PublishRequest, frozen=True, kw_only=True):
@@ -49,6 +55,9 @@ class _BoundedPublish(PublishRequest, frozen=True, kw_only=True):
     commit: _Word = ""
     author: _Word = ""
     approver: _Word = ""
+    canary: Annotated[float, Meta(gt=0, le=100)] | None = None
+    forecast_machines: _Count | None = None
+    forecast_devices: _Count | None = None
 
 
 class _BoundedRollback(RollbackRequest, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ class _BoundedBrake(BrakeRequest, frozen=True, kw_only=True):
 
 
 _publish_requests = msgspec.json.Decoder(_BoundedPublish)
+_release_requests = msgspec.json.Decoder(_BoundedRelease)
 _rollback_requests = msgspec.json.Decoder(_BoundedRollback)
 _brake_requests = msgspec.json.Decoder(_BoundedBrake)
 
@@ -134,6 +144,18 @@ def add_policy_routes(router: APIRouter) -> None:
         )
         publishing, now_us = _publishing(request), to_us(request.app.state.clock())
         row = await run_in_threadpool(publishing.roll_back, number, asked, expected, admin, now_us)
+        return answer(row, "aipolicy.published/1")
+
+    @router.post(
+        "/policies/{number}/release",
+        responses=answers(Published, "aipolicy.published/1"),
+        openapi_extra=_takes(ReleaseRequest),
+    )
+    async def release(request: Request, number: Number, admin: Admin) -> Response:
+        """Give a policy that is in its canary wave, or held there, to everybody."""
+        asked = decode(await _body(request), _release_requests)
+        publishing, now_us = _publishing(request), to_us(request.app.state.clock())
+        row = await run_in_threadpool(publishing.release, number, printable(asked.reason), admin, now_us)
         return answer(row, "aipolicy.published/1")
 
     @router.get("/brake", responses=answers(BrakeState, "aipolicy.brake/1"))

@@ -14,14 +14,14 @@ from sqlalchemy import Connection
 
 from aipolicy.core.policy import Policy, PolicyErrors, parse
 from aipolicy.core.problem import Problem
-from aipolicy.core.publishing import Published, PublishedText, PublishRequest, RollbackRequest
+from aipolicy.core.publishing import Published, PublishedText, PublishRequest, RollbackRequest, Step
 from aipolicy.core.run_tests import run_tests
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import YamlErrors
 from aipolicy.tools import load
 from aipolicy_server.clock import from_us
 from aipolicy_server.refusals import Refusal
-from aipolicy_server.store import policies
+from aipolicy_server.store import policies, rollouts
 from aipolicy_server.store.policies import Moved, NewPolicy
 from aipolicy_server.store.store import Store
 
@@ -63,6 +63,19 @@ class Publishing:
         policy = self._judged(again)  # the catalog may have changed since
         return self._put(again, policy, expected, by, at_us, copy_of=number)
 
+    def release(self, number: int, reason: str, by: str, at_us: int) -> Published:
+        """A policy that is in its canary wave, or held, goes to everybody. Raises Refusal, Unavailable."""
+
+        def job(connection: Connection) -> Published | None:
+            done = rollouts.go_on(connection, number, Step.EVERYBODY, reason, by, at_us)
+            return policies.one(connection, number) if done else None
+
+        released = self._store.write_now(job)
+        if released is None:
+            title = f"number {number} is in no canary wave: nothing was changed"
+            raise Refusal(HTTPStatus.CONFLICT, "not-in-a-wave", title)
+        return released
+
     def _put(
         self,
         asked: PublishRequest,
@@ -85,7 +98,15 @@ class Publishing:
             at_us=at_us,
             copy_of=copy_of,
         )
-        outcome = self._store.write_now(lambda connection: policies.publish(connection, new, expected))
+
+        def job(connection: Connection) -> Published | Moved:
+            done = policies.publish(connection, new, expected)
+            if isinstance(done, Moved) or asked.canary is None or done.number == expected:
+                return done
+            rollouts.begin(connection, done.number, policy.name, asked, by, at_us)
+            return policies.one(connection, done.number) or done
+
+        outcome = self._store.write_now(job)
         if isinstance(outcome, Moved):
             raise _moved(outcome.latest, expected)
         return outcome

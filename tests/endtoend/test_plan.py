@@ -73,6 +73,26 @@ def test_whom_it_hits_then_published_then_nobody(server: ServerProcess, new: str
     assert "Nothing changes for anybody." in aipolicy("policy", "plan", new, *at(server))
 
 
+def test_a_canary_wave_with_the_plan_as_forecast(server: ServerProcess, tmp_path: Path) -> None:
+    new, foreseen = tmp_path / "policy.yaml", tmp_path / "plan.json"
+    new.write_text(NEW + "# for a few first\n")
+    foreseen.write_text(aipolicy("policy", "plan", str(new), *at(server), "--format", "json"))
+    assert json.loads(foreseen.read_text())["blocked"]["machines"] > 0
+    said = aipolicy("policy", "publish", str(new), *at(server), "--canary", "5", "--plan", str(foreseen))
+    assert "5 % of the devices take it at their next check-in" in said
+    number = said.split("number ")[1].split(",")[0]
+    assert f"number {number} goes to 5 % of the devices first" in aipolicy("policy", "history", *at(server))
+    # what everybody has is still the one before
+    again = json.loads(aipolicy("policy", "plan", str(new), *at(server), "--format", "json"))
+    assert again["against"]["version"] != again["policy"]["version"]
+    released = aipolicy("policy", "release", number, *at(server))
+    assert "goes to every device" in released
+    assert "goes to 5 %" not in aipolicy("policy", "history", *at(server))
+    new.write_text(NEW + "# another text\n")
+    wrong = ("--canary", "5", "--plan", str(foreseen))
+    aipolicy("policy", "publish", str(new), *at(server), *wrong, expect=2)
+
+
 def test_a_wrong_token_is_said(server: ServerProcess, new: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("aipa_" + "x" * 43)

@@ -18,6 +18,7 @@ from aipolicy.core.publishing import (
     Published,
     PublishedText,
     PublishRequest,
+    ReleaseRequest,
     RollbackRequest,
 )
 from aipolicy.core.wire import printable
@@ -93,6 +94,12 @@ class Desk:
     def roll_back(self, number: int, request: RollbackRequest, expected: int) -> Published:
         """Put an earlier text into force again."""
         return self._put(f"{POLICIES_PATH}/{number}/rollback", request, expected)
+
+    def release(self, number: int, request: ReleaseRequest) -> Published:
+        """Give one that is in its canary wave to everybody."""
+        path, body = f"{POLICIES_PATH}/{number}/release", msgspec.json.encode(request)
+        headers = Bearer(self._token).headers("POST", path, body)
+        return _read(self._client.post(path, body, headers, _DEADLINE_S), Published)
 
     def _get(self, path: str, kind: type[T]) -> T:
         headers = Bearer(self._token).headers("GET", path, b"")

@@ -18,6 +18,7 @@ _VERBS = {
     "import": Verb("aipolicy.cli.policy_import:import_", "Make a policy of the rules that you have already."),
     "publish": Verb("aipolicy.cli.publish:publish", "Put a policy into force on every device."),
     "rollback": Verb("aipolicy.cli.publish:rollback", "Put an earlier text into force again."),
+    "release": Verb("aipolicy.cli.publish:release", "Give a policy of a canary wave to every device."),
     "history": Verb("aipolicy.cli.publish:history", "Show what was published, and how far it has come."),
     "show": Verb("aipolicy.cli.publish:show", "Print a published policy, or what it changed."),
     "accept": Verb("aipolicy.cli.policy_accept:accept", "Let a policy act that the agent here holds."),

@@ -156,12 +156,15 @@ def _report(
             taken_at=head.taken_at, devices=made.devices, people=made.people, findings=made.findings
         ),
         totals=made.totals,
+        blocked=made.blocked,
         changes=made.changes,
         waves=_waves(policy, made, tuple(waves)),
         ahead_days=AHEAD.days,
         ahead=made.ahead,
         limits=held(limits, made.stopped, machines=made.devices, people=made.people, findings=made.findings),
-        notes=tuple(_notes(head, policy, old, renew, known, groups_known=groups is not None)),
+        notes=tuple(
+            _notes(head, policy, old, renew, known, groups_known=groups is not None, unknown=made.unknown)
+        ),
     )
 
 
@@ -186,6 +189,7 @@ def _notes(
     known: Catalog,
     *,
     groups_known: bool,
+    unknown: int,
 ) -> Iterator[str]:
     """What the plan could not tell."""
     if old is None:
@@ -198,8 +202,11 @@ def _notes(
         yield f"Rules name groups, and who is in them is not known: {_DOUBT} Give --groups FILE."
     if any(audience.tags for audience in whom):
         yield f"Rules name tags, and the server does not know the machines': {_DOUBT}"
-    if not head.names and any(audience.users for audience in whom):
-        yield f"Rules name people, and this inventory has numbers in place of names: {_DOUBT}"
+    if unknown and any(audience.users or (audience.groups and groups_known) for audience in whom):
+        yield (
+            f"Rules name people or groups, and {unknown:,} people have a number or a pseudonym in place of a "
+            f"name: {_DOUBT}"
+        )
     if not head.names and any(audience.hosts or audience.percent is not None for audience in whom):
         yield (
             "Rules name hosts or a percentage of them, and this inventory has numbers in place of names: no "

@@ -17,14 +17,17 @@ from aipolicy.central.trust import TrustError
 from aipolicy.cli import git_history, inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
+from aipolicy.core.plan_report import PlanReport
 from aipolicy.core.problem import annotate_all
 from aipolicy.core.publishing import (
     History,
     Published,
     PublishedText,
     PublishRequest,
+    ReleaseRequest,
     RollbackRequest,
     Rollout,
+    Step,
 )
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import MAX_BYTES
@@ -78,6 +81,18 @@ _APPROVER = click.option("--approver", default="", help="Who approved it.")
     help="Refuse unless what is in force came from a commit that --commit builds on: for CI, so that nothing "
     "published by hand is undone, and no late job brings back what is older.",
 )
+@click.option(
+    "--canary",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="Give it to this part of all devices only, until `release`, or until the server holds it.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    help="JSON of `policy plan`: more machines of the canary wave must not stop anything than it foresaw.",
+)
 def publish(
     file: str,
     server: str,
@@ -89,6 +104,8 @@ def publish(
     approver: str,
     expect: int | None,
     follow_git: bool,
+    canary: float | None,
+    plan_file: str | None,
 ) -> None:
     """Put FILE into force on every device that has its policy from the server; policy.yaml by default.
 
@@ -104,6 +121,11 @@ def publish(
         author=_word("--author", author),
         approver=_word("--approver", approver),
     )
+    if canary is not None:
+        request = msgspec.structs.replace(request, canary=canary)
+        request = _foreseen(plan_file, request) if plan_file else request
+    elif plan_file:
+        raise Failure("--plan is about the canary wave: give it with --canary PERCENT")
     desk = _desk(server, token_file, proxy, ca)
     with _refusals():
         known = desk.history()
@@ -148,6 +170,38 @@ def rollback(
         click.echo(f"in force already: number {done.number}, version {done.version}")
         return
     _say(done, desk)
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(1))
+@_at_server
+@click.option("--reason", default="", help="Why, where the server held it.")
+def release(
+    number: int, server: str, token_file: str | None, proxy: str | None, ca: str | None, reason: str
+) -> None:
+    """Give policy NUMBER, which is in its canary wave or held there, to every device."""
+    desk = _desk(server, token_file, proxy, ca)
+    with _refusals():
+        done = desk.release(number, ReleaseRequest(reason=_word("--reason", reason)))
+    click.echo(f"number {done.number}, version {done.version}, goes to every device at its next check-in")
+
+
+def _foreseen(path: str, request: PublishRequest) -> PublishRequest:
+    """What the plan foresaw. It must be about this text: another one's forecast would hold it for nothing."""
+    try:
+        with open(path, "rb") as opened:
+            report = msgspec.json.decode(opened.read(), type=PlanReport)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}: make it with `policy plan --format json`") from error
+    except msgspec.MsgspecError as error:
+        raise Failure(f"{path}: it is no plan: make it with `policy plan --format json`") from error
+    if report.policy.version != hashlib.sha256(request.content.encode("utf-8")).hexdigest()[:12]:
+        raise Failure(f"{path}: it is the plan of version {report.policy.version}, not of this text")
+    return msgspec.structs.replace(
+        request,
+        forecast_machines=report.blocked.machines,
+        forecast_devices=report.inventory.devices,
+    )
 
 
 @click.command()
@@ -272,6 +326,12 @@ def _refusals() -> Iterator[None]:
 
 def _say(done: Published, desk: Desk) -> None:
     click.echo(f"published: number {done.number}, version {done.version}, mode {done.mode}")
+    if done.step is not None and done.step.step is Step.CANARY:
+        click.echo(
+            f"{done.step.percent:g} % of the devices take it at their next check-in, the others keep the one "
+            f"before; then: aipolicy policy release {done.number}"
+        )
+        return
     with _refusals():
         rollout = desk.history().rollout
     devices = sum(getattr(rollout, name) for name in Rollout.__struct_fields__)
@@ -298,7 +358,18 @@ def _table(whole: History) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (head, *rows)
     ]
-    return "\n".join([*lines, "", _rollout(whole)])
+    steps = [_step(row) for row in whole.rows if row.step is not None and row.step.step is not Step.EVERYBODY]
+    return "\n".join([*lines, "", *steps, _rollout(whole)])
+
+
+def _step(row: Published) -> str:
+    step = row.step
+    if step is None:
+        return ""
+    if step.step is Step.HELD:
+        said = f"number {row.number} is held since {step.at:%Y-%m-%d %H:%M} UTC: {printable(step.reason)}; "
+        return said + f"others keep the one before; aipolicy policy release {row.number} gives it to all"
+    return f"number {row.number} goes to {step.percent:g} % of the devices first; others keep the one before"
 
 
 def _rollout(whole: History) -> str:

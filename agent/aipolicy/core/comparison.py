@@ -109,6 +109,8 @@ class Comparison:
         self._totals: dict[Effect, _Tally] = {}
         self.stopped = _Tally()
         """What is newly blocked, now or later."""
+        self.blocked = _Tally()
+        """All that is blocked now, newly or not."""
 
     def add(
         self,
@@ -148,8 +150,9 @@ class Comparison:
         if before is None:
             return None
         effect = effect_of(before, after)
+        blocks = (self.blocked,) if after is not None and after.action is Action.BLOCK else ()
         if effect is None:
-            return None
+            return _Group(kind.name, blocks) if blocks else None
         blocks_from = after.day if effect is Effect.LATER and after is not None else 0
         undated = None if after is None else after._replace(day=0)
         key = _Key(effect, kind.tool, before._replace(day=0), undated, blocks_from)
@@ -158,7 +161,7 @@ class Comparison:
             line = self._lines[key] = _Tally()
             total = self._totals.setdefault(effect, _Tally())
             stops = effect in (Effect.BLOCKED, Effect.LATER)
-            tallies = (line, total, self.stopped) if stops else (line, total)
+            tallies = (line, total, *((self.stopped,) if stops else ()), *blocks)
             group = self._groups[key] = _Group(kind.name, tallies)
         return group
 

@@ -17,6 +17,7 @@ from aipolicy.core.lens import Lens
 from aipolicy.core.model import Context, Record
 from aipolicy.core.plan_report import Change, Hit, Moment, Total
 from aipolicy.core.policy import Policy
+from aipolicy.core.pseudonym import is_pseudonym
 from aipolicy.core.sides import EPOCH, Judged, Side
 from aipolicy.core.timetable import Timetable
 from aipolicy.core.tools import Catalog
@@ -26,14 +27,19 @@ MOST_MOMENTS: Final = 12
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """What came of it. stopped: what is newly blocked, now or later. waves: as they were asked for."""
+    """What came of it. stopped: what is newly blocked, now or later. blocked: all that is blocked now.
+
+    waves: as they were asked for. unknown: people of whom nobody can tell who they are.
+    """
 
     devices: int
     people: int
+    unknown: int
     findings: int
     totals: tuple[Total, ...]
     changes: tuple[Change, ...]
     stopped: Hit
+    blocked: Hit
     waves: tuple[Hit, ...]
     ahead: tuple[Moment, ...]
 
@@ -81,8 +87,7 @@ def plan(
         machine = lens.machine(_context(value, None, None))
         for one in value.has:
             person = people.setdefault(one.owner, len(people))
-            # A number for a name: no account has it, as on the machine itself.
-            owner = one.owner if names and not one.owner.isdecimal() else None
+            owner = one.owner if names and _is_known(one.owner) else None
             member = None if groups is None or owner is None else groups.get(owner, frozenset())
             who, context = (machine, lens.person(owner, member)), _context(value, owner, member)
             for comparison in comparisons:
@@ -92,10 +97,12 @@ def plan(
     return Plan(
         devices=devices,
         people=len(people),
+        unknown=sum(not _is_known(name) for name in people) if names else len(people),
         findings=findings,
         totals=main.totals(),
         changes=main.changes(),
         stopped=main.stopped.hit,
+        blocked=main.blocked.hit,
         waves=tuple(wave.stopped.hit for wave in waves),
         ahead=tuple(
             Moment(at=at, totals=each.totals(), changes=each.changes())
@@ -103,6 +110,11 @@ def plan(
             if each.changes()
         ),
     )
+
+
+def _is_known(name: str) -> bool:
+    """Not a number, which no account has, as on the machine itself; nor a pseudonym."""
+    return not name.isdecimal() and not is_pseudonym(name)
 
 
 def _context(device: DeviceInventory, owner: str | None, groups: frozenset[str] | None) -> Context:

@@ -102,7 +102,9 @@ class PlanReport(Record, frozen=True, kw_only=True):
 
     against: the policy before; null where it is what the agents reported last.
     catalog: the version of the new catalog where the plan is about one, else null.
-    totals, changes: the gravest first. waves: empty where no scope has `percent`; the first is as written.
+    totals, changes: the gravest first. blocked: all that the new policy blocks now, newly or not: what
+    `policy publish --plan` hands to the server as the forecast. waves: empty where no scope has `percent`;
+    the first is as written.
     ahead: moments within `ahead_days`, the next first.
     notes: what the plan could not tell, in sentences.
     """
@@ -114,6 +116,7 @@ class PlanReport(Record, frozen=True, kw_only=True):
     catalog: str | None
     inventory: InventoryInUse
     totals: tuple[Total, ...]
+    blocked: Hit
     changes: tuple[Change, ...]
     waves: tuple[Wave, ...]
     ahead_days: int

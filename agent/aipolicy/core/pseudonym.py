@@ -6,6 +6,7 @@ tell whose it is. The same person has the same one on this machine, and another 
 
 import hashlib
 import hmac
+import re
 
 from msgspec.structs import replace
 
@@ -15,6 +16,14 @@ _ROOT = 0
 """The system's own account is nobody."""
 _ABOVE_ALL_IDS = 2**31
 """So that no pseudonym is taken for a real id."""
+
+
+_FORM = re.compile(r"user-[0-9a-f]{12}")
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a name that came from a machine is one: then nobody here can say whose it is."""
+    return _FORM.fullmatch(name) is not None
 
 
 def hidden(about: Outcome | Gone | Unseen | Health, key: bytes) -> Outcome | Gone | Unseen | Health:

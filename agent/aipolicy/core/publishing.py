@@ -1,17 +1,33 @@
 """What whoever publishes a policy and the server say to each other: requests, the history, refusals."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Problem
 from aipolicy.core.published import Brake
 
 POLICIES_PATH = "/api/v1/policies"
+
+
+class Step(StrEnum):
+    """How far a policy may come: to the canary wave only, no further (held), to everybody."""
+
+    CANARY = "canary"
+    HELD = "held"
+    EVERYBODY = "everybody"
+
+
 BRAKE_PATH = "/api/v1/brake"
 
 
 class PublishRequest(Record, frozen=True, kw_only=True):
-    """Body of POST /api/v1/policies. commit, author, approver: as CI names them, or empty."""
+    """Body of POST /api/v1/policies. commit, author, approver: as CI names them, or empty.
+
+    canary: the percentage of all devices that gets it first, by the place that `percent` in a policy goes
+    by, too; null for everybody at once. forecast_machines, forecast_devices: what a plan foresaw: of so many
+    devices, so many machines have something that it blocks; null where none did.
+    """
 
     schema: str = "aipolicy.publish/1"
     name: str
@@ -19,6 +35,16 @@ class PublishRequest(Record, frozen=True, kw_only=True):
     commit: str = ""
     author: str = ""
     approver: str = ""
+    canary: float | None = None
+    forecast_machines: int | None = None
+    forecast_devices: int | None = None
+
+
+class ReleaseRequest(Record, frozen=True, kw_only=True):
+    """Body of POST /api/v1/policies/NUMBER/release: it goes to everybody. reason: why, or empty."""
+
+    schema: str = "aipolicy.release/1"
+    reason: str = ""
 
 
 class RollbackRequest(Record, frozen=True, kw_only=True):
@@ -37,6 +63,19 @@ class BrakeRequest(Record, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class RolloutStep(Record, frozen=True, kw_only=True):
+    """The last step of a policy that did not go to everybody at once.
+
+    percent: of the canary wave. reason: why it is held or went on. by: who; "the server" where it held it.
+    """
+
+    step: Step
+    percent: float
+    reason: str
+    by: str
+    at: datetime
+
+
 class Published(Record, frozen=True, kw_only=True):
     """One published policy.
 
@@ -44,6 +83,7 @@ class Published(Record, frozen=True, kw_only=True):
     sha256: of its text. name: the file's name. mode: the most that it lets agents do.
     commit, author, approver: as CI named them, or empty. by: whose token published it. at: when.
     copy_of: the number whose text was published again by a rollback, else null.
+    step: how far it may come, null where it went to everybody at once.
     """
 
     number: int
@@ -57,6 +97,7 @@ class Published(Record, frozen=True, kw_only=True):
     by: str
     at: datetime
     copy_of: int | None
+    step: RolloutStep | None = None
 
 
 class Rollout(Record, frozen=True, kw_only=True):

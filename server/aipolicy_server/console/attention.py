@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from aipolicy.core.model import Done, Record
+from aipolicy.core.publishing import Step
 from aipolicy_server.console.show import plural, shown
 from aipolicy_server.store.queries import SILENT_AFTER
 from aipolicy_server.store.rows import DeviceRow, EventRow, Overview
@@ -30,6 +31,7 @@ def notices(overview: Overview, stuck: Sequence[EventRow], silent: Sequence[Devi
         *_banned(overview),
         *_stuck(stuck),
         *_refusing(overview),
+        *_held_policy(overview),
         *_silent(overview, silent),
         *_never_seen(overview),
         *_held(overview),
@@ -141,6 +143,20 @@ def _refusing(overview: Overview) -> list[Notice]:
             text=f"{devices} {'refuses' if overview.rollout.refusing == 1 else 'refuse'} the policy.",
             more=f"Number {overview.current}, published last; the page of each device says why.",
             url="/devices?standing=refusing",
+        )
+    ]
+
+
+def _held_policy(overview: Overview) -> list[Notice]:
+    if overview.step is None or overview.step.step is not Step.HELD:
+        return []
+    return [
+        Notice(
+            weight="grave",
+            shape="alert",
+            text=f"Policy number {overview.current} is held: most devices keep the one before.",
+            more=shown(overview.step.reason, 300),
+            url="/policy",
         )
     ]
 

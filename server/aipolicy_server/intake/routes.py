@@ -10,6 +10,7 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -32,7 +33,7 @@ from aipolicy_server.intake.reading import read_batch, read_check_in
 from aipolicy_server.rates import Rate, Seconds
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.settings import Settings
-from aipolicy_server.store import brakes, drift, policies
+from aipolicy_server.store import brakes, drift, policies, rollouts
 from aipolicy_server.store.accept import Conflict, Received, accept, raise_alarm
 from aipolicy_server.store.store import Store, Unavailable
 
@@ -41,6 +42,9 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 _COMPLAINTS_PER_S = 1 / 30  # about the same thing: a log must not fill the disk that is full already
+
+_MOST_ANSWERS = 8
+"""Texts of policies in memory: of the newest, and of the one before while it is in its canary wave."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -64,7 +68,7 @@ class Intake:
         self._complaints = Rate(_COMPLAINTS_PER_S, 1, seconds)
         self._admission = Admission(limits.reading)
         self._enrolment = Enrolment(store, settings, clock, chance, seconds)
-        self._answer: tuple[PolicyTag, bytes] | None = None
+        self._answers: dict[PolicyTag, bytes] = {}
         """The policy as agents get it, encoded once for all of them."""
         self.presence = Presence(store, settings.flush_s)
 
@@ -135,28 +139,27 @@ class Intake:
         now_us = to_us(self._clock())
         self.presence.check_in(device, said, now_us)
         resend = await self._settle(device, said)
-        policy, brake = await self._store.read(_orders)
+        policy, brake = await self._store.read(partial(_orders, said=said))
         every_s = self._settings.check_in_s
         next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
         return _json(CheckInReply(next_s=max(1, next_s), resend=resend, policy=policy, brake=brake))
 
     async def _policy(self, request: Request) -> Response:
         """The policy that is to be in force, unless the device says that it has it."""
-        await self._credentials.device(request)
-        tag = await self._store.read(policies.tag)
+        device = await self._credentials.device(request)
+        tag = await self._store.read(partial(rollouts.tag_of, device_id=device))
         if tag is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "no-policy", "no policy was published here")
         headers = {"ETag": tag.etag}
         if request.headers.get("if-none-match") == tag.etag:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        if self._answer is None or self._answer[0] != tag:
-            found = await self._store.read(policies.answer)
-            if found is None:
-                raise AssertionError("a published policy is gone")
-            tag = PolicyTag(number=found.number, sha256=found.sha256)
-            self._answer = tag, _encode(found)
-        tag, body = self._answer
-        return Response(body, headers={"ETag": tag.etag}, media_type="application/json")
+        body = self._answers.get(tag)
+        if body is None:
+            found = await self._store.read(partial(policies.answer, number=tag.number))
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            body = self._answers[tag] = _encode(found)
+        return Response(body, headers=headers, media_type="application/json")
 
     async def _settle(self, device: str, said: CheckIn) -> bool:
         """Whether the device must send its findings again."""
@@ -169,8 +172,8 @@ class Intake:
         return await self._store.write(lambda connection: drift.settle(connection, device, said.findings))
 
 
-def _orders(connection: Connection) -> tuple[PolicyTag | None, Brake | None]:
-    return policies.tag(connection), brakes.brake(connection)
+def _orders(connection: Connection, said: CheckIn) -> tuple[PolicyTag | None, Brake | None]:
+    return rollouts.tag(connection, said.host.hostname, said.published), brakes.brake(connection)
 
 
 def _json(record: Ack | CheckInReply) -> Response:

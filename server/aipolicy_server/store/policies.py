@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from aipolicy.core.model import Action, Record
-from aipolicy.core.published import MOST_NUMBER, PolicyAnswer, PolicyTag
-from aipolicy.core.publishing import History, Published, Rollout
+from aipolicy.core.published import MOST_NUMBER, PolicyAnswer
+from aipolicy.core.publishing import History, Published, Rollout, RolloutStep, Step
 from aipolicy_server.clock import from_us
 from aipolicy_server.store import cursor, schema
 
@@ -134,20 +134,12 @@ def content(connection: Connection, number: int) -> bytes:
     return bytes(connection.execute(query).scalar_one())
 
 
-def tag(connection: Connection) -> PolicyTag | None:
-    """What a check-in is told."""
-    query = sa.select(_policies.number, _policies.sha256).order_by(_policies.number.desc()).limit(1)
-    row = connection.execute(query).first()
-    return PolicyTag(number=row.number, sha256=row.sha256) if row else None
-
-
-def answer(connection: Connection) -> PolicyAnswer | None:
-    """What an agent is to enforce, whole."""
-    last = latest(connection)
-    if last is None:
-        return None
-    text = content(connection, last.number).decode("utf-8")
-    return PolicyAnswer(number=last.number, sha256=last.sha256, name=last.name, content=text)
+def answer(connection: Connection, number: int) -> PolicyAnswer:
+    """One that is there, whole, as an agent takes it."""
+    query = sa.select(_policies.sha256, _policies.name, _policies.content).where(_policies.number == number)
+    row = connection.execute(query).one()
+    text = bytes(row.content).decode("utf-8")
+    return PolicyAnswer(number=number, sha256=row.sha256, name=row.name, content=text)
 
 
 def history(connection: Connection, *, after: str | None = None, limit: int = 50) -> History:
@@ -195,7 +187,23 @@ def rollout(connection: Connection, number: int) -> Rollout:
 
 
 def _select() -> sa.Select[Any]:
-    return sa.select(*(column for column in schema.policies.columns if column.name != "content"))
+    """Each with its last step."""
+    steps = schema.rollouts.c
+    inner = schema.rollouts.alias()
+    last = (
+        sa.select(sa.func.max(inner.c.n))
+        .where(inner.c.number == _policies.number)
+        .correlate(schema.policies)
+        .scalar_subquery()
+    )
+    return sa.select(
+        *(column for column in schema.policies.columns if column.name != "content"),
+        steps.step,
+        steps.percent,
+        steps.reason,
+        steps.by.label("step_by"),
+        steps.at.label("step_at"),
+    ).select_from(schema.policies.outerjoin(schema.rollouts, steps.n == last))
 
 
 def _published(row: Any) -> Published:
@@ -211,4 +219,17 @@ def _published(row: Any) -> Published:
         by=row.by,
         at=from_us(row.at),
         copy_of=row.copy_of,
+        step=_step(row),
+    )
+
+
+def _step(row: Any) -> RolloutStep | None:
+    if row.step is None:
+        return None
+    return RolloutStep(
+        step=Step(row.step),
+        percent=float(row.percent),
+        reason=row.reason,
+        by=row.step_by,
+        at=from_us(row.step_at),
     )

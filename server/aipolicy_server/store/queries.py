@@ -51,7 +51,8 @@ Reading = Callable[[], AbstractContextManager[Connection]]
 def overview(connection: Connection, *, now: datetime) -> Overview:
     """Counts by ruling and by tool, the latest enforcement, alarms."""
     devices, silent, never_seen, held = fleet.counts(connection, now - SILENT_AFTER)
-    current = policies.number(connection)
+    latest = policies.latest(connection)
+    current = latest.number if latest else 0
     return Overview(
         devices=devices,
         silent=silent,
@@ -65,6 +66,7 @@ def overview(connection: Connection, *, now: datetime) -> Overview:
         held=held,
         current=current,
         rollout=policies.rollout(connection, current),
+        step=latest.step if latest else None,
     )
 
 

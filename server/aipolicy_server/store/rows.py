@@ -6,7 +6,7 @@ Times are aware UTC. Where a record of the wire says the same thing, its own typ
 from datetime import datetime
 
 from aipolicy.core.model import Evidence, Record
-from aipolicy.core.publishing import Rollout
+from aipolicy.core.publishing import Rollout, RolloutStep
 
 
 class DeviceRow(Record, frozen=True, kw_only=True):
@@ -177,7 +177,7 @@ class Overview(Record, frozen=True, kw_only=True):
     """The first page. devices: not revoked. with_banned: devices that have a banned tool now.
 
     held: devices that something keeps below the policy's mode. current: number of the policy published last,
-    0 for none. rollout: where devices stand next to it.
+    0 for none. rollout: where devices stand next to it. step: how far it may come, null for everybody.
 
     rulings: banned, unlisted, approved, exempt, in this order, zeros included.
     tools: by banned findings, then by devices.
@@ -196,6 +196,7 @@ class Overview(Record, frozen=True, kw_only=True):
     held: int
     current: int
     rollout: Rollout
+    step: RolloutStep | None = None
 
 
 class DevicePage(Record, frozen=True, kw_only=True):

@@ -204,6 +204,23 @@ policies = Table(
     Index(None, "version", "number"),
 )
 
+# Each step of a policy that does not come to all devices at once; the last one of a number counts.
+rollouts = Table(
+    "rollouts",
+    METADATA,
+    Column("n", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("number", BigInteger, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("percent", Text, nullable=False),
+    Column("machines", BigInteger),
+    Column("devices", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "number", "n"),
+)
+
 # Each time that the emergency brake was pulled or lifted; the last one counts.
 brakes = Table(
     "brakes",

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from aipolicy.core.inventory import Head, InForce, KindOfFinding, Writer
 from aipolicy.core.model import Action, Confidence, Ruling, State
 from aipolicy_server.clock import to_us
-from aipolicy_server.store import policies, schema
+from aipolicy_server.store import policies, rollouts, schema
 
 _PAGE: Final = 1000
 _DAY_US: Final = 86_400_000_000
@@ -68,7 +68,8 @@ def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
     """
     writer = Writer()
     with reading() as connection:
-        last = policies.answer(connection)
+        number = rollouts.for_everybody(connection)
+        last = policies.answer(connection, number) if number else None
     in_force = None if last is None else InForce(number=last.number, name=last.name, content=last.content)
     yield writer.head(Head(taken_at=now, policy=in_force))
     after = 0

@@ -213,6 +213,10 @@ def test_scopes_are_for_whom_they_say(whom: str, blocked: int) -> None:
 def test_who_is_not_known_to_be_meant_is_warned_of_at_most() -> None:
     for whom in ("groups: [dev]", "tags: [ci]"):
         assert hits(made(SCOPED % whom, *ONE_EACH, old="approved: [cursor]\n")) == {Effect.WARNED: (3, 3, 3)}
+    hidden = [[had("user-0123456789ab", CURSOR)], [had("1000", CURSOR)], [had("user-alice", CURSOR)]]
+    half = made(SCOPED % "users: [alice]", *hidden, old="approved: [cursor]\n")
+    assert hits(half) == {Effect.BLOCKED: (1, 1, 1), Effect.WARNED: (2, 2, 2)}
+    assert half.unknown == 2
     numbered = made(SCOPED % "users: [alice]", *ONE_EACH, old="approved: [cursor]\n", names=False)
     assert hits(numbered) == {Effect.WARNED: (3, 3, 3)}
 
