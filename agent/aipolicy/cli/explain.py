@@ -73,7 +73,7 @@ def explain(
     explained = tuple(judge.explanation(f, moment) for f in findings)
     explanation = Explanation(
         about=what,
-        policy=PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode),
+        policy=PolicyInUse(name=policy.name, version=policy.version, mode=judge.most_here()),
         verdicts=tuple(_explained(e, observed, catalog) for e in explained),
         seen=(_asked_for(what),) if tool else tuple(_in_words(o) for o in observed),
         unseen=tuple(f"{u.place}: {u.reason}" for u in unseen),

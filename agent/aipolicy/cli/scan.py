@@ -43,7 +43,7 @@ def scan(policy_file: str | None, tools_dir: str | None, form: str, everything: 
         scope="machine" if machine.is_admin() else "user",
         catalog=catalog.version,
         host=host,
-        policy=PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode),
+        policy=PolicyInUse(name=policy.name, version=policy.version, mode=judge.most_here()),
         verdicts=[judge.verdict(finding, moment) for finding in seen.findings],
         unseen=seen.unseen,
         everything=everything,

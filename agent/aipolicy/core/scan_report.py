@@ -14,7 +14,10 @@ class CatalogInUse(Record, frozen=True, kw_only=True):
 
 
 class PolicyInUse(Record, frozen=True, kw_only=True):
-    """name: the policy's name. version: 12 hex digits of its text's SHA-256. mode: report, warn or block."""
+    """name: the policy's name. version: 12 hex digits of its text's SHA-256.
+
+    mode: the most that it lets an agent do on this machine: report, warn or block.
+    """
 
     name: str
     version: str

@@ -25,7 +25,9 @@ class Problem(Record, frozen=True, kw_only=True):
 
 
 class PolicyStatus(Record, frozen=True, kw_only=True):
-    """The policy in force: its file, name, version, mode, and since when it is in force here.
+    """The policy in force: its file, name, version, and since when it is in force here.
+
+    mode: the most that it lets the agent do on this machine: its own, or that of a scope that may fit here.
 
     number: under which the server published it, 0 for a file's. Then `file` is the server's address.
     """

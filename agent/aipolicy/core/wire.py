@@ -85,8 +85,9 @@ class Ack(Record, frozen=True, kw_only=True):
 class CheckIn(Record, frozen=True, kw_only=True):
     """Body of POST /v1/checkin.
 
-    policy, mode, catalog: what the device enforces. findings: digest of its current findings.
-    pending: events that wait in its spool. process_events: how it sees new processes ("kernel" or "polling").
+    policy, catalog: what the device enforces. mode: the most that may be done on it.
+    findings: digest of its current findings. pending: events that wait in its spool.
+    process_events: how it sees new processes ("kernel" or "polling").
     published: the number of the server's policy that it enforces, 0 for a file of its own.
     refused, refused_why: the number of the server's policy that it refuses and why, 0 where it refuses none.
     ceiling: what keeps it below the policy's mode, in words, empty where nothing does.

@@ -69,9 +69,10 @@ class Judge:
         context = replace(self.context(finding, now), owner=None, groups=None)
         return explain(finding, self.policy, context, self.catalog.version).verdict
 
-    def may_block(self) -> bool:
-        """Whether anything can be blocked on this machine, for whomever."""
-        return Action.BLOCK in possible_modes(self.policy, self._context(None, None, {}, _NO_TIME))
+    def most_here(self) -> Action:
+        """The most that may be done on this machine, to whomever: its own mode, or that of a scope of it."""
+        modes = possible_modes(self.policy, self._context(None, None, {}, _NO_TIME))
+        return max(modes, key=tuple(Action).index)
 
     def explanation(self, finding: Finding, now: datetime) -> Explanation:
         """The verdict with every rule that was considered, and what made its action milder."""

@@ -18,7 +18,7 @@ from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
 from aipolicy.central.policy_source import ACCEPTED, FilePolicy, LastGood, NotedVersion, PolicyText
 from aipolicy.central.published_policy import UNTIL_PUBLISHED, OfServerElseFile, PublishedPolicy
-from aipolicy.core.model import Unseen
+from aipolicy.core.model import Action, Unseen
 from aipolicy.core.policy import Policy
 from aipolicy.core.privacy import Usernames
 from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
@@ -253,7 +253,7 @@ class Daemon:
         return GuardLink(
             path=guard_socket(str(self._state)),
             command=guard_command(str(self._state), self._settings.tools),
-            wanted=lambda: self._judge().may_block(),
+            wanted=lambda: self._judge().most_here() is Action.BLOCK,
             started=self._guard_started,
             reporter=self._reporter,
             teller=self._teller,
@@ -274,7 +274,7 @@ class Daemon:
                 self._guard.start()
             if self._courier is not None:
                 self._courier.start()
-            self._service.ready(f"policy {self._keeper.current.version}, mode {self._keeper.current.mode}")
+            self._service.ready(f"policy {self._keeper.current.version}, mode {self._judge().most_here()}")
             logger.info(
                 "running pid=%d state=%s process_events=%s",
                 os.getpid(),
@@ -416,7 +416,7 @@ class Daemon:
         policy, refused = self._keeper.current, self._orders.refused or self._keeper.refused
         return Enforced(
             policy=policy.version,
-            mode=policy.mode,
+            mode=self._judge().most_here(),
             catalog=self._catalog.version,
             process_events=self._process_source.way,
             published=self._keeper.number,
@@ -457,6 +457,7 @@ class Daemon:
 
     def _status(self, *, running: bool = True) -> Status:
         policy, problems = self._keeper.current, self._reporter.conditions.problems()
+        most = self._judge().most_here()
         return Status(
             running=running,
             healthy=running and not problems,
@@ -467,7 +468,7 @@ class Daemon:
             layers={
                 "native controls": self._controls.layer,
                 "guard": "off" if self._guard is None else self._guard.state,
-                "ending": "in force" if self._judge().may_block() else "off",
+                "ending": "in force" if most is Action.BLOCK else "off",
             },
             controls=self._controls.states,
             guard=None if self._guard is None else self._guard.status,
@@ -478,7 +479,7 @@ class Daemon:
                 number=self._keeper.number,
                 name=policy.name,
                 version=policy.version,
-                mode=policy.mode,
+                mode=most,
                 since=self._keeper.since,
             ),
             catalog=self._catalog.version,

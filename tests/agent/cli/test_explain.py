@@ -100,3 +100,39 @@ def test_a_fifo_and_an_odd_name_do_not_hang_or_spoil_the_terminal(tmp_path: Path
     assert explain(tmp_path / "claude", policy).exit_code == 0
     odd = a_script(tmp_path / "x\x1b[31m\n")
     assert "\x1b" not in explain(odd, policy).output
+
+
+CONDITIONAL = """
+mode: block
+banned: [{tool: claude-code, from: 2026-10-01, versions: "<2"}]
+scopes: [{name: labs, hosts: ["lab-*"], mode: warn}]
+exemptions: [{tool: claude-code, users: [alice], until: 2026-12-31, ticket: A-1}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "action", "said"),
+    [
+        (("--at", "2026-09-30"), "warn", "blocked     from 2026-10-01"),
+        (("--at", "2026-10-01"), "block", "condition   from 2026-10-01: it has begun"),
+        (("--at", "2026-10-01", "--host", "lab-7"), "warn", "lowered by  mode: warn"),
+        (("--at", "2026-10-01", "--host", "hr-7"), "block", "hosts lab-*: hr-7 does not fit: not this one"),
+        (("--at", "2026-12-31", "--user", "alice"), "allow", "blocked     from 2027-01-01"),
+        (
+            ("--at", "2027-01-01", "--user", "alice"),
+            "block",
+            "passed over policy.yaml:5 (exempt claude-code)",
+        ),
+    ],
+)
+def test_as_another_person_host_and_day(policy: Path, more: tuple[str, ...], action: str, said: str) -> None:
+    policy.write_text(CONDITIONAL)
+    result = explain("claude-code@1.0", policy, *more)
+    assert f"→ {action}\n" in result.output
+    assert said in result.output
+
+
+def test_a_day_that_is_none(policy: Path) -> None:
+    result = explain("claude-code", policy, "--at", "1.10.2026")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--at is a day like 2026-10-01, not '1.10.2026': write 2026-10-01" in result.stderr

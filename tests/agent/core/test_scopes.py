@@ -1,6 +1,8 @@
 """Scopes and exemptions: whom they hold for, what falls through, and what is not known is never blocked."""
 
+import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -328,3 +330,27 @@ def test_what_is_blocked_without_knowing_is_blocked_whatever_is_true(
     true = msgspec.structs.replace(CONTEXT, owner=owner, groups=groups, tags=tags)
     if explain(found, held, unknown, "c").verdict.action is Action.BLOCK:
         assert explain(found, held, true, "c").verdict.action is Action.BLOCK
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    written(),
+    st.lists(exemptions(), max_size=3),
+    FINDINGS,
+    CONTEXTS,
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_lists_and_exemptions_never_matters(
+    text: dict[str, Any], more: list[object], found: Finding, context: Context, chance: random.Random
+) -> None:
+    """Only that of the scopes does: the first one that fits holds."""
+
+    def mixed(place: dict[str, Any]) -> dict[str, Any]:
+        lists = {key: value for key, value in place.items() if isinstance(value, list) and key != "scopes"}
+        return {**place, **{key: chance.sample(value, len(value)) for key, value in lists.items()}}
+
+    other = mixed({**text, "scopes": [mixed(scope) for scope in text["scopes"]], "exemptions": more})
+    verdicts = [
+        explain(found, read(each), context, "c").verdict for each in ({**text, "exemptions": more}, other)
+    ]
+    assert len({(said.ruling, said.action, said.blocks_from) for said in verdicts}) == 1
