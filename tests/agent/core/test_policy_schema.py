@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aipolicy.core import yamlfile
 from aipolicy.core.policy import PolicyErrors, parse
 from aipolicy.core.policy_schema import _FORMS, UNSAID, policy_schema
 from aipolicy.core.problem import Code
@@ -237,3 +238,38 @@ def test_every_example_names_it_and_is_right_by_it(example: str) -> None:
     text = (ROOT / "policies" / example).read_text()
     assert text.startswith("# yaml-language-server: $schema=policy.schema.json\n")
     jsonschema.Draft202012Validator(FILE).validate(yaml.load(text, Loader=yaml.CBaseLoader))  # noqa: S506
+
+
+# --- real mistakes ---------------------------------------------------------------------------------------
+
+OF_THE_TEXT = {code for code in Code if code <= Code.TOO_MANY}
+"""What is wrong before there is a document."""
+MISTAKES = sorted((ROOT / "tests" / "policies" / "bad").glob("*.yaml"))
+
+
+def document(node: yamlfile.Node) -> Any:
+    """As an editor sees it whose every scalar is text, like ours."""
+    if isinstance(node, yamlfile.Scalar):
+        return None if node.missing else node.text
+    if isinstance(node, yamlfile.Mapping):
+        return {key.text: document(value) for key, value in node.items}
+    return [document(item) for item in node.items]
+
+
+@pytest.mark.parametrize("file", MISTAKES, ids=lambda file: file.stem)
+def test_a_real_mistake_is_one_to_an_editor_too(file: Path) -> None:
+    with pytest.raises(PolicyErrors) as refused:
+        parse(file.read_bytes(), "policy.yaml", KNOWN)
+    found = {problem.code for problem in refused.value.problems}
+    if not found & OF_THE_TEXT:
+        root, _ = yamlfile.read(file.read_bytes(), "policy.yaml")
+        assert root is not None
+        leap_day = {Code.DAY} if "02-29" in file.read_text() else set()
+        assert NEWEST.is_valid(document(root)) == (found <= set(UNSAID) - {Code.DAY} | leap_day)
+
+
+@pytest.mark.parametrize("place", Place)
+def test_a_key_too_many_is_a_mistake_everywhere(place: Place) -> None:
+    schema = SCHEMA if place is Place.POLICY else SCHEMA["$defs"][place]
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == {key.name for key in KEYS[place]}
