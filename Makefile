@@ -44,7 +44,7 @@ bench: $(VENV)/.develop  ## every benchmark, printed as ratios
 
 fuzz: $(VENV)/.develop   ## look for texts that break a promise, MINUTES=5 for each kind
 	@$(BIN)/python -m pip install -q -c constraints.txt --group fuzz
-	@for target in loader checker fmt versions; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target --minutes $(or $(MINUTES),5) || exit 1; done
+	@for target in loader checker fmt versions schema; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target --minutes $(or $(MINUTES),5) || exit 1; done
 
 wheel: $(VENV)/.develop  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist

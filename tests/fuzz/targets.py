@@ -4,9 +4,12 @@
 """
 
 import contextlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
+import jsonschema
 import msgspec
 import yaml
 from msgspec.structs import replace
@@ -14,6 +17,7 @@ from msgspec.structs import replace
 from aipolicy.core import yamlfile
 from aipolicy.core.normal_form import NoNormalForm, normal_form
 from aipolicy.core.policy import PolicyErrors, parse
+from aipolicy.core.policy_schema import UNSAID, policy_schema
 from aipolicy.core.problem import Code, Problem, Problems, annotate
 from aipolicy.core.unsafe import UNSAFE
 from aipolicy.core.version_range import read_versions
@@ -154,6 +158,47 @@ def _plain(node: Node) -> Any:
     return [_plain(item) for item in node.items]
 
 
+def schema(data: bytes) -> None:
+    """The schema calls a document wrong exactly where the checker does, but for what it cannot say."""
+    root, problems = yamlfile.read(data, "policy.yaml")
+    if root is None or problems:
+        return
+    try:
+        parse(data, "policy.yaml", KNOWN)
+        found: set[str] = set()
+    except PolicyErrors as refused:
+        found = {problem.code for problem in refused.problems}
+    if Code.DAY in found and b"-02-29" in data:
+        return
+    unsaid = set(UNSAID) - {Code.DAY}
+    if found <= unsaid or not found & unsaid:  # where both kinds are, the one may hide the other
+        assert editor().is_valid(_seen(root)) == (found <= unsaid)
+
+
+@cache
+def editor() -> Any:
+    """What checks by the schema, with the end of a text as ECMA-262 has it."""
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})(
+        policy_schema(KNOWN)
+    )
+
+
+def _pattern(
+    _validator: Any, wanted: str, instance: Any, _schema: Any
+) -> Iterator[jsonschema.ValidationError]:
+    if isinstance(instance, str) and not re.search(wanted.removesuffix("$") + r"\Z", instance):
+        yield jsonschema.ValidationError(wanted)
+
+
+def _seen(node: Node) -> Any:
+    """As an editor sees it, but every scalar a text."""
+    if isinstance(node, Scalar):
+        return None if node.missing else node.text
+    if isinstance(node, Mapping):
+        return {key.text: _seen(value) for key, value in node.items}
+    return [_seen(item) for item in node.items]
+
+
 def versions(data: bytes) -> None:
     """Versions are ordered: what is compared twice comes out alike, and no three run in a circle."""
     three = data.decode("utf-8", "replace").split("\n")[:3]
@@ -183,4 +228,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "checker": checker,
     "fmt": fmt,
     "versions": versions,
+    "schema": schema,
 }
