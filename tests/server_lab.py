@@ -174,7 +174,11 @@ class Device:
             findings=findings,
             pending=pending,
             process_events="kernel",
-            **{k: v for k, v in changes.items() if k in ("published", "refused", "refused_why", "ceiling")},
+            **{
+                k: v
+                for k, v in changes.items()
+                if k in ("published", "refused", "refused_why", "ceiling", "tags")
+            },
         )
         reply = self.post(msgspec.json.encode(said), wire.CHECK_IN_PATH, **{"content-encoding": ""})
         assert reply.status_code == 200, reply.text

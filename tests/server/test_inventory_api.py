@@ -99,6 +99,16 @@ def test_revoked_devices_are_left_out(sqlite_lab: Lab) -> None:
     assert all(len(device.has) == 1 for device in devices)
 
 
+def test_tags_are_those_of_the_last_check_in_and_null_where_never_told(lab: Lab) -> None:
+    told, silent, none = (lab.enrol(f"pc-{n}") for n in range(3))
+    told.check_in(hostname="pc-0", tags=("build-farm", "ci"))
+    told.check_in(hostname="pc-0", tags=("ci",))
+    none.check_in(hostname="pc-2", tags=())
+    lab.flush()
+    assert [device.tags for device in read(ask(lab).content)[2]] == [("ci",), None, ()]
+    assert silent.id
+
+
 def test_it_is_gzipped_where_asked_and_plain_where_not(sqlite_lab: Lab) -> None:
     sqlite_lab.enrol().send(outcome())
     plain = ask(sqlite_lab, **{"accept-encoding": "identity"})

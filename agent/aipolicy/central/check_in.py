@@ -1,7 +1,7 @@
 """The regular sign of life: what this device enforces, and a digest by which drift is repaired."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +13,7 @@ from aipolicy.central.enrol import Enroller
 from aipolicy.central.http import Client, Failure, Reply
 from aipolicy.central.result import Condition, Result
 from aipolicy.core.model import Record
-from aipolicy.core.wire import CHECK_IN_PATH, CheckIn, CheckInReply, HostInfo
+from aipolicy.core.wire import CHECK_IN_PATH, MAX_TAG, MAX_TAGS, CheckIn, CheckInReply, HostInfo
 from aipolicy.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _LONGEST_WHY: Final = 2000
 class Enforced(Record, frozen=True, kw_only=True):
     """What the device enforces: versions of policy and catalog, the mode, how it sees new processes.
 
-    published, refused, refused_why, ceiling: see wire.CheckIn.
+    published, refused, refused_why, ceiling, tags: see wire.CheckIn.
     """
 
     policy: str
@@ -37,6 +37,7 @@ class Enforced(Record, frozen=True, kw_only=True):
     refused: int = 0
     refused_why: str = ""
     ceiling: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class CheckInCaller:
@@ -97,6 +98,7 @@ class CheckInCaller:
             refused=enforced.refused,
             refused_why=enforced.refused_why[:_LONGEST_WHY],
             ceiling=enforced.ceiling[:_LONGEST_WHY],
+            tags=_within_bounds(enforced.tags),
         )
 
     def _refused(self, answer: Reply, token: str, asked_s: float | None) -> Result:
@@ -116,6 +118,16 @@ class CheckInCaller:
             return
         logger.info("server's findings differ, telling all again times=%d", self._resends)
         self._store.tell_everything_again()
+
+
+def _within_bounds(tags: Sequence[str]) -> tuple[str, ...] | None:
+    """Tags that the server would refuse must not cost the check-in: then they are not told."""
+    told = tuple(sorted(set(tags)))
+    return (
+        told
+        if len(told) <= MAX_TAGS and all(len(tag) <= MAX_TAG and tag.isprintable() for tag in told)
+        else None
+    )
 
 
 def _checked_in(answer: Reply) -> CheckInReply | None:

@@ -163,7 +163,16 @@ def _report(
         ahead=made.ahead,
         limits=held(limits, made.stopped, machines=made.devices, people=made.people, findings=made.findings),
         notes=tuple(
-            _notes(head, policy, old, renew, known, groups_known=groups is not None, unknown=made.unknown)
+            _notes(
+                head,
+                policy,
+                old,
+                renew,
+                known,
+                groups_known=groups is not None,
+                unknown=made.unknown,
+                untagged=made.untagged,
+            )
         ),
     )
 
@@ -190,6 +199,7 @@ def _notes(
     *,
     groups_known: bool,
     unknown: int,
+    untagged: int,
 ) -> Iterator[str]:
     """What the plan could not tell."""
     if old is None:
@@ -200,8 +210,8 @@ def _notes(
     whom = [audience for each in (policy, old) if each is not None for audience in audiences_of(each)]
     if not groups_known and any(audience.groups for audience in whom):
         yield f"Rules name groups, and who is in them is not known: {_DOUBT} Give --groups FILE."
-    if any(audience.tags for audience in whom):
-        yield f"Rules name tags, and the server does not know the machines': {_DOUBT}"
+    if untagged and any(audience.tags for audience in whom):
+        yield f"Rules name tags, and the server does not know those of {untagged:,} machines: {_DOUBT}"
     if unknown and any(audience.users or (audience.groups and groups_known) for audience in whom):
         yield (
             f"Rules name people or groups, and {unknown:,} people have a number or a pseudonym in place of a "

@@ -30,11 +30,13 @@ class Plan(Record, frozen=True, kw_only=True):
     """What came of it. stopped: what is newly blocked, now or later. blocked: all that is blocked now.
 
     waves: as they were asked for. unknown: people of whom nobody can tell who they are.
+    untagged: devices of which the tags are not known.
     """
 
     devices: int
     people: int
     unknown: int
+    untagged: int
     findings: int
     totals: tuple[Total, ...]
     changes: tuple[Change, ...]
@@ -79,7 +81,7 @@ def plan(
     comparisons = (main, *later, *waves)
     lens = Lens(question.policies)
     people: dict[str, int] = {}
-    devices = findings = 0
+    devices = findings = untagged = 0
     for value in inventory:
         if isinstance(value, KindOfFinding):
             kinds.append(value)
@@ -94,9 +96,11 @@ def plan(
                 comparison.add(devices, person, one.kinds, one.blocks, who, context)
             findings += len(one.kinds)
         devices += 1
+        untagged += value.tags is None
     return Plan(
         devices=devices,
         people=len(people),
+        untagged=untagged,
         unknown=sum(not _is_known(name) for name in people) if names else len(people),
         findings=findings,
         totals=main.totals(),

@@ -20,6 +20,9 @@ CHECK_IN_PATH: Final = "/v1/checkin"
 POLICY_PATH: Final = "/v1/policy"
 
 MAX_BATCH_EVENTS: Final = 500
+MAX_TAGS: Final = 100
+MAX_TAG: Final = 100
+"""Characters of a tag."""
 MAX_BODY_BYTES: Final = 1_000_000
 """Largest request body after decompression."""
 
@@ -91,6 +94,7 @@ class CheckIn(Record, frozen=True, kw_only=True):
     published: the number of the server's policy that it enforces, 0 for a file of its own.
     refused, refused_why: the number of the server's policy that it refuses and why, 0 where it refuses none.
     ceiling: what keeps it below the policy's mode, in words, empty where nothing does.
+    tags: labels that IT gave the device, null where the agent does not tell them.
     """
 
     schema: str = "aipolicy.checkin/1"
@@ -105,6 +109,7 @@ class CheckIn(Record, frozen=True, kw_only=True):
     refused: int = 0
     refused_why: str = ""
     ceiling: str = ""
+    tags: tuple[str, ...] | None = None
 
 
 class CheckInReply(Record, frozen=True, kw_only=True):

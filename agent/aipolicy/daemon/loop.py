@@ -423,6 +423,7 @@ class Daemon:
             refused=refused.number if refused else 0,
             refused_why=refused.why if refused else "",
             ceiling="; ".join(f"{one.part}: {one.reason}" for one in self._ceilings.current),
+            tags=self._settings.tags,
         )
 
     # --- what people are told ---------------------------------------------------------------------------

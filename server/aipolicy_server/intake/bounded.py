@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from aipolicy.core.model import Event, Evidence, Finding, Gone, Health, Outcome, Owner, Unseen, Verdict
-from aipolicy.core.wire import MAX_BATCH_EVENTS, Batch, CheckIn, EnrolRequest, HostInfo
+from aipolicy.core.wire import MAX_BATCH_EVENTS, MAX_TAG, MAX_TAGS, Batch, CheckIn, EnrolRequest, HostInfo
 
 Name = Annotated[str, Meta(max_length=256)]
 """Ids, names, versions: what is indexed, or shown in a column."""
@@ -123,3 +123,6 @@ class BoundedCheckIn(CheckIn, frozen=True, kw_only=True):
     refused: Count = 0
     refused_why: Prose = ""
     ceiling: Prose = ""
+    tags: (
+        Annotated[tuple[Annotated[str, Meta(max_length=MAX_TAG)], ...], Meta(max_length=MAX_TAGS)] | None
+    ) = None

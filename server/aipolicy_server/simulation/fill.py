@@ -187,5 +187,6 @@ def _seen(one: SimulatedDevice, company: Company, numbers: Mapping[str, int]) ->
         catalog=company.catalog.version,
         process_events="kernel",
         pending=0,
+        tags=_encode(one.tags).decode(),
         published=numbers[one.policy.policy.version],
     )

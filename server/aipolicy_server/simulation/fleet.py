@@ -40,6 +40,7 @@ _SYSTEMS: Final = {
     ("macos", "15.6"): 22,
     ("windows", "11 24H2"): 13,
 }
+_TAGS: Final = {"pilot": 0.05, "build-farm": 0.03, "customer-data": 0.1}
 _OLDEST_DAYS: Final = 90
 _DONE: Final = {
     Action.ALLOW: Done.ALLOWED,
@@ -75,6 +76,7 @@ class SimulatedDevice(Record, frozen=True, kw_only=True):
     """
 
     host: HostInfo
+    tags: tuple[str, ...]
     people: tuple[Person, ...]
     enrolled: datetime
     last_seen: datetime | None
@@ -100,6 +102,7 @@ def device(company: Company, place: int, device_id: str) -> SimulatedDevice:
         today = sorted(_today(events, found, company, chance), key=lambda event: event.time)
     return SimulatedDevice(
         host=host,
+        tags=tuple(tag for tag, odds in _TAGS.items() if chance.random() < odds),
         people=owners,
         enrolled=enrolled,
         last_seen=heard,

@@ -101,7 +101,10 @@ def revoke(connection: Connection, device: str, now_us: int) -> bool:
 
 
 class Seen(Record, frozen=True, kw_only=True):
-    """That a device was heard of. The rest is of its last check-in, null when it only sent a batch."""
+    """That a device was heard of. The rest is of its last check-in, null when it only sent a batch.
+
+    tags: as JSON, null where the agent does not tell them.
+    """
 
     last_seen: int
     host: HostInfo | None = None
@@ -114,6 +117,7 @@ class Seen(Record, frozen=True, kw_only=True):
     refused: int | None = None
     refused_why: str | None = None
     ceiling: str | None = None
+    tags: str | None = None
 
 
 def note_seen(connection: Connection, seen: Sequence[tuple[str, Seen]]) -> None:
@@ -132,6 +136,7 @@ def note_seen(connection: Connection, seen: Sequence[tuple[str, Seen]]) -> None:
             "its_refused": one.refused,
             "its_refused_why": one.refused_why,
             "its_ceiling": one.ceiling,
+            "its_tags": one.tags,
         }
         for device, one in sorted(seen)
     ]
@@ -171,6 +176,7 @@ _PRESENCE = (
         refused=_or_keep("refused"),
         refused_why=_or_keep("refused_why"),
         ceiling=_or_keep("ceiling"),
+        tags=_or_keep("tags"),
     )
 )
 _HOST_COLUMNS = ("hostname", "os", "os_version", "arch", "agent_version")

@@ -72,6 +72,7 @@ presence = Table(
     Column("refused", BigInteger),
     Column("refused_why", Text),
     Column("ceiling", Text),
+    Column("tags", Text),
     PrimaryKeyConstraint("device"),
 )
 

@@ -86,7 +86,8 @@ def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
 
 def _page(connection: Connection, after: int) -> Sequence[Any]:
     query = (
-        sa.select(_devices.n, _devices.id, _devices.hostname, _devices.os)
+        sa.select(_devices.n, _devices.id, _devices.hostname, _devices.os, schema.presence.c.tags)
+        .join(schema.presence, schema.presence.c.device == _devices.n)
         .where(_devices.n > after, _devices.revoked.is_(None))
         .order_by(_devices.n)
         .limit(_PAGE)
@@ -107,7 +108,11 @@ def _of(connection: Connection, devices: Sequence[Any]) -> dict[int, list[Any]]:
 def _written(writer: Writer, devices: Sequence[Any], findings: dict[int, list[Any]]) -> Iterator[bytes]:
     for row in devices:
         found = [(owner, *kind_of(outcome)) for _, owner, outcome in findings.get(row.n, ())]
-        yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=None, findings=found)
+        yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=_tags(row), findings=found)
+
+
+def _tags(row: Any) -> tuple[str, ...] | None:
+    return None if row.tags is None else msgspec.json.decode(row.tags, type=tuple[str, ...])
 
 
 def kind_of(outcome: str) -> tuple[KindOfFinding, int]:

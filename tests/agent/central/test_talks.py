@@ -227,6 +227,32 @@ def test_a_check_in_says_what_is_enforced_and_found(tmp_path):
         assert (said.findings, said.pending) == (findings_digest([seen().outcome]), 1)
 
 
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ((), ()),
+        (("ci", "build-farm", "ci"), ("build-farm", "ci")),
+        (tuple(f"tag-{n}" for n in range(101)), None),
+        (("x" * 101,), None),
+        (("a\0b",), None),
+    ],
+)
+def test_tags_that_the_server_would_refuse_do_not_cost_the_check_in(tags, told, tmp_path):
+    with FaultServer() as server:
+        agent = Agent(tmp_path, server)
+        agent.caller = CheckInCaller(
+            agent.store,
+            agent.client,
+            agent.enroller,
+            lambda: HOST,
+            lambda: msgspec.structs.replace(ENFORCED, tags=tags),
+            lambda: NOON,
+            Backoff(lambda: 1.0),
+        )
+        assert agent.caller.run_once().condition == "ok"
+        assert [said.tags for said in server.check_ins] == [told]
+
+
 def test_drift_is_repaired_by_telling_all_again(tmp_path):
     with FaultServer(resend=True) as server:
         agent = Agent(tmp_path, server)
