@@ -1,6 +1,6 @@
 """What the policy says of a finding: pure, total, and the same mechanism for verdict and explanation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -110,24 +110,54 @@ def _in_scope(finding: Finding, policy: Policy, scope: Scope | None, context: Co
     return _Said(scope, said, action, tuple(filter(None, (said.doubt, *lower))))
 
 
+def first_change(finding: Finding, policy: Policy, context: Context) -> tuple[datetime, Action] | None:
+    """The first moment at which something else is done about the same finding, and what; None: never.
+
+    A grace counts from the first sights of the context alone: where it has none, each day is the first.
+    """
+    scopes = possible_scopes(policy, context).scopes
+    now = _said(finding, policy, scopes, context).action
+    later = _over_time(finding, policy, scopes, context, noted=False)
+    return next(((at, action) for at, action in later if action is not now), None)
+
+
 def _blocks_from(
     finding: Finding, policy: Policy, scopes: Sequence[Scope | None], context: Context
 ) -> datetime | None:
     """The first moment at which the same finding would be blocked, were nobody to change anything."""
+    later = _over_time(finding, policy, scopes, context, noted=True)
+    return next((at for at, action in later if action is Action.BLOCK), None)
+
+
+def _over_time(
+    finding: Finding, policy: Policy, scopes: Sequence[Scope | None], context: Context, *, noted: bool
+) -> Iterator[tuple[datetime, Action]]:
+    """What is done about it at each moment to come at which a condition turns.
+
+    noted: that it is seen now is remembered, so that each grace of it begins now at the latest.
+    """
     places = [place for place in (*scopes, policy) if place is not None]
     entries = [entry for place in places for entry, _ in named(finding, place)]
-    ends = {e.ends for e in policy.exemptions if e.selector.matches(finding)}
-    moments = sorted(
-        at for at in {*ends, *(at for e in entries for at in turns(e, context))} if at > context.now
+    moments = {each.ends for each in policy.exemptions if each.selector.matches(finding)}
+    moments |= {at for entry in entries for at in turns(entry, context)}
+    later = sorted(at for at in moments if at > context.now)
+    if not later:
+        return
+    policy, seen = _narrowed(policy, finding), context.first_seen
+    if noted:
+        seen = {entry.id: first_seen(entry, context) for entry in entries if entry.grace is not None}
+    for at in later:
+        yield at, _said(finding, policy, scopes, replace(context, now=at, first_seen=seen)).action
+
+
+def _narrowed(policy: Policy, finding: Finding) -> Policy:
+    """What of it is about the tool, for one who asks more than once."""
+    return replace(
+        policy,
+        banned=tuple(entry for entry in policy.banned if entry.selector.matches(finding)),
+        approved=tuple(entry for entry in policy.approved if entry.selector.matches(finding)),
+        exemptions=tuple(each for each in policy.exemptions if each.selector.matches(finding)),
     )
-    if not moments:
-        return None
-    seen = {entry.id: first_seen(entry, context) for entry in entries if entry.grace is not None}
-    for at in moments:
-        then = replace(context, now=at, first_seen=seen)
-        if _said(finding, policy, scopes, then).action is Action.BLOCK:
-            return at
-    return None
 
 
 def _message(finding: Finding, policy: Policy, said: _Said) -> str:

@@ -1,11 +1,11 @@
 """Runs the tests that a policy carries: the decision of every machine, on the one that a test describes."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from aipolicy.core.days import in_words
-from aipolicy.core.decide import Explanation, explain
+from aipolicy.core.decide import Explanation, explain, first_change
 from aipolicy.core.model import (
     Action,
     Confidence,
@@ -18,11 +18,10 @@ from aipolicy.core.model import (
 )
 from aipolicy.core.policy import Policy
 from aipolicy.core.policy_test import PolicyTest
-from aipolicy.core.timetable import Timetable
 from aipolicy.core.tools import Catalog
 
-_SOME_DAY: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_BEFORE: Final = timedelta(seconds=1)
+_LONG_AGO: Final = datetime(1999, 1, 1, tzinfo=UTC)
+"""Before every day that a policy can name."""
 
 
 class TestResult(Record, frozen=True, kw_only=True):
@@ -49,16 +48,14 @@ def run_tests(policy: Policy, catalog: Catalog) -> tuple[TestResult, ...]:
 
 
 def _run(test: PolicyTest, policy: Policy, catalog: Catalog) -> TestResult:
-    found = _finding(test, catalog)
-    said = [(at, explain(found, policy, _context(test, policy, at), "")) for at in _moments(test, policy)]
-    first = said[0][1].verdict
-    differs = next(((at, e.verdict) for at, e in said if e.verdict.action is not first.action), None)
-    if differs is not None:
-        at, later = differs
-        why = f"it depends on the day: {first.action} before {in_words(at)}, {later.action} from then on; "
-        return _result(test, said[0][1], None, why + "state `at`")
-    ok = first.action is test.expect
-    return _result(test, said[0][1], first.action, "" if ok else _why(said[0][1]))
+    found, context = _finding(test, catalog), _context(test, policy)
+    explained = explain(found, policy, context, "")
+    action = explained.verdict.action
+    if test.at is None and (change := first_change(found, policy, context)) is not None:
+        at, later = change
+        why = f"it depends on the day: {action} before {in_words(at)}, {later} from then on; state `at`"
+        return _result(test, explained, None, why)
+    return _result(test, explained, action, "" if action is test.expect else _why(explained))
 
 
 def _result(test: PolicyTest, explained: Explanation, got: Action | None, why: str) -> TestResult:
@@ -73,25 +70,16 @@ def _result(test: PolicyTest, explained: Explanation, got: Action | None, why: s
     )
 
 
-def _moments(test: PolicyTest, policy: Policy) -> Iterator[datetime]:
-    """The day that the test states, else one of each stretch of time in which no verdict changes."""
-    if test.at is not None:
-        yield test.at
-        return
-    moments = Timetable(policy, {test.tool: _sights(test, policy)}).passed(datetime.max.replace(tzinfo=UTC))
-    yield moments[0] - _BEFORE if moments else _SOME_DAY
-    yield from moments
-
-
 def _sights(test: PolicyTest, policy: Policy) -> dict[str, datetime]:
     if test.first_seen is None:
         return {}
     return {entry.id: test.first_seen for entry in policy.entries if entry.grace is not None}
 
 
-def _context(test: PolicyTest, policy: Policy, at: datetime) -> Context:
+def _context(test: PolicyTest, policy: Policy) -> Context:
+    """On the day that the test states, else before every other."""
     return Context(
-        now=at,
+        now=test.at or test.first_seen or _LONG_AGO,
         device="",
         hostname=test.host,
         os=test.os,
