@@ -115,6 +115,7 @@ def api_router() -> APIRouter:
         policy: Text = "",
         standing: Annotated[str, Query(pattern=f"^({'|'.join(STANDINGS)})?$")] = "",
         held: bool = False,
+        safe: bool = False,
         silent: bool = False,
         banned: bool = False,
         after: After = None,
@@ -122,7 +123,14 @@ def api_router() -> APIRouter:
     ) -> Response:
         """Devices by hostname, revoked ones included."""
         which = DeviceFilter(
-            text=q, tool=tool, policy=policy, standing=standing, held=held, silent=silent, banned=banned
+            text=q,
+            tool=tool,
+            policy=policy,
+            standing=standing,
+            held=held,
+            safe=safe,
+            silent=silent,
+            banned=banned,
         )
         with reading(request) as connection:
             page = queries.devices(connection, which, now=request.app.state.clock(), after=after, limit=limit)

@@ -76,10 +76,15 @@ def _text(now: Status, at: datetime) -> str:
 
 
 def _restarts(now: Status) -> str:
-    if now.guard is None or not (now.guard.gate_restarts or now.guard.classifier_restarts):
+    if now.guard is None:
         return ""
-    gate, classifier = now.guard.gate_restarts, now.guard.classifier_restarts
-    return f" (since its start the gate was started anew {gate} times, the classifier {classifier})"
+    gate, classifier, counted = now.guard.gate_restarts, now.guard.classifier_restarts, now.guard.counted
+    said = ""
+    if gate or classifier:
+        said += f" (since its start the gate was started anew {gate} times, the classifier {classifier})"
+    if counted:
+        said += f" ({counted} refusals are told as a number only)"
+    return said
 
 
 def _headline(now: Status) -> str:

@@ -84,10 +84,12 @@ class GuardStatus(Record, frozen=True, kw_only=True):
     """The life of the guard that runs now.
 
     gate_restarts, classifier_restarts: how often its processes were started anew since its own start.
+    counted: refusals since the agent's start that are told as a number only, not each by itself.
     """
 
     gate_restarts: int
     classifier_restarts: int
+    counted: int = 0
 
 
 class Status(Record, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.directory import Directory
 from aipolicy.daemon.enforcer import Enforcer, installed_outcome
 from aipolicy.daemon.guard.command import guard_command, guard_socket
-from aipolicy.daemon.guard.link import GuardLink
+from aipolicy.daemon.guard.link import GuardLink, last_in_force
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.local_api import LocalApi, socket_path
 from aipolicy.daemon.moments import Moments
@@ -257,6 +257,7 @@ class Daemon:
             started=self._guard_started,
             reporter=self._reporter,
             teller=self._teller,
+            before=last_in_force(self._state),
         )
 
     def stop(self, *_signal: int | FrameType | None) -> None:

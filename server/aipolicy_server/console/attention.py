@@ -30,6 +30,7 @@ def notices(overview: Overview, stuck: Sequence[EventRow], silent: Sequence[Devi
         *_alarms(overview),
         *_banned(overview),
         *_stuck(stuck),
+        *_in_safe_mode(overview),
         *_refusing(overview),
         *_held_policy(overview),
         *_silent(overview, silent),
@@ -161,8 +162,23 @@ def _held_policy(overview: Overview) -> list[Notice]:
     ]
 
 
+def _in_safe_mode(overview: Overview) -> list[Notice]:
+    if not overview.safe:
+        return []
+    devices = plural(overview.safe, "device")
+    return [
+        Notice(
+            weight="grave",
+            shape="alert",
+            text=f"{devices} in safe mode {'only reports' if overview.safe == 1 else 'only report'}.",
+            more="The agent went wrong at start after start; the page of each device says what is set aside.",
+            url="/devices?safe=1",
+        )
+    ]
+
+
 def _held(overview: Overview) -> list[Notice]:
-    if not overview.held:
+    if overview.held == overview.safe:
         return []
     devices = f"{plural(overview.held, 'device')} {'does' if overview.held == 1 else 'do'}"
     return [
@@ -170,7 +186,7 @@ def _held(overview: Overview) -> list[Notice]:
             weight="mild",
             shape="open",
             text=f"{devices} less than the policy says.",
-            more="A brake was pulled, for all or there; or an agent doubts itself.",
+            more="A brake was pulled, for all or there; or an agent is in safe mode.",
             url="/devices?held=1",
         )
     ]

@@ -63,6 +63,14 @@ def is_held() -> sa.ColumnElement[bool]:
     return sa.and_(_devices.revoked.is_(None), sa.func.coalesce(_presence.ceiling, "") != "")
 
 
+def is_in_safe_mode() -> sa.ColumnElement[bool]:
+    """Not revoked, and only reports since its starts went wrong: one of what `daemon.ceilings` joins to what
+    a check-in says.
+    """
+    said = sa.literal("; ") + sa.func.coalesce(_presence.ceiling, "")
+    return sa.and_(_devices.revoked.is_(None), said.like("%; safe mode: %"))
+
+
 def _conditions(
     connection: Connection, which: DeviceFilter, cutoff: datetime
 ) -> Iterator[sa.ColumnElement[bool]]:
@@ -80,6 +88,8 @@ def _conditions(
         yield policies.standing(policies.number(connection)) == which.standing
     if which.held:
         yield is_held()
+    if which.safe:
+        yield is_in_safe_mode()
     if which.silent:
         yield is_silent(cutoff)
     if which.banned:
@@ -137,19 +147,22 @@ def _row(row: Any, counted: Any, same_name: int, cutoff: datetime) -> DeviceRow:
     )
 
 
-def counts(connection: Connection, cutoff: datetime) -> tuple[int, int, int, int]:
-    """How many devices are not revoked; of them: how many are silent, never reported, are held back."""
+def counts(connection: Connection, cutoff: datetime) -> tuple[int, int, int, int, int]:
+    """How many devices are not revoked; of them: how many are silent, never reported, are held back, and how
+    many of these by safe mode.
+    """
     row = connection.execute(
         sa.select(
             sa.func.count(),
             sa.func.sum(sa.case((is_silent(cutoff), 1), else_=0)),
             sa.func.sum(sa.case((_presence.last_seen.is_(None), 1), else_=0)),
             sa.func.sum(sa.case((is_held(), 1), else_=0)),
+            sa.func.sum(sa.case((is_in_safe_mode(), 1), else_=0)),
         )
         .select_from(schema.devices.join(schema.presence, _presence.device == _devices.n))
         .where(_devices.revoked.is_(None))
     ).one()
-    return row[0], int(row[1] or 0), int(row[2] or 0), int(row[3] or 0)
+    return row[0], int(row[1] or 0), int(row[2] or 0), int(row[3] or 0), int(row[4] or 0)
 
 
 def in_force(connection: Connection) -> tuple[PolicyCount, ...]:

@@ -50,7 +50,7 @@ Reading = Callable[[], AbstractContextManager[Connection]]
 
 def overview(connection: Connection, *, now: datetime) -> Overview:
     """Counts by ruling and by tool, the latest enforcement, alarms."""
-    devices, silent, never_seen, held = fleet.counts(connection, now - SILENT_AFTER)
+    devices, silent, never_seen, held, safe = fleet.counts(connection, now - SILENT_AFTER)
     latest = policies.latest(connection)
     current = latest.number if latest else 0
     return Overview(
@@ -64,6 +64,7 @@ def overview(connection: Connection, *, now: datetime) -> Overview:
         enforcement=eventlog.latest_acts(connection, 20),
         alarms=fleet.alarms(connection, 20),
         held=held,
+        safe=safe,
         current=current,
         rollout=policies.rollout(connection, current),
         step=latest.step if latest else None,

@@ -176,8 +176,9 @@ class AlarmRow(Record, frozen=True, kw_only=True):
 class Overview(Record, frozen=True, kw_only=True):
     """The first page. devices: not revoked. with_banned: devices that have a banned tool now.
 
-    held: devices that something keeps below the policy's mode. current: number of the policy published last,
-    0 for none. rollout: where devices stand next to it. step: how far it may come, null for everybody.
+    held: devices that something keeps below the policy's mode. safe: of these, in safe mode. current: number
+    of the policy published last, 0 for none. rollout: where devices stand next to it. step: how far it may
+    come, null for everybody.
 
     rulings: banned, unlisted, approved, exempt, in this order, zeros included.
     tools: by banned findings, then by devices.
@@ -194,6 +195,7 @@ class Overview(Record, frozen=True, kw_only=True):
     enforcement: tuple[EventRow, ...]
     alarms: tuple[AlarmRow, ...]
     held: int
+    safe: int
     current: int
     rollout: Rollout
     step: RolloutStep | None = None
@@ -276,7 +278,7 @@ class DeviceFilter(Record, frozen=True, kw_only=True):
     """Which devices. text: part of hostname or id. tool: has a finding of it. silent, banned: only those.
 
     standing: next to the policy published last; see store.policies.standing. held: only those that something
-    keeps below the policy's mode.
+    keeps below the policy's mode. safe: only those in safe mode.
     """
 
     text: str = ""
@@ -284,6 +286,7 @@ class DeviceFilter(Record, frozen=True, kw_only=True):
     policy: str = ""
     standing: str = ""
     held: bool = False
+    safe: bool = False
     silent: bool = False
     banned: bool = False
 

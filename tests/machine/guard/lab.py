@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,6 +116,12 @@ class GuardLab:
         assert isinstance(read, PolicyText)
         assert LastGood(self.state).keep(read)
 
+    def policy_in_force(self, text: str) -> None:
+        """The same, and waits until the guard that runs goes by it."""
+        before = self.report()["numbers"]["rules"]
+        self.policy(text)
+        self.report(lambda r: r["numbers"]["rules"] > before)
+
     def start(
         self,
         cap_s: float = 60.0,
@@ -123,7 +130,8 @@ class GuardLab:
         under: tuple[str, ...] = (),
         ready: bool = True,
     ) -> None:
-        """cap_s: long, so that no verdict comes too late on a busy machine. also: more mount points.
+        """cap_s: long, so that no verdict comes too late on a busy machine, and no classifier that a test has
+        stopped is taken for stuck. also: more mount points.
         under: the command that starts it. ready: whether it is to answer the kernel before this returns.
         """
         guarded = [str(place) for place in (self.disk, *also)]
@@ -135,14 +143,19 @@ class GuardLab:
         self.connect(ready=ready)
 
     def connect(self, *, ready: bool = True) -> None:
-        """To what the daemon is told; it answers once it can judge."""
+        """To what the daemon is told; it answers once it can judge. What was told and not taken is again."""
+        self._refused = []
         self._channel = until(lambda: messages.connected(guard_socket(str(self.state)), 1.0))
-        self.report(lambda report: bool(report and (report["numbers"]["ready"] or not ready)))
+        self.report(lambda report: bool(report["numbers"]["ready"] or not ready))
 
-    def stop(self) -> None:
+    def disconnect(self) -> None:
+        """As a daemon that ends."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+
+    def stop(self) -> None:
+        self.disconnect()
         if self.process is not None:
             self.process.terminate()
             self.process.wait(timeout=10)
@@ -188,8 +201,14 @@ class GuardLab:
             self.say({"judge": places[at : at + 16]})
 
     def report(self, ready: Callable[[dict[str, Any]], bool] = lambda _report: True) -> dict[str, Any]:
-        """The first report from now on that is as wanted."""
-        return until(lambda: r if (r := self._hear().get("report")) and ready(r) else None)
+        """The first report that is as wanted, of those made from now on: what waits to be read is older."""
+        now = time.monotonic()
+
+        def fresh() -> dict[str, Any] | None:
+            report = self._hear().get("report")
+            return report if report and report["at"] > now and ready(report) else None
+
+        return until(fresh)
 
     def refusal(self) -> dict[str, Any]:
         """The next refusal that the daemon is told of."""

@@ -1,5 +1,6 @@
 """Given a fault of the guard, its disk or rules, what is innocent starts and what is known stays refused."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -277,13 +278,14 @@ def test_with_few_descriptors_nobody_is_refused_for_want_of_one(lab: GuardLab) -
     few = ("prlimit", "--nofile=300:300", "setpriv", "--bounding-set=-sys_resource")
     lab.start(cap_s=3.0, under=few)
     classifier = lab.classifier
+    programs = [lab.put(lab.allowed, f"fresh{number}") for number in range(400)]
     stop_it(classifier)
     try:
-        programs = [lab.put(lab.allowed, f"fresh{number}") for number in range(400)]
         started = [subprocess.Popen(["/bin/sh", "-c", f"exec {one}"], stdout=-3) for one in programs]
         assert [one.wait() for one in started] == [0] * len(programs)
     finally:
-        os.kill(classifier, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # on a slow machine it was taken for stuck
+            os.kill(classifier, signal.SIGCONT)
     assert lab.report(lambda r: r["numbers"]["asked"] >= len(programs))["numbers"]["faults"] == 0
     assert until(lambda: refused(lab.put(lab.banned, "notes")) or None)
 
@@ -334,12 +336,9 @@ def test_what_all_policies_refuse_never_starts_while_they_change(lab: GuardLab) 
     again_and_again = f"while :; do {program} 2>/dev/null && echo it-ran; done"
     starting = subprocess.Popen(["/bin/sh", "-c", again_and_again], stdout=subprocess.PIPE)
     try:
-        table = lab.state / "guard-table.json"
         for number in range(6):
             asked = lab.report()["numbers"]["asked"]
-            written = table.stat().st_mtime_ns
-            lab.policy(f"{BANNED}# {number}\n")
-            until(lambda: table.stat().st_mtime_ns != written or None)  # noqa: B023
+            lab.policy_in_force(f"{BANNED}# {number}\n")
             lab.report(lambda r: r["numbers"]["asked"] > asked)  # noqa: B023
     finally:
         starting.kill()

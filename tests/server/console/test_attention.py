@@ -20,6 +20,7 @@ CALM = Overview(
     enforcement=(),
     alarms=(),
     held=0,
+    safe=0,
     current=0,
     rollout=Rollout(current=0, older=0, refusing=0, own=3, unknown=0),
 )
@@ -90,3 +91,14 @@ def test_policy_versions_side_by_side() -> None:
     never = PolicyCount(policy=None, mode=None, devices=1)
     assert texts(msgspec.structs.replace(CALM, policies=(*CALM.policies, never)))[0].startswith("Nothing")
     assert texts(msgspec.structs.replace(CALM, policies=(*CALM.policies, one)))[0].startswith("2 policy")
+
+
+def test_safe_mode_is_said_by_itself_and_not_twice() -> None:
+    assert texts(msgspec.structs.replace(CALM, held=2, safe=2)) == [
+        "2 devices in safe mode only report. "
+        "The agent went wrong at start after start; the page of each device says what is set aside."
+    ]
+    both = texts(msgspec.structs.replace(CALM, held=2, safe=1))
+    assert both[0].startswith("1 device in safe mode only reports.")
+    assert both[1].startswith("2 devices do less than the policy says.")
+    assert texts(msgspec.structs.replace(CALM, held=1))[0].startswith("1 device does less")

@@ -90,6 +90,24 @@ def test_the_overview_says_what_of_it_needs_attention(company: Company) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ceiling", "safe"),
+    [
+        ("safe mode: 3 starts went wrong", True),
+        ("local brake: an audit; safe mode: 3 starts went wrong", True),
+        ("local brake: not in safe mode: an audit", False),
+    ],
+)
+def test_the_devices_in_safe_mode_are_said_and_listed(
+    fleet: Fleet, reader: Reader, ceiling: str, safe: bool
+) -> None:
+    fleet.enrol("crashes", ceiling=ceiling)
+    listed = [row.split()[0] for row in reader.page("/devices?safe=1").rows()]
+    assert listed == (["crashes"] if safe else [])
+    said = reader.page("/").links().get("1 device in safe mode only reports.")
+    assert said == ("/devices?safe=1" if safe else None)
+
+
+@pytest.mark.parametrize(
     "address", ["/policy/9", "/policy/0", "/policy/99999999999999999999", "/policy/x", "/policy/versions/zz"]
 )
 def test_what_was_never_published_is_a_page(company: Company, address: str) -> None:

@@ -8,14 +8,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from aipolicy.core.model import Done, Outcome, Verdict
-from aipolicy.core.status import GuardStatus
+from aipolicy.core.model import Done, Health, Outcome, Record, Verdict
+from aipolicy.core.status import STATUS_FILE, GuardStatus, Problem
 from aipolicy.daemon.guard.places import Place
-from aipolicy.daemon.repeats import Repeats
+from aipolicy.daemon.repeats import QUIET_S, Repeats
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.enforce.guard import messages
@@ -36,10 +38,34 @@ _ENTER_AGAIN_S: Final = 2.0
 """Something may have been mounted in a namespace since the guard was told of it."""
 
 
+class _Left(Record, frozen=True):
+    """What is read of the status that an agent leaves: the rest may be another version's."""
+
+    layers: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def last_in_force(state: Path) -> datetime | None:
+    """When the agent before us last saw the guard in force; None where nothing is known of that.
+
+    By the status that it wrote each half minute, so at most that much before the guard's end; where it said
+    that the guard was away, since when it was.
+    """
+    path = state / STATUS_FILE
+    try:
+        left = msgspec.json.decode(path.read_bytes(), type=_Left)
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError, OverflowError):  # of msgspec's errors all are ValueErrors
+        return None
+    if left.layers.get("guard") in ("in force", "partly"):
+        return written
+    return next((problem.since for problem in left.problems if problem.part == "guard"), None)
+
+
 class GuardLink:
     """A thread of its own. wanted: whether anything is to be refused. started: called after each gap.
 
-    path: the guard's socket. command: starts a guard. now: monotonic seconds.
+    path: the guard's socket. command: starts a guard. before: see last_in_force. now: monotonic seconds.
     """
 
     def __init__(
@@ -51,6 +77,7 @@ class GuardLink:
         started: Callable[[], None],
         reporter: Reporter,
         teller: Teller,
+        before: datetime | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
@@ -59,6 +86,7 @@ class GuardLink:
         self._after_gap = started
         self._reporter = reporter
         self._teller = teller
+        self._before = before
         self._now = now
         self._closed = threading.Event()
         self._channel: socket.socket | None = None
@@ -76,6 +104,9 @@ class GuardLink:
         self._asked = False
         """Whether a guard of an agent before us was looked for, where nothing is to be refused."""
         self._repeats = Repeats(free=1)
+        self._missed = self._counted = 0
+        """Refusals that nobody told one by one: since the last event of them, and since our start."""
+        self._missed_due = float("-inf")
         self.state = "off"
         """As `status` says it: in force, partly, away or off."""
         self.status: GuardStatus | None = None
@@ -90,6 +121,8 @@ class GuardLink:
         self._thread.join(timeout=_END_S)
         self._disconnect()
         self._end_child()
+        self._missed_due = float("-inf")
+        self._tell_missed()
 
     def enter(self, pid: int) -> None:
         """A process runs in a mount namespace of its own: the guard is to see what is mounted there."""
@@ -177,7 +210,7 @@ class GuardLink:
         self._disconnect()
         self._end_child()
         self.state = "off"
-        self._tries, self._due = 0, 0.0
+        self._tries, self._due, self._before = 0, 0.0, None
         self._reporter.conditions.well("guard", "off", "Nothing is to be refused.")
 
     def _end_child(self) -> None:
@@ -203,8 +236,12 @@ class GuardLink:
 
     def _away(self, why: str) -> None:
         self.state, self._since = "away", None
+        since = now = self._reporter.now()
+        if self._before is not None:  # while there was no agent, it ended unseen
+            since = min(self._before, now)
+            why = f"{why}, and was last seen in force at {since:{_MOMENT}}"
         detail = f"{why}: banned tools are ended after they have started, not refused before"
-        self._reporter.conditions.wrong("guard", "away", detail, self._reporter.now())
+        self._reporter.conditions.wrong("guard", "away", detail, since)
 
     # --- what it says ------------------------------------------------------------------------------------
 
@@ -229,9 +266,11 @@ class GuardLink:
     def _reported(self, report: messages.Message) -> None:
         life = (int(report["deadman"]), int(report["starts"]))
         self._ours = int(report["deadman"]) if report["of_agent"] else None
+        self._tell_missed()
         self.status = GuardStatus(
             gate_restarts=max(0, int(report["starts"]) - 1),
             classifier_restarts=max(0, int(report.get("classifier_starts", 1)) - 1),
+            counted=self._counted,
         )
         if not self._wanted():  # it is about to be left alone, or ended
             self._life = life
@@ -253,6 +292,7 @@ class GuardLink:
                 self._tries = 0
             self.state = "in force"
             self._reporter.conditions.well("guard", "in force", self._was(str(report["reason"])))
+            self._before = None
         if life != self._life:
             self._life = life
             self._after_gap()
@@ -263,10 +303,29 @@ class GuardLink:
         before = next((problem for problem in conditions.problems() if problem.part == "guard"), None)
         if before is None:
             return why
-        said = f"{before.condition} from {before.since:{_MOMENT}} to {now:{_MOMENT}}"
+        earliest = " at the earliest" if self._before is not None else ""
+        said = f"{before.condition} from {before.since:{_MOMENT}}{earliest} to {now:{_MOMENT}}"
         return f"{said}: {why}" if why else said
 
     def _refused(self, said: messages.Message) -> None:
+        if "verdict" in said:
+            self._refusal(said)
+        missed = int(said.get("missed", 0))
+        self._missed, self._counted = self._missed + missed, self._counted + missed
+        if self._channel is not None:
+            messages.send(self._channel, {"taken": said["number"]})
+
+    def _tell_missed(self) -> None:
+        """Each that is only counted is told, in one event an hour however many they are."""
+        if not self._missed or self._now() < self._missed_due:
+            return
+        self._missed_due = self._now() + QUIET_S
+        detail = "Banned tools were refused faster than each refusal could be told, or the guard ended "
+        detail += "meanwhile: so many are only counted."
+        count, self._missed = self._missed, 0
+        self._reporter.health(Health(part="refusals", condition="counted", detail=detail, count=count))
+
+    def _refusal(self, said: messages.Message) -> None:
         verdict = msgspec.json.decode(said["verdict"], type=Verdict)
         uid, pid = int(said["uid"]), int(said["pid"])
         finding = msgspec.structs.replace(verdict.finding, pid=pid)
@@ -278,5 +337,3 @@ class GuardLink:
             more = f"; refused {worth.before} times more since the last report" if worth.before else ""
             outcome = Outcome(verdict=verdict, done=Done.DENIED, detail=in_words(told) + more)
             self._reporter.stopped(outcome, pid)
-        if self._channel is not None:
-            messages.send(self._channel, {"taken": said["number"]})

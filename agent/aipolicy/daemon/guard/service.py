@@ -72,8 +72,13 @@ class GuardService:
         """By the rules before these: the gate may just have refused by them."""
         self._table_stale = False
         self._daemon: socket.socket | None = None
-        self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
+        self._untold: deque[messages.Message] = deque()
         self._numbers = self._sent = 0
+        self._heard: int | None = None
+        """The gate's number of its last refusal that was heard here."""
+        self._missed = 0
+        """Refusals that are only counted: dropped in a flood, or lost with a process before this one."""
+        self._told = 0
         self._report: messages.Message = {}
         self._report_due = 0.0
 
@@ -152,13 +157,29 @@ class GuardService:
         if "refused" not in message:
             return
         self._hear_slow()  # it told us why before it told the gate to refuse
+        self._count(int(message.get("number", 0)), int(message.get("told", 0)))
         verdict = self._why(File(*message["refused"]), str(message["path"]), int(message["uid"]))
-        if verdict is None:
-            return  # by the table of an earlier life, and by rules that are no longer in force
-        self._numbers += 1
+        # None: by the table of an earlier life, and by rules that are no longer in force.
+        if verdict is None or len(self._untold) >= _MOST_UNTOLD:
+            self._missed += 1
+            return
         told = {key: message.get(key, 0) for key in ("path", "uid", "pid", "terminal", "session", "parent")}
         encoded = msgspec.json.encode(verdict).decode()
-        self._untold.append({"number": self._numbers, "verdict": encoded, **told})
+        self._put({"verdict": encoded, **told})
+
+    def _count(self, number: int, told: int) -> None:
+        """Those between the last one and this. number: 0 of a gate that was started by an older aipolicy.
+        told: the last one that the daemon has taken; what a classifier before us heard after it is lost.
+        """
+        before = told if self._heard is None else self._heard
+        self._missed += max(0, number - before - 1)
+        self._heard = number
+
+    def _put(self, told: messages.Message) -> None:
+        self._numbers += 1
+        numbers = {"number": self._numbers, "of_gate": self._heard, "missed": self._missed}
+        self._untold.append({**numbers, **told})
+        self._missed = 0
 
     def _why(self, file: File, path: str, uid: int) -> Verdict | None:
         """The verdict by which the gate refused it."""
@@ -230,7 +251,8 @@ class GuardService:
                 self._sent = 0
             elif "taken" in message:
                 while self._untold and self._untold[0]["number"] <= message["taken"]:
-                    self._untold.popleft()
+                    self._told = int(self._untold.popleft()["of_gate"])
+                messages.send(self._line.channel, {"told": self._told})
             elif "enter" in message:
                 messages.send_surely(self._line.channel, {"enter": int(message["enter"])})
             elif "judge" in message:
@@ -246,6 +268,8 @@ class GuardService:
         # First, and until it is taken: somebody who is refused without a pause must not keep it back.
         if now >= self._report_due and messages.send(self._daemon, {"report": self._report}):
             self._report_due = now + _LOOK_S
+        if self._missed and len(self._untold) < _MOST_UNTOLD:
+            self._put({})
         for refused in list(self._untold):
             if refused["number"] > self._sent:
                 if not messages.send(self._daemon, {"refused": refused}):

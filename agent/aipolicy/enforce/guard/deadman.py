@@ -212,6 +212,7 @@ class Deadman:
         messages.send(
             self._reports[0],
             {
+                "at": time.monotonic(),
                 "deadman": os.getpid(),
                 "of_agent": self._of_agent,
                 "gate": self._gate,

@@ -80,8 +80,10 @@ class Gate:
         self._own: frozenset[int] = frozenset()
         self._book = Book()
         self._questions = Questions(cap_s, most_waiting)
+        self._stuck_s = {name: max(stuck_s, cap_s) for name, stuck_s in STUCK_S.items()}
         self._blamed: OrderedDict[File, int] = OrderedDict()
         self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
+        """Numbered without a gap, so that whoever hears them can count those that were dropped."""
         self._ending = False
         for known in refused:
             self._book.put(known)
@@ -184,11 +186,10 @@ class Gate:
 
     def _refuse(self, fd: int, pid: int, subject: Subject) -> None:
         told = _who(pid)  # while it waits; a moment later it is gone
-        self._answer_in_its_group(fd, allow=False)
         self._shared.add("refused")
-        self._untold.append(
-            {"refused": list(subject.file), "path": subject.path, "uid": subject.uid, "pid": pid, **told}
-        )
+        self._answer_in_its_group(fd, allow=False)
+        told |= {"path": subject.path, "uid": subject.uid, "pid": pid}
+        self._untold.append({"refused": list(subject.file), "number": self._shared.get("refused"), **told})
 
     def _let_unasked_go(self, all_waiting: Iterable[Waiting]) -> None:
         """They start without a verdict."""
@@ -259,8 +260,11 @@ class Gate:
                 self._opens.ask_for_opens(fd)
         elif "forget" in message:
             self._policy = int(message["forget"])
+            self._shared.add("rules")
             self._book.begin_anew()
             self._group.forget_files()
+        elif "told" in message:
+            self._shared.set("told", int(message["told"]))
         elif "enter" in message:
             self._filesystems.enter(int(message["enter"]))
         elif "ready" in message:
@@ -312,7 +316,7 @@ class Gate:
             self._group.let_pass(fd)
 
     def _look_whether_stuck(self) -> None:
-        for name, stuck_s in STUCK_S.items():
+        for name, stuck_s in self._stuck_s.items():
             asked = self._questions.line(name).underway
             if self._ready and asked is not None and time.monotonic() - asked.sent_at > stuck_s:
                 self._blame(asked)
@@ -353,7 +357,8 @@ class Gate:
 
     def _tell(self) -> None:
         while self._untold and self._ready:
-            if not messages.send(self._channels["quick"], self._untold[0]):
+            said = {**self._untold[0], "told": self._shared.get("told")}
+            if not messages.send(self._channels["quick"], said):
                 return
             self._untold.popleft()
 

@@ -25,7 +25,9 @@ With each answer the kernel wakes all who wait, so that n answers cost n squared
 MOST_WAITING: Final = 1_024
 """Programs that may wait at a time: each holds a descriptor, and where none is left the kernel refuses."""
 STUCK_S: Final = {"quick": 10.0, "slow": 60.0}
-"""Judging one file longer than this, the classifier of this line is taken for stuck."""
+"""Judging one file longer than this, and than a program may wait, the classifier of this line is taken for
+stuck.
+"""
 
 
 class Subject(NamedTuple):

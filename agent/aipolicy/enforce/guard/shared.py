@@ -18,6 +18,8 @@ _NAMES: Final = (
     "ready",
     "stuck",
     "given_up",
+    "rules",
+    "told",
 )
 _NUMBER: Final = struct.Struct("=Q")
 
@@ -27,11 +29,11 @@ class Shared:
 
     beats: turns of the loop. asked: events answered. refused: of these, refused. unasked: programs that
     started without a verdict, since it took too long or nobody was there to give one. faults: errors that
-    were answered with a permission. marked,
-    unmarked: filesystems. waiting, known: now. lost: events that the kernel
-    dropped. ready: 1 while somebody judges what is not known.
-    stuck: the number of a classifier that has judged one file for far too long. given_up: files that are let
-    pass since judging them ended the classifier twice.
+    were answered with a permission. marked, unmarked: filesystems. waiting, known: now. lost: events that
+    the kernel dropped. ready: 1 while somebody judges what is not known. stuck: the number of a classifier
+    that has judged one file for far too long. given_up: files that are let pass since judging them ended the
+    classifier twice. rules: how often the gate was told to go by others, or anew.
+    told: the number of the last refusal that the daemon has taken.
     """
 
     def __init__(self) -> None:

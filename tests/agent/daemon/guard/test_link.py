@@ -1,5 +1,6 @@
 """A guard that ends again and again is started ever more seldom, and at once after another policy."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.daemon.guard.link import GuardLink
+from aipolicy.daemon.guard.link import GuardLink, last_in_force
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.teller import Teller
 from aipolicy.enforce.guard import messages
@@ -24,7 +25,7 @@ pytestmark = NEEDS_LINUX
 class Bench:
     """A link whose guard ends at once, on a clock that stands still."""
 
-    def __init__(self, folder: Path, *, wanted: bool = True) -> None:
+    def __init__(self, folder: Path, *, wanted: bool = True, before: datetime | None = None) -> None:
         self.starts = folder / "starts"
         self.starts.write_text("")
         self.clock = 0.0
@@ -42,6 +43,7 @@ class Bench:
             started=self._after_gap,
             reporter=self.reporter,
             teller=Teller(),
+            before=before,
             now=lambda: self.clock,
         )
 
@@ -100,6 +102,86 @@ def test_another_guard_and_another_gate_are_gaps_after_which_all_is_looked_at(be
             messages.send(channel[0], {"report": {"deadman": deadman, "starts": starts, **report}})
         until(lambda gaps=gaps: bench.gaps == gaps or None)  # type: ignore[misc]
     assert bench.gaps == 3
+    channel[0].close()
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ('{"layers": {"guard": "in force"}, "of_a_later_version": 1}', "written"),
+        ('{"layers": {"guard": "partly"}}', "written"),
+        ('{"layers": {"guard": "off"}}', None),
+        ('{"layers": {}}', None),
+        (
+            '{"layers": {"guard": "away"}, "problems": [{"part": "guard", "condition": "away", '
+            '"since": "2026-03-01T12:00:00Z", "detail": ""}]}',
+            datetime(2026, 3, 1, 12, tzinfo=UTC),
+        ),
+        ('{"layers": {"guard": "away"}}', None),
+        ("{", None),
+        ("[]", None),
+        ("\udcff", None),
+        (None, None),
+    ],
+)
+def test_what_the_agent_before_us_left_says_since_when_the_guard_may_be_away(
+    tmp_path: Path, left: str | None, said: datetime | str | None
+) -> None:
+    if left is not None:
+        (tmp_path / "status.json").write_bytes(left.encode(errors="surrogateescape"))
+        os.utime(tmp_path / "status.json", (1e9, 1e9))
+    written = datetime.fromtimestamp(1e9, UTC)
+    assert last_in_force(tmp_path) == (written if said == "written" else said)
+
+
+def test_a_guard_that_ended_unseen_is_away_since_it_was_last_seen(tmp_path: Path) -> None:
+    seen = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    bench = Bench(tmp_path, before=seen)
+    bench.link.start()
+    (problem,) = until(lambda: bench.reporter.conditions.problems())
+    assert (problem.condition, problem.since) == ("away", seen)
+    assert "was last seen in force at 2026-03-01 12:00:00 UTC" in problem.detail
+    bench.link.close()
+    bench.store.close()
+
+
+def test_a_clock_that_was_put_back_since_makes_no_gap_begin_tomorrow(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, before=datetime(2999, 1, 1, tzinfo=UTC))
+    bench.link.start()
+    (problem,) = until(lambda: bench.reporter.conditions.problems())
+    assert problem.since < datetime.now(UTC)
+    bench.link.close()
+    bench.store.close()
+
+
+def test_refusals_that_are_only_counted_are_told_at_once_and_then_once_an_hour(bench: Bench) -> None:
+    bench.started(1)
+    listener = messages.listening(bench.socket)
+    channel: list[socket.socket] = []
+    until(lambda: channel or _accept(listener, channel))
+    report = {"deadman": 7, "starts": 1, "of_agent": False, "gate": 0, "reason": "", "numbers": {}}
+
+    def say(*missed: int) -> None:
+        for number, count in enumerate(missed):
+            messages.send(channel[0], {"refused": {"number": number, "missed": count}})
+        messages.send(channel[0], {"report": report})
+
+    def told() -> list[int]:
+        return [health.count for health in bench.store.health_told() if health.part == "refusals"]
+
+    say(3, 0)
+    until(lambda: told() == [3] or None)
+    say(5, 2)
+    until(lambda: (bench.link.status and bench.link.status.counted == 10) or None)
+    assert told() == [3]
+    bench.clock += 3600.0
+    say()
+    until(lambda: told() == [3, 7] or None)
+    say(1)
+    until(lambda: (bench.link.status and bench.link.status.counted == 11) or None)
+    bench.link.close()
+    assert told() == [3, 7, 1]
     channel[0].close()
     listener.close()
 
