@@ -77,13 +77,15 @@ def write_fleet(path: Path, devices: int) -> int:
         )
         for place in range(devices):
             one = device(company, place, f"device-{place}")
-            has = [
-                (event.about.verdict.finding.owner.name, *kind_of(_encode(event.about).decode()))
-                for event in (*one.first, *one.today)
-                if isinstance(event.about, Outcome)
-            ]
+            has = []
+            for event in (*one.first, *one.today):
+                if isinstance(event.about, Outcome):
+                    kind, blocks = kind_of(_encode(event.about).decode())
+                    number, line = writer.kind(kind)
+                    file.write(line)
+                    has.append((event.about.verdict.finding.owner.name, number, blocks))
             findings += len(has)
-            file.writelines(
+            file.write(
                 writer.device(
                     id=f"device-{place}", hostname=one.host.hostname, os=one.host.os, tags=None, findings=has
                 )

@@ -64,8 +64,14 @@ def lines(
     in_force = InForce(number=7, name=name, content=policy) if policy is not None else None
     yield writer.head(Head(taken_at=NOW, policy=in_force))
     for number, findings in enumerate(devices, start=1):
-        yield from writer.device(
-            id=f"id-{number}", hostname=f"pc-{number}", os="linux", tags=tags, findings=findings
+        numbered = []
+        for owner, what, blocks in findings:
+            place, line = writer.kind(what)
+            numbered.append((owner, place, blocks))
+            if line:
+                yield line
+        yield writer.device(
+            id=f"id-{number}", hostname=f"pc-{number}", os="linux", tags=tags, findings=numbered
         )
     yield writer.end()
 

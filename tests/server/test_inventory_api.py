@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aipolicy.core.inventory import (
     INVENTORY_PATH,
     DeviceInventory,
     Head,
     KindOfFinding,
+    Writer,
     read_head,
     read_lines,
 )
@@ -146,6 +150,24 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
     sa.event.remove(engine, "before_cursor_execute", note)
     assert len(read(whole)[2]) == devices
     assert len([one for one in asked if one.lstrip().upper().startswith("SELECT")]) == 4
+
+
+ODD = st.sampled_from(
+    ["x", '"owner":{', '"ruling":', '","owner":{"', "\\", '\\"ruling\\":', "…", '{"owner":{"uid":1']
+)
+
+
+@given(st.lists(st.tuples(ODD, ODD, ODD, ODD, ODD), min_size=1, max_size=6))
+def test_a_kind_is_read_right_whatever_stands_in_the_texts(
+    words: list[tuple[str, str, str, str, str]],
+) -> None:
+    kinds = stocktaking.Kinds(Writer())
+    for tool, owner, path, message, detail in words:
+        about = outcome(tool, owner=owner, path=path, message=message, detail=detail, name=tool)
+        text = msgspec.json.encode(about).decode()
+        number, _ = kinds.number(text)
+        told = [msgspec.json.decode(line, type=KindOfFinding) for line in kinds.lines]
+        assert told[number] == stocktaking.kind_of(text)[0]
 
 
 def test_devices_that_come_between_two_pages_do_no_harm(sqlite_lab: Lab) -> None:

@@ -100,15 +100,24 @@ class InventoryError(Exception):
 
 
 class Writer:
-    """Writes the lines; each kind before the first device that has it."""
+    """Writes the lines. Each kind comes before the first device that has it."""
 
     def __init__(self) -> None:
         self._numbers: dict[KindOfFinding, int] = {}
+        self._told = 0
         self._devices = 0
         self._findings = 0
 
     def head(self, head: Head) -> bytes:
         return _line(head)
+
+    def kind(self, kind: KindOfFinding) -> tuple[int, bytes]:
+        """The kind's number, and its line where it was not told before."""
+        number = self._numbers.setdefault(kind, len(self._numbers))
+        if number < self._told:
+            return number, b""
+        self._told += 1
+        return number, _line(kind)
 
     def device(
         self,
@@ -117,21 +126,17 @@ class Writer:
         hostname: str,
         os: str,
         tags: Iterable[str] | None,
-        findings: Iterable[tuple[str, KindOfFinding, int]],
-    ) -> Iterator[bytes]:
-        """The lines for one device. findings: whose each is, its kind and the day that it blocks from."""
+        findings: Iterable[tuple[str, int, int]],
+    ) -> bytes:
+        """The line of one device. findings: whose each is, its kind's number, the day that it blocks from."""
         by_owner: dict[str, list[tuple[int, int]]] = {}
-        for owner, kind, blocks in findings:
-            number = self._numbers.get(kind)
-            if number is None:
-                number = self._numbers[kind] = len(self._numbers)
-                yield _line(kind)
+        for owner, number, blocks in findings:
             by_owner.setdefault(owner, []).append((number, blocks))
             self._findings += 1
         self._devices += 1
         has = tuple(_of_owner(owner, each) for owner, each in by_owner.items())
         labels = None if tags is None else tuple(tags)
-        yield _line(DeviceInventory(id, hostname, os, labels, has))
+        return _line(DeviceInventory(id, hostname, os, labels, has))
 
     def end(self) -> bytes:
         return _line(End(self._devices, self._findings))

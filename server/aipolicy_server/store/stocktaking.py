@@ -20,6 +20,7 @@ from aipolicy_server.clock import to_us
 from aipolicy_server.store import policies, rollouts, schema
 
 _PAGE: Final = 1000
+_MOST_KNOWN: Final = 50_000
 _DAY_US: Final = 86_400_000_000
 
 _devices = schema.devices.c
@@ -67,6 +68,7 @@ def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
     Page by page, each on a connection of its own, as queries.every_event does and for its reason.
     """
     writer = Writer()
+    kinds = Kinds(writer)
     with reading() as connection:
         number = rollouts.for_everybody(connection)
         last = policies.answer(connection, number) if number else None
@@ -79,7 +81,7 @@ def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
             findings = _of(connection, devices) if devices else {}
         if not devices:
             break
-        yield b"".join(_written(writer, devices, findings))
+        yield b"".join(_written(writer, kinds, devices, findings))
         after = devices[-1].n
     yield writer.end()
 
@@ -105,10 +107,44 @@ def _of(connection: Connection, devices: Sequence[Any]) -> dict[int, list[Any]]:
     return {n: list(rows) for n, rows in groupby(connection.execute(query), itemgetter(0))}
 
 
-def _written(writer: Writer, devices: Sequence[Any], findings: dict[int, list[Any]]) -> Iterator[bytes]:
+class Kinds:
+    """The number of each finding's kind, from the outcome as it is stored."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._known: dict[tuple[str, str], tuple[int, int]] = {}
+        self.lines: list[bytes] = []
+        """Those of kinds that were not told before."""
+
+    def number(self, outcome: str) -> tuple[int, int]:
+        """The kind's number and the day from which it is blocked.
+
+        Most outcomes differ only in whose it is and where it lies, which our own encoder writes between the
+        keys `owner` and `ruling` (within a text these would have backslashes before their quotes). The rest
+        tells the kind, so it is read once.
+        """
+        head, _, rest = outcome.partition('"owner":{')
+        told = head, rest[rest.find('"ruling":') :]
+        found = self._known.get(told)
+        if found is None:
+            kind, blocks = kind_of(outcome)
+            number, line = self._writer.kind(kind)
+            if line:
+                self.lines.append(line)
+            if len(self._known) >= _MOST_KNOWN:  # what differs in a moment or a detail would fill the memory
+                self._known.clear()
+            found = self._known[told] = number, blocks
+        return found
+
+
+def _written(
+    writer: Writer, kinds: Kinds, devices: Sequence[Any], findings: dict[int, list[Any]]
+) -> Iterator[bytes]:
     for row in devices:
-        found = [(owner, *kind_of(outcome)) for _, owner, outcome in findings.get(row.n, ())]
-        yield from writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=_tags(row), findings=found)
+        found = [(owner, *kinds.number(outcome)) for _, owner, outcome in findings.get(row.n, ())]
+        yield from kinds.lines
+        kinds.lines.clear()
+        yield writer.device(id=row.id, hostname=row.hostname, os=row.os, tags=_tags(row), findings=found)
 
 
 def _tags(row: Any) -> tuple[str, ...] | None:
