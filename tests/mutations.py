@@ -470,6 +470,62 @@ MUTATIONS = (
         new="    yield from ()",
         tests=("tests/agent/core/test_policy_diff.py",),
     ),
+    Mutation(
+        what="a plan takes people of different groups for the same",
+        file="agent/aipolicy/core/lens.py",
+        old="groups & self._groups",
+        new="frozenset()",
+        tests=("tests/agent/core/test_plan.py",),
+    ),
+    Mutation(
+        what="a plan takes the versions of a tool for the same where a rule asks for them",
+        file="agent/aipolicy/core/sides.py",
+        old="if self._ranges and",
+        new="if False and",
+        tests=("tests/agent/core/test_plan.py",),
+    ),
+    Mutation(
+        what="a plan counts a machine once for each of its findings",
+        file="agent/aipolicy/core/comparison.py",
+        old="        if device != self._device:",
+        new="        if True:",
+        tests=("tests/agent/core/test_plan.py",),
+    ),
+    Mutation(
+        what="a ban that begins later does not count for the limit",
+        file="agent/aipolicy/core/comparison.py",
+        old="stops = effect in (Effect.BLOCKED, Effect.LATER)",
+        new="stops = effect is Effect.BLOCKED",
+        tests=("tests/agent/core/test_plan.py",),
+    ),
+    Mutation(
+        what="an inventory that broke off is taken for a small fleet",
+        file="agent/aipolicy/core/inventory.py",
+        old='    raise InventoryError("it broke off: its last line is missing")',
+        new="",
+        tests=("tests/agent/core/test_inventory.py",),
+    ),
+    Mutation(
+        what="a policy of a canary wave goes to everybody",
+        file="server/aipolicy_server/store/rollouts.py",
+        old="return place is not None and place < percent",
+        new="return True",
+        tests=("tests/server/test_canary.py",),
+    ),
+    Mutation(
+        what="a night, in which all are silent, holds a policy",
+        file="server/aipolicy_server/store/rollouts.py",
+        old="silent / devices > usual + _SILENT_MORE",
+        new="silent / devices > _SILENT_MORE",
+        tests=("tests/server/test_canary.py",),
+    ),
+    Mutation(
+        what="what was stopped by the policy before counts against the one in its canary wave",
+        file="server/aipolicy_server/store/rollouts.py",
+        old="if _decode(row.about).verdict.policy == version",
+        new="if _decode(row.about).verdict.policy",
+        tests=("tests/server/test_canary.py",),
+    ),
 )
 
 
