@@ -43,9 +43,7 @@ from aipolicy.tools import load_whole
 
 OVER_THE_LIMIT = 4
 
-_DOUBT = (
-    "what only some of the rules in question block counts as warned of, as on a machine that does not know."
-)
+_DOUBT = "where that decides, the plan says warned for blocked, as an agent that does not know it does."
 
 
 @click.command("plan")
