@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -22,9 +22,14 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.machine = FakeMachine(folder / "machine")
         self.bob = self.machine.add_user("bob")
-        self.store = Store.open(str(folder / "state"), now=lambda: datetime.now(UTC))
+        self.moved = timedelta()
+        """How far the wall clock was put forwards."""
+        self.store = Store.open(str(folder / "state"), now=self._now)
         self.woken = 0
-        self.reporter = Reporter(self.store, self.machine, lambda: datetime.now(UTC), self._wake)
+        self.reporter = Reporter(self.store, self.machine, self._now, self._wake)
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self.moved
 
     def _wake(self) -> None:
         self.woken += 1
@@ -92,3 +97,23 @@ def test_a_health_change_names_no_home(bench: Bench) -> None:
     sent = gzip.decompress(batch.body).decode()
     assert "~/policy.yaml:3:1" in sent
     assert bench.bob.home not in sent
+
+
+def test_a_clock_put_forwards_and_back_tells_each_change_once_and_in_its_order(bench: Bench) -> None:
+    bench.store.save_identity(Identity(device="d", token="t"))
+    finding = bench.finding()
+    seen: tuple[list[Outcome], ...] = ([finding], [], [finding])
+    for days, there in zip((0, 365, -365), seen, strict=True):
+        bench.moved = timedelta(days=days)
+        for _ in range(3):
+            bench.reporter.survey(there, [], [])
+            bench.reporter.conditions.wrong("guard", "away", "a test", bench.reporter.now())
+    assert [type(event.about) for event in bench.told()] == [Outcome, Gone, Outcome]
+    assert len(bench.store.health_told()) == 1
+    times = [event.time for event in bench.told()]
+    assert times[2] < times[0] < times[1], "told as the clock said"
+    batch = bench.store.next_batch()
+    assert batch is not None
+    kinds = [event["about"]["what"] for event in msgspec.json.decode(gzip.decompress(batch.body))["events"]]
+    assert kinds == ["outcome", "health", "gone", "outcome"], "sent as it happened"
+    assert list(bench.store.current()), "what was last, whatever its time"
