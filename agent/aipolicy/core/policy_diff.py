@@ -11,7 +11,7 @@ from functools import cmp_to_key
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from aipolicy.core.audience import Audience, fit
 from aipolicy.core.decide import explain
@@ -102,6 +102,16 @@ def _others(before: Policy, after: Policy, places: Sequence[World]) -> Iterator[
         yield f"the name: {before.name} becomes {after.name}{anew}"
     if before.contact != after.contact:
         yield f"the contact: {before.contact or 'none'} becomes {after.contact or 'none'}"
+    for field in fields(before.privacy):
+        was, becomes = getattr(before.privacy, field.name), getattr(after.privacy, field.name)
+        if was != becomes:
+            yield f"what leaves the machine: {field.name} {was} becomes {becomes}"
+    if _tests(before) != _tests(after):
+        yield f"the tests: {len(before.tests)} before, {len(after.tests)} now, not the same"
+
+
+def _tests(policy: Policy) -> list[str]:
+    return sorted(repr(replace(test, rule="")) for test in policy.tests)
 
 
 # --- one tool --------------------------------------------------------------------------------------------

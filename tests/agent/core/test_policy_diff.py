@@ -150,6 +150,21 @@ BOB = "{name: pilot, users: [bob], banned: [{tool: cursor, action: warn}]}"
             ["the contact: a@example.com becomes b@example.com"],
         ),
         (
+            BASE,
+            BASE + "privacy: {usernames: hash}",
+            ["what leaves the machine: usernames plain becomes hash"],
+        ),
+        (
+            BASE + "tests: [{tool: claude-code, expect: block}]",
+            BASE + "tests: [{tool: claude-code, expect: block}, {tool: qoder, expect: report}]",
+            ["the tests: 1 before, 2 now, not the same"],
+        ),
+        (
+            BASE + "tests: [{tool: qoder, expect: report}]",
+            BASE + "\ntests: [{tool: qodercli, expect: report}]",
+            [],
+        ),
+        (
             "mode: block\nbanned: ['*', cursor]",
             "mode: block\nbanned: ['*']",
             ["rules that make no difference to any tool of this catalog"],
