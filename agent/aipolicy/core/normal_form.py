@@ -69,11 +69,14 @@ def _meaning(node: yamlfile.Node) -> Any:
 
 
 def _comments(part: Part) -> Counter[str]:
-    found = Counter(filter(None, (*part.head, *part.foot)))
+    return Counter(filter(None, _all_comments(part)))
+
+
+def _all_comments(part: Part) -> Iterator[str]:
+    yield from (*part.head, *part.foot)
     for item in part.items:
-        found += Counter(filter(None, (*item.above, *item.beside)))
-        found += _comments(item.value)
-    return found
+        yield from (*item.above, *item.beside)
+        yield from _all_comments(item.value)
 
 
 # --- the order -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ What is done with them is left to normal_form.py.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -158,12 +159,14 @@ def _place(mark: Any) -> Place:
 
 def _between(text: str, spans: list[tuple[int, int]]) -> Iterator[_Comment]:
     """The comments outside of texts: there every # begins one."""
+    lines = [0, *(found.end() for found in re.finditer("\n", text))]
     at = 0
     for start, end in (*spans, (len(text), len(text))):
         while (sign := text.find("#", at, start)) >= 0:
             at = text.find("\n", sign)
             at = len(text) if at < 0 else at
-            place = Place(text.count("\n", 0, sign), sign - text.rfind("\n", 0, sign) - 1)
+            line = bisect_right(lines, sign) - 1
+            place = Place(line, sign - lines[line])
             yield _Comment(place, text[sign:at].rstrip())
         at = max(at, end)
 
