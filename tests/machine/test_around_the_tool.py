@@ -22,11 +22,15 @@ AROUND = {
     "a shell": "sh -c '{tool} 600; read x'",
     "a shell that is the leader of a session": "setsid --wait sh -c '{tool} 600; read x'",
     "a terminal recorder": "script -qc \"sh -c '{tool} 600; sleep 600'\" /dev/null",
+    "a window of tmux": "sh -c 'tmux -S {tool}.s -f /dev/null -D & {window}'",
     "an editor": "script -qc \"vim -u NONE -c ':!{tool} 600'\" /dev/null",
     "an interpreter": "{python} -c \"import subprocess; subprocess.run(['{tool}', '600']); input()\"",
     "a sandbox": "bwrap --dev-bind / / sh -c '{tool} 600; read x'",
 }
 """Commands that start the tool and go on when it has ended."""
+_SESSION = '\\"{tool} 600; sleep 600\\"'
+_WINDOW = f'script -qc "until TERM=xterm tmux -N -S {{tool}}.s new-session {_SESSION}; do :; done" /dev/null'
+"""The server of tmux is a child of the shell, and not a daemon, so that it is seen below it."""
 
 
 @pytest.fixture
@@ -67,9 +71,10 @@ def end(machine: Machine, enforcer: Enforcer, process: Process) -> Ends:
 
 @pytest.fixture(params=AROUND)
 def around(request: pytest.FixtureRequest, started: Started, tool: str) -> Child:
-    command = AROUND[request.param].format(tool=tool, python=sys.executable)
-    if shutil.which(command.split()[0]) is None or ("vim" in command and shutil.which("vim") is None):
-        pytest.skip(f"needs {command.split()[0]}")
+    command = AROUND[request.param].format(tool=tool, python=sys.executable, window=_WINDOW.format(tool=tool))
+    needed = [command.split()[0], *(name for name in ("vim", "tmux") if name in command)]
+    if missing := [name for name in needed if shutil.which(name) is None]:
+        pytest.skip(f"needs {missing[0]}")
     return started.run(["/bin/sh", "-c", f"exec {command}"])
 
 
