@@ -21,6 +21,7 @@ from aipolicy_server.console.render import Pages
 from aipolicy_server.inventory_api import add_inventory_routes
 from aipolicy_server.openapi import operations
 from aipolicy_server.policy_api import add_policy_routes
+from aipolicy_server.removal_api import add_removal_routes
 from aipolicy_server.store import queries
 from aipolicy_server.store.policies import STANDINGS
 from aipolicy_server.store.rows import (
@@ -203,6 +204,7 @@ def api_router() -> APIRouter:
 
     add_policy_routes(router)
     add_inventory_routes(router)
+    add_removal_routes(router)
 
     @router.get("/openapi.json", include_in_schema=False)
     def openapi(request: Request) -> Response:

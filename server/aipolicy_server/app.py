@@ -23,6 +23,7 @@ from aipolicy_server.console.routes import console_routes
 from aipolicy_server.first_start import ensure_tokens, prepare_folder
 from aipolicy_server.headers import SecurityHeaders
 from aipolicy_server.intake.routes import Intake
+from aipolicy_server.retention import Retention
 from aipolicy_server.settings import Settings
 from aipolicy_server.sign_in import SameOrigin, TokenAddress, sign_in_routes
 from aipolicy_server.store.store import Store, Unavailable
@@ -49,18 +50,19 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
     """
     store = store or open_store(settings, clock)
     intake = Intake(store, settings, clock)
+    retention = Retention(store, settings.keep, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         store.start_writer(settings.limits.writing)
-        heartbeat = asyncio.create_task(intake.presence.run())
-        canary = asyncio.create_task(CanaryWatch(store, clock).run())
+        jobs = (intake.presence.run(), CanaryWatch(store, clock).run(), retention.run())
+        tasks = [asyncio.create_task(job) for job in jobs]
         try:
             yield
         finally:
-            heartbeat.cancel()
-            canary.cancel()
-            await asyncio.gather(heartbeat, canary, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await intake.presence.flush()
             await store.stop_writer()
             await asyncio.to_thread(store.close)
@@ -86,6 +88,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, store: Store | None = N
     app.state.pages = pages
     app.state.access = Access(store, settings, clock)
     app.state.intake = intake
+    app.state.retention = retention
     # The agents' routes first: they are matched in this order, and called most.
     app.router.routes.extend(intake.routes())
     app.router.routes.append(Route("/healthz", _healthz, name="healthz"))

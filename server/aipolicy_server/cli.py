@@ -7,6 +7,7 @@ import click
 
 from aipolicy_server.app import build
 from aipolicy_server.first_start import BadDataFolder, prepare_folder, read_admin_token
+from aipolicy_server.keep_options import keep_options, read_keep
 from aipolicy_server.manage import Failure, brake, device, export, secret, where
 from aipolicy_server.serve import (
     BadListen,
@@ -57,6 +58,7 @@ def server() -> None:
     show_default=True,
     help="Seconds from one check-in of a device to the next: so long a new policy or a brake takes.",
 )
+@keep_options
 @click.option(
     "--plain-http", is_flag=True, help="Listen beyond this machine without TLS: for closed test networks."
 )
@@ -68,12 +70,15 @@ def run(
     tools: str | None,
     check_in_s: int,
     plain_http: bool,
+    **kept: str,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     end_when_told()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings = Settings(data=data, database=database, tools=tools, check_in_s=check_in_s)
+    settings = Settings(
+        data=data, database=database, tools=tools, check_in_s=check_in_s, keep=read_keep(kept)
+    )
     try:
         host, port = parse_listen(listen)
         if not is_loopback(host) and behind_proxy is None and not plain_http:

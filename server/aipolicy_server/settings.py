@@ -27,6 +27,21 @@ class Limits(Record, frozen=True, kw_only=True):
     wrong_per_minute: int = 10
 
 
+class Keep(Record, frozen=True, kw_only=True):
+    """For how many days what is kept, null for ever.
+
+    events: the event log, from when an event was received. batches: what devices sent, as it came: it is
+    there to tell a copied device by its numbers. alarms: from when one was last raised. findings: those of a
+    device that is not heard of, from then on. devices: one that is not heard of, with all that is of it.
+    """
+
+    events: int | None = 400
+    batches: int | None = 90
+    alarms: int | None = 400
+    findings: int | None = 90
+    devices: int | None = 400
+
+
 class Settings(Record, frozen=True, kw_only=True):
     """What one server runs with.
 
@@ -34,7 +49,7 @@ class Settings(Record, frozen=True, kw_only=True):
 
     check_in_s: seconds between two check-ins of a device. flush_s: last-seen times are written this often.
     session_hours: how long a browser stays signed in. tools: the folder with IT's own tool files, which
-    policies may name.
+    policies may name. keep: how long what is kept.
     """
 
     data: str
@@ -44,6 +59,7 @@ class Settings(Record, frozen=True, kw_only=True):
     flush_s: float = 2.0
     session_hours: int = 12
     limits: Limits = Limits()
+    keep: Keep = Keep()
 
     @property
     def database_url(self) -> str:

@@ -18,6 +18,7 @@ from aipolicy_server.access import require_sign_in
 from aipolicy_server.console.assets import asset_response
 from aipolicy_server.console.devices import device_page, devices_page
 from aipolicy_server.console.events import event_page, events_csv, events_page
+from aipolicy_server.console.kept import kept_page
 from aipolicy_server.console.overview import overview_page
 from aipolicy_server.console.policy import policy_page, published_page, version_page
 from aipolicy_server.console.problems import not_found
@@ -38,6 +39,7 @@ GUARDED: dict[str, Shown] = {
     "/events": events_page,
     "/events.csv": events_csv,
     "/events/{event}": event_page,
+    "/kept": kept_page,
 }
 
 

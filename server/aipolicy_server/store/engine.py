@@ -91,6 +91,7 @@ def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
         "temp_store = MEMORY",
         "wal_autocheckpoint = 4000",
         "trusted_schema = OFF",
+        "secure_delete = ON",  # what is removed is overwritten; Debian builds SQLite so, others do not
     ):
         connection.execute(f"PRAGMA {pragma}")
 

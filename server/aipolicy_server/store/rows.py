@@ -307,3 +307,31 @@ class EventFilter(Record, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+
+
+class RemovalRow(Record, frozen=True, kw_only=True):
+    """What was removed for good of one kind, by one act.
+
+    cause: retention, or person or device where one was erased. kind: events, batches, alarms, findings,
+    devices; names for authors of policies and the like that were blanked. rows: how many.
+    before: retention removed what was older than this, null for what was erased.
+    began, ended: when, by the server's clock. by, reason: who asked and why, empty for retention.
+    subject: a keyed hash of the person or device, null for retention: the record itself names nobody.
+    """
+
+    cause: str
+    kind: str
+    rows: int
+    before: datetime | None
+    began: datetime
+    ended: datetime
+    by: str
+    reason: str
+    subject: str | None
+
+
+class RemovalPage(Record, frozen=True, kw_only=True):
+    """One page of what was removed, the newest first. next: to get the following page, or null."""
+
+    rows: tuple[RemovalRow, ...]
+    next: str | None

@@ -240,3 +240,29 @@ shared = Table(
     Column("name", String(64), primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
+
+# What was removed on purpose and for good, one row per act and kind of row. It names nobody who was removed:
+# `subject` is a keyed hash.
+removals = Table(
+    "removals",
+    METADATA,
+    Column("n", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("cause", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("before", BigInteger),
+    Column("began", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("subject", String(64), index=True),
+)
+
+# What only one of the nodes on one database does at a time, and until when it is believed to be at it.
+leases = Table(
+    "leases",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
