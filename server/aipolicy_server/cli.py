@@ -8,7 +8,7 @@ import click
 from aipolicy_server.app import build
 from aipolicy_server.first_start import BadDataFolder, prepare_folder, read_admin_token
 from aipolicy_server.keep_options import keep_options, read_keep
-from aipolicy_server.manage import Failure, brake, device, export, secret, where
+from aipolicy_server.manage import Failure, brake, device, erase, export, secret, where
 from aipolicy_server.serve import (
     BadListen,
     Listen,
@@ -122,6 +122,7 @@ def migrate_command(data: str, database: str | None) -> None:
 
 server.add_command(secret)
 server.add_command(device)
+server.add_command(erase)
 server.add_command(export)
 server.add_command(brake)
 server.add_command(simulate)

@@ -16,11 +16,13 @@ from aipolicy_server import tokens
 from aipolicy_server.app import open_store
 from aipolicy_server.clock import to_us, utc_now
 from aipolicy_server.console.export import csv_chunks
+from aipolicy_server.erase import Asked, Eraser
 from aipolicy_server.first_start import BadDataFolder
 from aipolicy_server.settings import Settings
 from aipolicy_server.store import admins, brakes, devices, queries
 from aipolicy_server.store.admins import SecretRow
 from aipolicy_server.store.engine import BadDatabase
+from aipolicy_server.store.erasure import NoSuchDevice
 from aipolicy_server.store.rows import DeviceFilter, EventFilter
 from aipolicy_server.store.store import Store, Unavailable
 
@@ -194,6 +196,38 @@ def export(data: str, database: str | None, tool: str, device: str) -> None:
         rows = queries.every_event(store.reading, EventFilter(tool=tool, device=device))
         for chunk in csv_chunks(rows):
             click.echo(chunk, nl=False)
+
+
+@click.command()
+@where
+@click.option("--person", metavar="NAME", help="A login name, or the pseudonym that stands for it.")
+@click.option("--device", metavar="ID", help="A device's id; with --person: only there.")
+@click.option("--reason", required=True, help="Who asked and why, as in `DSR-17`. Do not name the person.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(
+    data: str, database: str | None, person: str | None, device: str | None, reason: str, yes: bool
+) -> None:
+    """Erase for good what is stored of a person or of a device. That it was done is written down."""
+    if not person and not device:
+        raise Failure("say what to erase: --person NAME or --device ID")
+    if not reason.strip() or len(reason) > _LONGEST_REASON or not reason.isprintable():
+        raise Failure(f"--reason: one line of {_LONGEST_REASON} characters at most")
+    asked = Asked(by=_who(), reason=reason)
+    with _opened(data, database) as store:
+        if not yes:
+            click.confirm("This cannot be undone. Erase it?", abort=True, err=True)
+        eraser = Eraser(store, utc_now, secrets.token_bytes)
+        try:
+            done = eraser.person(person, asked, device) if person else eraser.device(device or "", asked)
+        except NoSuchDevice as error:
+            raise Failure(f"no device {device!r}: see `aipolicy server device list`") from error
+    rows = ", ".join(f"{kind} {count}" for kind, count in done.removed.items()) or "nothing was there"
+    click.echo(f"erased: {rows}")
+    click.echo(f"on record as {done.subject}")
+    for what, count in done.mentions.items():
+        click.echo(f"the name still stands in {what}: {count}; see docs/data-protection.md", err=True)
+    if done.trace:
+        click.echo(done.trace, err=True)
 
 
 @contextlib.contextmanager

@@ -40,6 +40,8 @@ class Credentials:
             if known is None:
                 raise _unknown()
             self._keep(token_hash, known)
+        if known.erased:
+            raise _unenrolled()
         if known.revoked:
             raise Refusal(HTTPStatus.FORBIDDEN, "revoked", "this device's credential was withdrawn: ask IT")
         return known.device
@@ -53,6 +55,16 @@ class Credentials:
         self._kept.move_to_end(token_hash)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+
+
+def _unenrolled() -> Refusal:
+    # Not 401: the agent would enrol anew by itself, and the machine that was erased be there again.
+    return Refusal(
+        HTTPStatus.FORBIDDEN,
+        "unenrolled",
+        "this device was erased from the server and is not enrolled any more: to let it in again, remove the"
+        " agent's state folder and start it with an enrolment secret",
+    )
 
 
 def _unknown() -> Refusal:

@@ -13,10 +13,11 @@ from aipolicy_server.store import schema
 
 
 class Known(Record, frozen=True, kw_only=True):
-    """Whose token it is, and whether it is still good."""
+    """Whose token it is, and whether it is still good. erased: it was a device's that is here no more."""
 
     device: str
     revoked: bool
+    erased: bool = False
 
 
 class NewDevice(Record, frozen=True, kw_only=True):
@@ -88,6 +89,9 @@ def by_token_hash(connection: Connection, token_hash: str) -> Known | None:
     """Whose token has this hash."""
     table = schema.devices.c
     row = connection.execute(sa.select(table.id, table.revoked).where(table.token_hash == token_hash)).first()
+    departed = schema.departed.c.token_hash
+    if connection.execute(sa.select(departed).where(departed == token_hash)).first() is not None:
+        return Known(device="", revoked=True, erased=True)
     return Known(device=row.id, revoked=row.revoked is not None) if row else None
 
 

@@ -4,7 +4,7 @@ Each function takes a connection, a limit of age and a number of rows, and says 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Table
@@ -98,7 +98,7 @@ def of_device(connection: Connection, number: int, most: int) -> Removed:
     return _counted(**counts)
 
 
-def _quiet(before_us: int) -> sa.Select[tuple[int]]:
+def _quiet(before_us: int) -> sa.Select[Any]:
     """Numbers of devices not heard of since; one that only enrolled counts from then."""
     presence = schema.presence.c
     heard: ColumnElement[int] = sa.func.coalesce(presence.last_seen, _devices.enrolled)

@@ -266,3 +266,11 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("until", BigInteger, nullable=False),
 )
+
+# Tokens of devices that were erased: one that still runs is told, instead of enrolling anew by itself.
+departed = Table(
+    "departed",
+    METADATA,
+    Column("token_hash", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
