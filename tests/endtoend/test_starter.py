@@ -73,6 +73,12 @@ class Repository:
         self.change("tool: claude-code, expect: report", "tool: claude-code, expect: warn")
         self.commit("Ban cursor")
 
+    def simulate(self, devices: int) -> None:
+        """A fleet for the plan."""
+        words = ["--data", str(self.lab.server.data), "--devices", str(devices)]
+        simulated = run(python_for(None), ["server", "simulate", *words], self.lab.environ)
+        assert simulated.returncode == 0, simulated.stderr
+
     def merged(self) -> None:
         """As after a merge: what is here is what everybody has."""
         self.done("git update-ref refs/remotes/origin/main HEAD")
@@ -229,12 +235,7 @@ def review_of(repository: Repository) -> str:
 def test_a_change_is_reviewed_with_its_plan_and_published_once_it_is_merged(
     repository: Repository, ci: GitHub | GitLab
 ) -> None:
-    simulated = run(
-        python_for(None),
-        ["server", "simulate", "--data", str(repository.lab.server.data), "--devices", "20"],
-        repository.lab.environ,
-    )
-    assert simulated.returncode == 0, simulated.stderr
+    repository.simulate(20)
     repository.done(
         'aipolicy policy publish --commit "$(git rev-parse HEAD)"', AIPOLICY_TOKEN=repository.token
     )
@@ -262,12 +263,7 @@ def test_a_change_is_reviewed_with_its_plan_and_published_once_it_is_merged(
 def test_a_change_that_would_block_too_much_fails_its_review_and_says_whom(
     repository: Repository, ci: GitHub | GitLab
 ) -> None:
-    simulated = run(
-        python_for(None),
-        ["server", "simulate", "--data", str(repository.lab.server.data), "--devices", "20"],
-        repository.lab.environ,
-    )
-    assert simulated.returncode == 0, simulated.stderr
+    repository.simulate(20)
     assert ci.inventory().returncode == 0
     repository.change("  - tool: claude-code\n", '  - "*"\n  - tool: claude-code\n')
     repository.change("mode: report", "mode: block")
