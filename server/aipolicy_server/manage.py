@@ -132,7 +132,9 @@ def device_list(data: str, database: str | None) -> None:
             with store.reading() as connection:
                 page = queries.devices(connection, DeviceFilter(), now=utc_now(), after=after, limit=500)
             for row in page.rows:
-                state = "withdrawn" if row.revoked else "silent" if row.silent else "ok"
+                state = (
+                    "left" if row.left else "withdrawn" if row.revoked else "silent" if row.silent else "ok"
+                )
                 click.echo(f"{row.id}\t{row.hostname}\t{_shown(row.last_seen)}\t{state}")
             after = page.next
             if after is None:

@@ -18,7 +18,12 @@ PUBLIC = {
     ("POST", wire.ENROL_PATH),  # checks the secret in its body
     ("GET", "/static/{digest}/{name:path}"),
 }
-FOR_DEVICES = {("POST", wire.EVENTS_PATH), ("POST", wire.CHECK_IN_PATH), ("GET", wire.POLICY_PATH)}
+FOR_DEVICES = {
+    ("POST", wire.EVENTS_PATH),
+    ("POST", wire.CHECK_IN_PATH),
+    ("GET", wire.POLICY_PATH),
+    ("POST", wire.UNENROL_PATH),
+}
 
 
 def routes(found: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ _VERBS = {
         "aipolicy.cli.explain:explain", "Say what the policy makes of a file, a process or a tool, and why."
     ),
     "brake": Verb("aipolicy.cli.brake:brake", "For a while, let this machine's agent stop nothing."),
+    "unenrol": Verb("aipolicy.cli.unenrol:unenrol", "Take leave of the server: token and spool are removed."),
     "control": Verb(
         "aipolicy.cli.control:control",
         "Show and check the vendors' own settings that make banned tools refuse.",

@@ -18,6 +18,7 @@ ENROL_PATH: Final = "/v1/enrol"
 EVENTS_PATH: Final = "/v1/events"
 CHECK_IN_PATH: Final = "/v1/checkin"
 POLICY_PATH: Final = "/v1/policy"
+UNENROL_PATH: Final = "/v1/unenrol"
 
 MAX_BATCH_EVENTS: Final = 500
 MAX_TAGS: Final = 100
@@ -55,6 +56,13 @@ class EnrolReply(Record, frozen=True, kw_only=True):
     schema: str = "aipolicy.enrolled/1"
     device: str
     token: str
+
+
+class Unenrolled(Record, frozen=True, kw_only=True):
+    """Answer to POST /v1/unenrol, which has no body: from here on this device's token is worth nothing."""
+
+    schema: str = "aipolicy.unenrolled/1"
+    device: str
 
 
 class Batch(Record, frozen=True, kw_only=True):

@@ -40,11 +40,15 @@ class Credentials:
             if known is None:
                 raise _unknown()
             self._keep(token_hash, known)
-        if known.erased:
+        if known.left:
             raise _unenrolled()
         if known.revoked:
             raise Refusal(HTTPStatus.FORBIDDEN, "revoked", "this device's credential was withdrawn: ask IT")
         return known.device
+
+    def forget(self) -> None:
+        """What was known of tokens is asked anew."""
+        self._kept.clear()
 
     def _recent(self, token_hash: str) -> Known | None:
         known, until = self._kept.get(token_hash, (None, 0.0))
@@ -62,8 +66,8 @@ def _unenrolled() -> Refusal:
     return Refusal(
         HTTPStatus.FORBIDDEN,
         "unenrolled",
-        "this device was erased from the server and is not enrolled any more: to let it in again, remove the"
-        " agent's state folder and start it with an enrolment secret",
+        "this device took its leave or was erased here, and is not enrolled any more: to let it in again, run"
+        " `aipolicy unenrol --offline` on it and start its agent with an enrolment secret",
     )
 
 

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from aipolicy.core import wire
 from aipolicy.core.published import Brake, PolicyTag
-from aipolicy.core.wire import Ack, CheckIn, CheckInReply
+from aipolicy.core.wire import Ack, CheckIn, CheckInReply, Unenrolled
 from aipolicy_server import tokens
 from aipolicy_server.clock import Clock, to_us
 from aipolicy_server.intake.admission import Admission
@@ -33,7 +33,7 @@ from aipolicy_server.intake.reading import read_batch, read_check_in
 from aipolicy_server.rates import Rate, Seconds
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.settings import Settings
-from aipolicy_server.store import brakes, drift, policies, rollouts
+from aipolicy_server.store import brakes, devices, drift, policies, rollouts
 from aipolicy_server.store.accept import Conflict, Received, accept, raise_alarm
 from aipolicy_server.store.store import Store, Unavailable
 
@@ -78,6 +78,7 @@ class Intake:
             Route(wire.EVENTS_PATH, self._guarded(self._events), methods=["POST"], name="events"),
             Route(wire.CHECK_IN_PATH, self._guarded(self._check_in), methods=["POST"], name="check_in"),
             Route(wire.POLICY_PATH, self._guarded(self._policy), methods=["GET"], name="policy"),
+            Route(wire.UNENROL_PATH, self._guarded(self._unenrol), methods=["POST"], name="unenrol"),
             Route(wire.ENROL_PATH, self._guarded(self._enrolment.enrol), methods=["POST"], name="enrol"),
         ]
 
@@ -143,6 +144,15 @@ class Intake:
         every_s = self._settings.check_in_s
         next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
         return _json(CheckInReply(next_s=max(1, next_s), resend=resend, policy=policy, brake=brake))
+
+    async def _unenrol(self, request: Request) -> Response:
+        """The device takes its leave."""
+        device = await self._credentials.device(request)
+        now_us = to_us(self._clock())
+        await self._store.write(lambda connection: devices.leave(connection, device, now_us))
+        self._credentials.forget()
+        logger.info("device took its leave: device=%s", device)
+        return _json(Unenrolled(device=device))
 
     async def _policy(self, request: Request) -> Response:
         """The policy that is to be in force, unless the device says that it has it."""

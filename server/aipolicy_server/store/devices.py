@@ -13,11 +13,14 @@ from aipolicy_server.store import schema
 
 
 class Known(Record, frozen=True, kw_only=True):
-    """Whose token it is, and whether it is still good. erased: it was a device's that is here no more."""
+    """Whose token it is, and whether it is still good.
+
+    left: the device took its leave, or it was erased and its id is not known any more.
+    """
 
     device: str
     revoked: bool
-    erased: bool = False
+    left: bool = False
 
 
 class NewDevice(Record, frozen=True, kw_only=True):
@@ -88,11 +91,14 @@ def secret_hashes(connection: Connection) -> frozenset[str]:
 def by_token_hash(connection: Connection, token_hash: str) -> Known | None:
     """Whose token has this hash."""
     table = schema.devices.c
-    row = connection.execute(sa.select(table.id, table.revoked).where(table.token_hash == token_hash)).first()
+    query = sa.select(table.id, table.revoked, table.left_at).where(table.token_hash == token_hash)
+    row = connection.execute(query).first()
+    if row is not None and row.revoked is None:
+        return Known(device=row.id, revoked=False)
     departed = schema.departed.c.token_hash
     if connection.execute(sa.select(departed).where(departed == token_hash)).first() is not None:
-        return Known(device="", revoked=True, erased=True)
-    return Known(device=row.id, revoked=row.revoked is not None) if row else None
+        return Known(device="", revoked=True, left=True)
+    return None if row is None else Known(device=row.id, revoked=True, left=row.left_at is not None)
 
 
 def revoke(connection: Connection, device: str, now_us: int) -> bool:
@@ -102,6 +108,16 @@ def revoke(connection: Connection, device: str, now_us: int) -> bool:
         sa.update(schema.devices).where(table.id == device, table.revoked.is_(None)).values(revoked=now_us)
     )
     return done.rowcount == 1
+
+
+def leave(connection: Connection, device: str, now_us: int) -> None:
+    """The device takes its leave: its credential is worth nothing from here on, what it reported stays."""
+    table = schema.devices.c
+    connection.execute(
+        sa.update(schema.devices)
+        .where(table.id == device)
+        .values(revoked=sa.func.coalesce(table.revoked, now_us), left_at=now_us)
+    )
 
 
 class Seen(Record, frozen=True, kw_only=True):

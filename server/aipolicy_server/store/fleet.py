@@ -132,6 +132,7 @@ def _row(row: Any, counted: Any, same_name: int, cutoff: datetime) -> DeviceRow:
         last_seen=None if row.last_seen is None else from_us(row.last_seen),
         silent=row.revoked is None and heard < to_us(cutoff),
         revoked=None if row.revoked is None else from_us(row.revoked),
+        left=None if row.left_at is None else from_us(row.left_at),
         policy=row.policy,
         mode=row.mode,
         catalog=row.catalog,

@@ -16,6 +16,7 @@ class DeviceRow(Record, frozen=True, kw_only=True):
     enrolled: when. last_seen: last check-in or batch, null before the first.
     silent: not heard of for too long.
     revoked: when its credential was withdrawn, null while it is good.
+    left: when it took its leave by itself, null where it did not.
     policy, mode, catalog: what it enforces, null before the first check-in.
     process_events: how it sees new processes (kernel or polling), null before the first check-in.
     pending: events that waited in its spool at the last check-in.
@@ -36,6 +37,7 @@ class DeviceRow(Record, frozen=True, kw_only=True):
     last_seen: datetime | None
     silent: bool
     revoked: datetime | None
+    left: datetime | None
     policy: str | None
     mode: str | None
     catalog: str | None

@@ -53,6 +53,7 @@ devices = Table(
     Column("secret", String(64), nullable=False),
     Column("enrolled", BigInteger, nullable=False),
     Column("revoked", BigInteger, index=True),
+    Column("left_at", BigInteger),
     Index(None, "hostname", "n"),
 )
 

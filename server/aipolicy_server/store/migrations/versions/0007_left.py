@@ -1,0 +1,13 @@
+"""Devices that left by themselves."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("devices", sa.Column("left_at", sa.BigInteger(), nullable=True))
