@@ -186,5 +186,5 @@ def _orders(connection: Connection, said: CheckIn) -> tuple[PolicyTag | None, Br
     return rollouts.tag(connection, said.host.hostname, said.published), brakes.brake(connection)
 
 
-def _json(record: Ack | CheckInReply) -> Response:
+def _json(record: Ack | CheckInReply | Unenrolled) -> Response:
     return Response(_encode(record), media_type="application/json")
