@@ -6,6 +6,7 @@ import sys
 import click
 
 from aipolicy_server.app import build
+from aipolicy_server.clock import utc_now
 from aipolicy_server.first_start import BadDataFolder, prepare_folder, read_admin_token
 from aipolicy_server.keep_options import keep_options, read_keep
 from aipolicy_server.manage import Failure, brake, device, erase, export, secret, where
@@ -22,7 +23,7 @@ from aipolicy_server.serve import (
 )
 from aipolicy_server.settings import CHECK_IN_S, Settings
 from aipolicy_server.simulation.command import simulate
-from aipolicy_server.store import migrate
+from aipolicy_server.store import backup, migrate
 from aipolicy_server.store.engine import BadDatabase, open_engine, parse_url
 from aipolicy_server.store.store import Unavailable
 
@@ -107,14 +108,23 @@ def run(
 
 @server.command("migrate")
 @where
-def migrate_command(data: str, database: str | None) -> None:
-    """Bring the database up to date. `run` does it by itself on SQLite."""
+@click.option("--no-backup", is_flag=True, help="Do not copy the database first.")
+def migrate_command(data: str, database: str | None, no_backup: bool) -> None:
+    """Copy the database into the data folder, then bring it up to date.
+
+    `run` brings SQLite up to date by itself, without a copy.
+    """
     settings = Settings(data=data, database=database)
     try:
         prepare_folder(settings.data)
         engine = open_engine(parse_url(settings.database_url))
-        changed = migrate.upgrade(engine)
-        engine.dispose()
+        try:
+            revision = migrate.outdated(engine)
+            if revision is not None and not no_backup:
+                click.echo(f"copied to {backup.take(engine, settings.data, revision, utc_now())}")
+            changed = migrate.upgrade(engine)
+        finally:
+            engine.dispose()
     except _ERRORS as error:
         raise Failure(str(error)) from error
     click.echo("the database is up to date now" if changed else "the database was up to date")

@@ -19,7 +19,7 @@ from aipolicy_server.console.export import csv_chunks
 from aipolicy_server.erase import Asked, Eraser
 from aipolicy_server.first_start import BadDataFolder
 from aipolicy_server.settings import Settings
-from aipolicy_server.store import admins, brakes, devices, queries
+from aipolicy_server.store import admins, backup, brakes, devices, queries
 from aipolicy_server.store.admins import SecretRow
 from aipolicy_server.store.engine import BadDatabase
 from aipolicy_server.store.erasure import NoSuchDevice
@@ -228,6 +228,8 @@ def erase(
     click.echo(f"on record as {done.subject}")
     for what, count in done.mentions.items():
         click.echo(f"the name still stands in {what}: {count}; see docs/data-protection.md", err=True)
+    for copy in backup.kept(data):
+        click.echo(f"a copy from before a migration may hold it still: {copy}", err=True)
     if done.trace:
         click.echo(done.trace, err=True)
 

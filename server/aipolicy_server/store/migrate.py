@@ -1,4 +1,4 @@
-"""Brings a database to the form this code knows. Forward only: no older server works on a newer form."""
+"""Brings a database to the form this code knows. Forward only: no older server starts on a newer form."""
 
 from pathlib import Path
 
@@ -25,6 +25,14 @@ def upgrade(engine: Engine) -> bool:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return True
+
+
+def outdated(engine: Engine) -> str | None:
+    """The older form that the database has; None where it is up to date or empty. Raises BadDatabase."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        if _is_current(connection):
+            return None
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def check(engine: Engine) -> None:
