@@ -1,12 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BUNDLE := build/bundle
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel lock clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm packages-test lock clean
 
 help:                    ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 run: $(VENV)/.run        ## server, agent and page on this machine, until Ctrl-C
 	@$(BIN)/aipolicy trial --policy policies/example.yaml --data .aipolicy
@@ -48,6 +49,27 @@ fuzz: $(VENV)/.develop   ## look for texts that break a promise, MINUTES=5 for e
 
 wheel: $(VENV)/.develop  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist
+
+bundle: $(BUNDLE)/.made  ## the agent in a folder that needs no Python: build/bundle/aipolicy
+
+deb: bundle              ## the agent's package for Debian and Ubuntu, into dist/
+	packaging/agent/build_deb
+
+rpm: bundle              ## the agent's package for Fedora and RHEL, into dist/
+	packaging/agent/build_rpm
+
+packages-test: deb rpm $(VENV)/.develop ## what the packages hold, and one of them in a container of its own
+	AIPOLICY_PACKAGES=1 $(BIN)/pytest -q tests/packaging
+
+# The system's Python, not one that somebody compiled: its libraries name no folder that a stranger could make.
+SYSTEM_PYTHON ?= /usr/bin/python3
+$(BUNDLE)/.made: $(shell git ls-files agent policies packaging/agent/entries packaging/agent/aipolicy.spec) pyproject.toml constraints.txt
+	@test -x $(BUNDLE)/venv/bin/python || $(SYSTEM_PYTHON) -m venv $(BUNDLE)/venv
+	@$(BUNDLE)/venv/bin/python -m pip install -q --upgrade 'pip>=25.1'
+	@$(BUNDLE)/venv/bin/python -m pip install -q -c constraints.txt --group bundle .
+	@$(BUNDLE)/venv/bin/python -m pip install -q -c constraints.txt --no-deps --force-reinstall .
+	@$(BUNDLE)/venv/bin/pyinstaller --log-level ERROR --noconfirm --distpath $(BUNDLE) --workpath $(BUNDLE)/work packaging/agent/aipolicy.spec
+	@touch $@
 
 lock: $(VENV)/.develop   ## write the versions that are installed now into constraints.txt
 	@{ head -n 3 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .constraints.new

@@ -4,6 +4,7 @@ import click
 
 from aipolicy import __version__
 from aipolicy.cli.verbs import Verb, Verbs
+from aipolicy.platforms.own_program import frozen
 
 _VERBS = {
     "scan": Verb("aipolicy.cli.scan:scan", "Show which AI tools are here and what the policy says of them."),
@@ -45,9 +46,12 @@ class _Main(Verbs):
         except ModuleNotFoundError as missing:
             if cmd_name != "server" or (missing.name or "").partition(".")[0] == "aipolicy":
                 raise
+            if frozen():
+                how = "this package holds the agent alone"
+            else:
+                how = "install them with `pip install 'aipolicy[server]'`"
             raise click.ClickException(
-                f"the server's parts are not installed (no module {missing.name!r}): "
-                "install them with `pip install 'aipolicy[server]'`"
+                f"the server's parts are not installed (no module {missing.name!r}): {how}"
             ) from missing
 
 

@@ -14,6 +14,7 @@ import click
 
 from aipolicy.cli.errors import Failure
 from aipolicy.platforms.linux_calls import ENDING, ending
+from aipolicy.platforms.own_program import AIPOLICY, command_of
 
 _HOST = "127.0.0.1"
 _PORT = 8320
@@ -52,7 +53,7 @@ def trial(policy: str, data: str, port: int | None) -> None:
     agent: subprocess.Popen[bytes] | None = None
     try:
         _await_server(server, port, folder / "server.log")
-        scanned = subprocess.run([*_AIPOLICY, "scan", "--policy", policy], check=False)
+        scanned = subprocess.run(command_of(AIPOLICY, "scan", "--policy", policy), check=False)
         if scanned.returncode == 2:
             raise Failure("the scan failed; what is wrong stands above")
         secret = folder / "server" / "enrolment-secret"
@@ -70,9 +71,6 @@ def trial(policy: str, data: str, port: int | None) -> None:
         _end([process for process in (agent, server) if process is not None])
 
 
-_AIPOLICY = [sys.executable, "-m", "aipolicy"]
-
-
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -81,7 +79,7 @@ def _start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """A part in a session of its own, so that Ctrl-C reaches us alone and we end the parts in order."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*_AIPOLICY, *arguments],
+            command_of(AIPOLICY, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

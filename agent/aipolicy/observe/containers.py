@@ -6,7 +6,6 @@ hangs is ended. See docs/adr/0009.
 
 import contextlib
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from aipolicy.examine.places import is_within
 from aipolicy.observe.look import Look, Seen
 from aipolicy.observe.not_entered import IMAGES_IN_HOME
 from aipolicy.platforms.machine import Machine, Root
+from aipolicy.platforms.own_program import INSIDE, command_of
 
 NAME: Final = "containers"
 
@@ -33,7 +33,6 @@ MOST_ALL_S: Final = 180.0
 HAS_ENDED: Final = 3
 """Exit status of a look whose container is no more."""
 
-_COMMAND: Final = (sys.executable, "-I", "-m", "aipolicy.observe.inside")
 _WAIT_S: Final = 5.0
 _MOST_UNSEEN: Final = 15
 """Of one root, so that none drowns what is said of the others."""
@@ -111,7 +110,12 @@ def _inside(look: Look, machine: Machine, task: Task) -> Seen:
     """All that a process says of one root. It is ended with its time, and when nobody asks for more."""
     container = task.root.container
     process = subprocess.Popen(
-        _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/"
+        command_of(INSIDE),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
     )
     timer = threading.Timer(MOST_S, process.kill)
     timer.start()

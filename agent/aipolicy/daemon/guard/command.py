@@ -1,23 +1,12 @@
 """How the guard of a state folder is started, and where it is spoken to."""
 
 import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
 
-import aipolicy
 from aipolicy.daemon.local_api import socket_path
 from aipolicy.enforce.guard.questions import CAP_S
+from aipolicy.platforms.own_program import AIPOLICY, GATE, command_of
 from aipolicy.settings import SYSTEM_STATE
-
-_AIPOLICY: Final = (sys.executable, "-m", "aipolicy")
-_DEADMAN: Final = """
-import sys
-sys.path.insert(0, sys.argv.pop(1))
-from aipolicy.enforce.guard.deadman import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def guard_socket(state: str) -> str:
@@ -28,7 +17,7 @@ def guard_socket(state: str) -> str:
 
 def guard_command(state: str, tools: str | None) -> list[str]:
     """How the agent starts a guard of its own."""
-    return [*_AIPOLICY, "guard", "--of-agent", "--state", state, *(["--tools", tools] if tools else [])]
+    return command_of(AIPOLICY, "guard", "--of-agent", "--state", state, *_with_tools(tools))
 
 
 def deadman_command(
@@ -39,11 +28,11 @@ def deadman_command(
     of_agent: bool = False,
     cap_s: float = CAP_S,
 ) -> list[str]:
-    """The command that is the guard: the deadman, which gets that of the classifier to start.
-
-    Without site-packages: the gate is as small as Python, and no package of anybody's is loaded into it.
-    """
-    classifier = [*_AIPOLICY, "guard", "--classify", "--state", state, *(["--tools", tools] if tools else [])]
-    place = str(Path(aipolicy.__file__).parent.parent)
+    """The command that is the guard: the deadman, which gets that of the classifier to start."""
+    classifier = command_of(AIPOLICY, "guard", "--classify", "--state", state, *_with_tools(tools))
     chosen = [f"--cap-s={cap_s}", *(["--of-agent"] if of_agent else []), *only]
-    return [sys.executable, "-I", "-S", "-c", _DEADMAN, place, state, *chosen, "--", *classifier]
+    return command_of(GATE, state, *chosen, "--", *classifier)
+
+
+def _with_tools(tools: str | None) -> list[str]:
+    return ["--tools", tools] if tools else []

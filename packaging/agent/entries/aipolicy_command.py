@@ -1,0 +1,5 @@
+"""The program `aipolicy`."""
+
+from aipolicy.cli import main
+
+main(prog_name="aipolicy")

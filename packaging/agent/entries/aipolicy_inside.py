@@ -1,0 +1,7 @@
+"""The program `aipolicy-inside`: the look into one container."""
+
+import sys
+
+from aipolicy.observe.inside import main
+
+sys.exit(main())
