@@ -12,7 +12,7 @@ from aipolicy.core.model import Health, Unseen
 from aipolicy_server.cli import server
 from aipolicy_server.removal_api import EraseRequest
 from aipolicy_server.store import schema
-from server_lab import Lab, outcome, problem
+from server_lab import Lab, batch_body, outcome, problem
 
 NAME = "xiomara-quint"
 
@@ -125,6 +125,14 @@ def test_a_device_that_was_erased_does_not_enrol_anew_by_itself(lab: Lab) -> Non
     erase(lab, device=device.id)
     status, code = problem(device.post(b"", "/v1/checkin"))
     assert (status, code) == (403, "unenrolled"), "a 401 would make the agent enrol again"
+
+
+def test_a_batch_of_a_device_that_was_believed_until_now_is_refused(lab: Lab) -> None:
+    device, other = lab.enrol("pc-1"), lab.enrol("pc-2")
+    device.send(outcome())
+    erase(lab, device=device.id)
+    assert problem(device.post(batch_body(device.batch(outcome())))) == (403, "unenrolled")
+    assert other.send(outcome()).stored == 1
 
 
 def test_what_is_not_there_is_said(lab: Lab) -> None:

@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 import msgspec
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -118,7 +119,13 @@ class Intake:
             received_us=now_us,
             events=batch.events,
         )
-        stored = await self._store.write(lambda connection: accept(connection, received))
+        try:
+            stored = await self._store.write(lambda connection: accept(connection, received))
+        except IntegrityError:
+            # The device was erased, or removed as too old, while its token was still believed here.
+            self._credentials.forget()
+            await self._credentials.device(request)
+            raise
         if isinstance(stored, Conflict):
             if self._complaints.take(device):
                 logger.warning(
