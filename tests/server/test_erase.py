@@ -97,13 +97,14 @@ def test_the_same_login_name_on_another_machine_may_be_somebody_else(lab: Lab) -
 
 def test_where_a_name_stands_among_other_words_is_said(lab: Lab) -> None:
     lab.enrol(f"{NAME}-laptop").send(outcome(owner="root", uid=0, path=f"/srv/{NAME}/claude"))
-    lab.publish(f"# asked for by {NAME}\nbanned: [claude-code]\n")
+    lab.publish(f"# asked for by {NAME}\nbanned: [claude-code]\n", author=f"{NAME}@example.org")
     reply = lab.post("/erasures", EraseRequest(person=NAME, reason="DSR-17"))
     assert reply.json()["mentions"] == {
         "names of machines": 1,
         "events about others": 1,
         "findings of others": 1,
         "texts of policies": 1,
+        "names of who did something": 1,
     }
 
 

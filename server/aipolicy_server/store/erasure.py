@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ MENTIONS: Final[tuple[tuple[str, Column[Any]], ...]] = (
     ("reasons of removals", schema.removals.c.reason),
     ("commits of policies", schema.policies.c.commit),
     ("texts of policies", schema.policies.c.content),
+    ("names of admin tokens", schema.admins.c.name),
+    *(("names of who did something", column) for column in NAMES),
 )
 """Where a name may stand among other words."""
 
@@ -148,10 +151,9 @@ def blank_names(connection: Connection, name: str) -> int:
 
 def mentions(connection: Connection, name: str) -> dict[str, int]:
     """Where the name still stands, as a word of its own: how many rows, by what they are."""
-    found = {
-        what: sum(1 for text in _texts(connection, column, name) if _is_named(name, text))
-        for what, column in MENTIONS
-    }
+    found: Counter[str] = Counter()
+    for what, column in MENTIONS:
+        found[what] += sum(1 for text in _texts(connection, column, name) if _is_named(name, text))
     return {what: count for what, count in found.items() if count}
 
 
