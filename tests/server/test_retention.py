@@ -1,5 +1,6 @@
 """Retention: what is too old goes, what is not stays, and what went is on record; on both databases."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,23 @@ def test_only_one_node_is_at_it(lab: Lab) -> None:
     assert run_once(lab, other) is False
     lab.clock.advance(minutes=11)
     assert run_once(lab, other) is True, "one that died holds nobody up"
+
+
+def test_of_nodes_that_begin_at_once_one_is_at_it(lab: Lab) -> None:
+    device = lab.enrol()
+    for _ in range(3):
+        device.send(*(outcome(path=f"~/{number}") for number in range(400)))
+    lab.clock.advance(days=401)
+    device.check_in()
+    lab.flush()
+    nodes = [Retention(lab.store, Keep(), lab.clock) for _ in range(4)]
+
+    async def at_once() -> list[bool]:
+        return await asyncio.gather(*(node.run_once() for node in nodes))
+
+    portal: Any = lab.http.portal
+    assert sorted(portal.call(at_once)) == [False, False, False, True]
+    assert (lab.count("events"), removed(lab)["events"]) == (0, 1200)
 
 
 def test_what_is_kept_for_ever_stays(lab: Lab) -> None:
