@@ -164,6 +164,34 @@ def test_of_nodes_that_begin_at_once_one_is_at_it(lab: Lab) -> None:
     assert (lab.count("events"), removed(lab)["events"]) == (0, 1200)
 
 
+def test_it_runs_by_itself_soon_after_the_start_and_then_every_hour(sqlite_lab: Lab) -> None:
+    lab = sqlite_lab
+    lab.enrol().send(outcome())
+    lab.clock.advance(days=401)
+    pauses: list[float] = []
+
+    async def two_rounds() -> None:
+        hour_over = asyncio.Event()
+
+        async def pause(seconds: float) -> None:
+            if seconds > 30:
+                pauses.append(seconds)
+            if len(pauses) == 2:
+                hour_over.set()
+                await asyncio.Event().wait()
+
+        job = asyncio.create_task(Retention(lab.store, Keep(), lab.clock, pause=pause).run())
+        await hour_over.wait()
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+
+    portal: Any = lab.http.portal
+    portal.call(two_rounds)
+    assert lab.count("events") == 0
+    assert 60 < pauses[0] < 400
+    assert pauses[1] == 3600
+
+
 def test_what_is_kept_for_ever_stays(lab: Lab) -> None:
     lab.enrol().send(outcome())
     lab.clock.advance(days=30_000)
