@@ -69,13 +69,18 @@ def debian(folder: Path) -> Iterator[Container]:
     _done("mkfs.ext4", "-q", str(image))
     _done("mount", "-o", "loop", str(image), str(root))
     try:
-        _done("tar", "-xf", str(_archive()), "-C", str(root))
+        debian_files(root)
         with _booted(root, folder / "console") as leader:
             container = Container(leader, root)
             _share_no_filesystem(container)
             yield container
     finally:
         _done("umount", "--lazy", str(root))
+
+
+def debian_files(root: Path) -> None:
+    """Lays the files of a Debian 12 into `root`; skips the test that needs them where they cannot be had."""
+    _done("tar", "-xf", str(_archive()), "-C", str(root))
 
 
 def _archive() -> Path:

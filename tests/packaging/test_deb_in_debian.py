@@ -80,6 +80,13 @@ def test_the_life_of_the_package(box: Container) -> None:
     box.until("aipolicy", "status", says="guard           in force")
     assert REFUSED in box.run("/root/notes", "--version", check=False).stderr
 
+    # Without either nothing is refused; the guard refuses from the moment that systemd takes it for started.
+    box.run("systemctl", "stop", "aipolicy", "aipolicy-guard")
+    assert box.run("/root/notes", "--version", check=False).returncode == 0
+    box.run("systemctl", "start", "aipolicy-guard")
+    assert REFUSED in box.run("/root/notes", "--version", check=False).stderr
+    box.run("systemctl", "start", "aipolicy")
+
     # Removed: everything starts again, and the vendors' settings are as they were.
     box.run("dpkg", "--remove", "aipolicy")
     assert box.run("/root/notes", "--version", check=False).returncode == 0

@@ -27,6 +27,7 @@ from aipolicy.platforms.linux_self import (
     outlive_others,
     stay_in_memory,
 )
+from aipolicy.platforms.service import Service
 from aipolicy.state.safe_mode_file import in_safe_mode
 
 STUCK_S: Final = 1.5
@@ -36,6 +37,8 @@ _HEALTHY_S: Final = 600.0
 MOST_ENDS: Final = 3
 """Ends of the gate within _HEALTHY_S; then it stays away, and programs start as if it had never been."""
 _CLASSIFIER_AGAIN_S: Final = 2.0
+_KEPT_WAITING_S: Final = 5.0
+"""systemd waits no longer than this for a gate that does not come: people must be able to log in."""
 
 CLASSIFIER_FDS: Final = (3, 4, 5)
 """Where the classifier finds its channels: quick and slow to the gate, and one to us."""
@@ -46,7 +49,7 @@ class Deadman:
 
     state: the folder with the table, and where safe mode is noted. classifier: the command that starts the
     classifier. only: see Filesystems. of_agent: started by the agent, which ends it as well. cap_s: how long
-    a program waits for its verdict.
+    a program waits for its verdict. service: who is told once that programs are refused from now on.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class Deadman:
         *,
         of_agent: bool = False,
         cap_s: float = CAP_S,
+        service: Service | None = None,
     ) -> None:
         self._cap_s = cap_s
+        self._service, self._began = service, time.monotonic()
         self._most_waiting = 0
         self._of_agent = of_agent
         self._state = state
@@ -117,7 +122,15 @@ class Deadman:
             self._shared.set("stuck", 0)
         if not self._classifier and now >= self._classifier_due:
             self._start_classifier()
+        self._tell_service(now)
         self._report()
+
+    def _tell_service(self, now: float) -> None:
+        """Once; also where nothing will be refused for now: in safe mode, or where the gate does not hold."""
+        settled = self._shared.get("ready") or self._held_back or self._ends
+        if self._service is not None and (settled or now - self._began > _KEPT_WAITING_S):
+            self._service.ready()
+            self._service = None
 
     def _obey_safe_mode(self) -> None:
         """While it lasts, the kernel asks nobody; then the gate has a new life, as after our own start."""
@@ -267,5 +280,9 @@ def main(arguments: Sequence[str]) -> int:
     state, *rest = arguments[:at]
     cap_s = next((float(word[8:]) for word in rest if word.startswith("--cap-s=")), CAP_S)
     only = [word for word in rest if not word.startswith("--")]
-    deadman = Deadman(state, arguments[at + 1 :], only or None, of_agent="--of-agent" in rest, cap_s=cap_s)
-    return deadman.run()
+    of_agent = "--of-agent" in rest
+    service = (
+        None if of_agent else Service(os.environ, os.getpid())
+    )  # the agent tells systemd of itself alone
+    command = arguments[at + 1 :]
+    return Deadman(state, command, only or None, of_agent=of_agent, cap_s=cap_s, service=service).run()
