@@ -1,12 +1,15 @@
-"""Given an agent and its guard that end, together or not: what is banned is refused or ended, and what is
-innocent starts; from when to when the guard was away is told.
+"""Given an agent and its guard on a failing disk, a broken policy or power loss: what is banned is refused or
+ended, what is innocent starts, and from when to when the guard was away is told.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,3 +149,80 @@ def test_a_broken_policy_and_then_a_killed_agent_change_nothing(lab: Lab, tries:
     status = agent.status()
     assert status is not None
     assert [problem["part"] for problem in status["problems"]] == ["policy"]
+
+
+@pytest.fixture
+def own_disk(lab: Lab) -> Iterator[Path]:
+    """The state folder, on a small ext4 of its own."""
+    state = lab.own(lab.folder / "agents") / "state"
+    state.mkdir()
+    image = lab.folder / "state.img"
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-m", "0", image], check=True)
+    subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, state], check=True)
+    yield state
+    for program in lab.agents:
+        if program.running:
+            program.kill()
+    subprocess.run(["umount", "-l", state], check=False)
+
+
+def fill(state: Path) -> Path:
+    """A folder with what takes all the room: one large file, and small ones where it can grow no more."""
+    filler = state / "filler"
+    filler.mkdir()
+    with contextlib.suppress(OSError), (filler / "large").open("ab", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    with contextlib.suppress(OSError):
+        for number in range(1_000):
+            (filler / str(number)).write_bytes(b"x")
+    with pytest.raises(OSError, match="No space"):
+        (state / "more").write_bytes(b"x")
+    return filler
+
+
+def make_read_only(state: Path) -> None:
+    """As the kernel does where the disk fails."""
+    device = next(m.split()[0] for m in Path("/proc/self/mounts").read_text().splitlines() if str(state) in m)
+    trigger = Path("/sys/fs/ext4", device.rpartition("/")[2], "trigger_fs_error")
+    if not trigger.exists():
+        pytest.skip("needs an ext4 that can be told to fail")
+    trigger.write_text("a test")
+    with pytest.raises(OSError, match="Read-only"):
+        (state / "x").touch()
+
+
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_with_a_disk_that_takes_nothing_the_guard_works_and_comes_back(
+    lab: Lab, tries: Tries, own_disk: Path, how: str
+) -> None:
+    agent = begin(lab)
+    filler = fill(own_disk) if how == "full" else make_read_only(own_disk)
+    tries.are_told_apart()
+    before, ending = len(told(lab)), now()
+    os.kill(deadman(agent), signal.SIGKILL)
+    await_that(lambda: not in_force(agent), "it is away", agent.log)
+    await_that(lambda: in_force(agent), "it is back", agent.log)
+    tries.are_told_apart()
+    if filler is not None:
+        shutil.rmtree(filler)
+        since, until, earliest = gap(lab, agent, before)
+        assert ending <= since <= until <= now()
+        assert not earliest
+
+
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_an_agent_started_on_a_disk_that_takes_nothing_has_a_guard(
+    lab: Lab, tries: Tries, own_disk: Path, how: str
+) -> None:
+    agent = begin(lab)
+    agent.stop()
+    if how == "full":
+        fill(own_disk)
+    else:
+        make_read_only(own_disk)
+    agent.start()
+    await_that(lambda: in_force(agent), "the guard is in force", agent.log)
+    tries.are_told_apart()
