@@ -162,9 +162,11 @@ def own_disk(lab: Lab) -> Iterator[Path]:
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-m", "0", image], check=True)
     subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, state], check=True)
     yield state
-    for program in lab.agents:
-        if program.running:
-            program.kill()
+    for agent in lab.agents:  # while the folder says which guard is theirs
+        with contextlib.suppress(OSError):
+            pid = deadman(agent)
+            agent.stop()
+            os.kill(pid, signal.SIGKILL)
     subprocess.run(["umount", "-l", state], check=False)
 
 
