@@ -1,5 +1,5 @@
-"""Given an agent and its guard that are replaced by the next version, innocents notice nothing, and what started
-in between is ended.
+"""Given an agent and its guard that are replaced by the next version, innocents notice nothing, and what
+started in between is ended.
 """
 
 import shutil
