@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
-from aipolicy.cli import git_file, policy_files
+from aipolicy.cli import git, policy_files
 from aipolicy.cli.catalog import catalog
 from aipolicy.cli.errors import Failure
 from aipolicy.cli.inputs import moment
@@ -91,8 +91,8 @@ def _shown(name: str) -> str:
 
 
 def _text(name: str) -> bytes:
-    if git_file.is_revision(name):
-        return git_file.read(name, MAX_BYTES + 1)
+    if git.is_revision(name):
+        return git.read(name, MAX_BYTES + 1)
     (file, *others) = policy_files.read([name])
     if others:
         raise Failure(f"{printable(name)}: a folder with several policies: name two files")

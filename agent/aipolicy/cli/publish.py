@@ -14,7 +14,7 @@ import msgspec
 from aipolicy.central.http import Client
 from aipolicy.central.publishing import Desk, NotDone, NoToken, admin_token
 from aipolicy.central.trust import TrustError
-from aipolicy.cli import git_history, inputs
+from aipolicy.cli import git, inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core.plan_report import PlanReport
@@ -306,7 +306,7 @@ def _refuse_beside_git(known: History, request: PublishRequest) -> None:
             f"number {current.number} in force is a rollback to {current.copy_of}, by {who}: "
             f"{mend} {current.number}"
         )
-    if not current.commit or not git_history.builds_on(request.commit, current.commit):
+    if not current.commit or not git.builds_on(request.commit, current.commit):
         came = f"commit {printable(current.commit)}" if current.commit else "no commit"
         raise Failure(
             f"number {current.number} in force came from {came}, on which {printable(request.commit)} "

@@ -186,9 +186,8 @@ def rollout(connection: Connection, number: int) -> Rollout:
     return Rollout(**{name: counted.get(name, 0) for name in STANDINGS})
 
 
-def _select() -> sa.Select[Any]:
-    """Each with its last step."""
-    steps = schema.rollouts.c
+def with_last_step() -> sa.Join:
+    """Each policy, and where it went to a canary wave first, the last step of that."""
     inner = schema.rollouts.alias()
     last = (
         sa.select(sa.func.max(inner.c.n))
@@ -196,6 +195,11 @@ def _select() -> sa.Select[Any]:
         .correlate(schema.policies)
         .scalar_subquery()
     )
+    return schema.policies.outerjoin(schema.rollouts, schema.rollouts.c.n == last)
+
+
+def _select() -> sa.Select[Any]:
+    steps = schema.rollouts.c
     return sa.select(
         *(column for column in schema.policies.columns if column.name != "content"),
         steps.step,
@@ -203,7 +207,7 @@ def _select() -> sa.Select[Any]:
         steps.reason,
         steps.by.label("step_by"),
         steps.at.label("step_at"),
-    ).select_from(schema.policies.outerjoin(schema.rollouts, steps.n == last))
+    ).select_from(with_last_step())
 
 
 def _published(row: Any) -> Published:

@@ -21,6 +21,7 @@ from aipolicy.core.publishing import PublishRequest, Step
 from aipolicy_server.clock import from_us, to_us
 from aipolicy_server.store import schema
 from aipolicy_server.store.fleet import SILENT_AFTER
+from aipolicy_server.store.policies import with_last_step
 
 SAFE_MODE: Final = "safe mode:"
 """How the words of an agent begin that keeps below its policy's mode because its starts went wrong."""
@@ -125,16 +126,9 @@ _MOST_WAITING: Final = 50
 
 def _tags() -> sa.Select[Any]:
     """The policies from the newest on, each with its last step."""
-    inner = schema.rollouts.alias()
-    last = (
-        sa.select(sa.func.max(inner.c.n))
-        .where(inner.c.number == _policies.number)
-        .correlate(schema.policies)
-        .scalar_subquery()
-    )
     return (
         sa.select(_policies.number, _policies.sha256, _rollouts.step, _rollouts.name, _rollouts.percent)
-        .select_from(schema.policies.outerjoin(schema.rollouts, _rollouts.n == last))
+        .select_from(with_last_step())
         .order_by(_policies.number.desc())
     )
 
