@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.json_form import in_json
 from aipolicy.core.model import Record
 from aipolicy.core.status import ControlStatus
 from aipolicy.core.suggest import did_you_mean
@@ -71,7 +71,7 @@ def render_verb(
     files = render(wanted, _bans(policy_file, tools_dir), system)
     if form == "json":
         found = RenderedControl(control=wanted.NAME, os=system, files=files)
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        click.echo(in_json(found))
         return
     if not files:
         click.echo(f"The policy blocks nothing that {wanted.NAME} can refuse on {system}.", err=True)
@@ -95,7 +95,7 @@ def verify_verb(targets: tuple[str, ...], policy_file: str | None, tools_dir: st
     good = all(state.condition in (IN_FORCE, OFF) for state in states)
     if form == "json":
         found = VerifiedControls(good=good, controls=states)
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        click.echo(in_json(found))
     else:
         for state in states:
             click.echo(_line(state))

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from aipolicy.cli import inputs, local
+from aipolicy.cli.json_form import in_json
 from aipolicy.core.model import Record, Unseen
 from aipolicy.core.status import ControlStatus, Status
 from aipolicy.daemon.guard.probe import prove
@@ -61,7 +62,7 @@ def doctor(state: str | None, policy_file: str | None, form: str) -> None:
     )
     diagnosis = Diagnosis(good=all(check.good for check in checks), checks=checks)
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(diagnosis), indent=1).decode())
+        click.echo(in_json(diagnosis))
     else:
         for check in checks:
             click.echo(f"{'ok   ' if check.good else 'look '} {check.part:<18} {check.says}")

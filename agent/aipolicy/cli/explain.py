@@ -9,6 +9,7 @@ import msgspec
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.cli.explained import as_text
+from aipolicy.cli.json_form import in_json
 from aipolicy.core import decide
 from aipolicy.core.derive import derivation, strengths
 from aipolicy.core.explain_report import ExplainedVerdict, Explanation
@@ -81,7 +82,7 @@ def explain(
         evidence=strengths(tool) if tool else (),
     )
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode())
+        click.echo(in_json(explanation))
     else:
         click.echo(as_text(explanation, moment))
     sys.exit(1 if any(e.verdict.ruling is Ruling.BANNED for e in explained) else 0)

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import click
-import msgspec
 
 from aipolicy.cli import git, policy_files
 from aipolicy.cli.catalog import catalog
 from aipolicy.cli.errors import Failure
 from aipolicy.cli.inputs import moment
+from aipolicy.cli.json_form import in_json
 from aipolicy.core.model import Record
 from aipolicy.core.policy import KnownTools, Policy, PolicyErrors, parse
 from aipolicy.core.policy_diff import Change, difference
@@ -64,7 +64,7 @@ def diff(before: str, after: str, tools_dir: str | None, at: str | None, form: s
             others=found.others,
             words=words,
         )
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+        click.echo(in_json(report))
     elif form == "markdown":
         click.echo("\n".join(_markdown(shown, found.others)))
     else:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-import msgspec
 
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.json_form import in_json
 from aipolicy.core.model import Record
 from aipolicy.core.suggest import did_you_mean
 from aipolicy.core.wire import printable
@@ -58,9 +58,7 @@ def import_(file: str, read_as: str | None, output: str | None, tools_dir: str |
     if output is not None:
         _write(output, carried.policy)
     if form == "json":
-        click.echo(
-            msgspec.json.format(msgspec.json.encode(_report(carried, file, read_as)), indent=1).decode()
-        )
+        click.echo(in_json(_report(carried, file, read_as)))
         return
     if output is None:
         click.echo(carried.policy, nl=False)

@@ -26,6 +26,7 @@ from aipolicy.central.trust import TrustError
 from aipolicy.cli import inputs
 from aipolicy.cli.catalog import catalog
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.json_form import in_json
 from aipolicy.cli.planned import MARKDOWN_ROWS, TEXT_ROWS, as_markdown, as_text
 from aipolicy.core import inventory
 from aipolicy.core.blast import Allowed, BadLimit, held, read_limits
@@ -109,7 +110,7 @@ def plan_(
             _save(source, save_snapshot, without_names=without_names)
         report = _report(source, policy, against, known, renew, members, limits)
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+        click.echo(in_json(report))
     elif form == "markdown":
         click.echo(as_markdown(report, rows or MARKDOWN_ROWS))
     else:

@@ -3,12 +3,12 @@
 import sys
 
 import click
-import msgspec
 
 from aipolicy.cli import policy_files
 from aipolicy.cli.catalog import catalog
 from aipolicy.cli.checked import text
 from aipolicy.cli.checked.report import CheckedFile
+from aipolicy.cli.json_form import in_json
 from aipolicy.cli.policy_check import DEFAULT_FILE
 from aipolicy.core.model import Record
 from aipolicy.core.policy import PolicyErrors, parse
@@ -53,7 +53,7 @@ def test(files: tuple[str, ...], tools_dir: str | None, form: str) -> None:
     code = max(map(_exit_code, tested))
     if form == "json":
         report = TestReport(ok=code == 0, files=tested)
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+        click.echo(in_json(report))
     else:
         for file in tested:
             _show(file)

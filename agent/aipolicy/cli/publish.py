@@ -16,6 +16,7 @@ from aipolicy.central.publishing import Desk, NotDone, NoToken, admin_token
 from aipolicy.central.trust import TrustError
 from aipolicy.cli import git, inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.json_form import in_json
 from aipolicy.core import policy as policies
 from aipolicy.core.plan_report import PlanReport
 from aipolicy.core.problem import annotate_all
@@ -397,4 +398,4 @@ def _difference(found: PublishedText) -> str:
 
 def _json(record: msgspec.Struct, schema: str) -> str:
     body = {"schema": schema, **msgspec.to_builtins(record)}
-    return msgspec.json.format(msgspec.json.encode(body), indent=1).decode()
+    return in_json(body)

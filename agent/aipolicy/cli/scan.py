@@ -3,10 +3,10 @@
 import sys
 
 import click
-import msgspec
 
 from aipolicy import __version__
 from aipolicy.cli import inputs
+from aipolicy.cli.json_form import in_json
 from aipolicy.cli.progress import shown_progress
 from aipolicy.core.scan_report import PolicyInUse, exit_code, scan_report
 from aipolicy.daemon.judge import Judge
@@ -49,7 +49,7 @@ def scan(policy_file: str | None, tools_dir: str | None, form: str, everything: 
         everything=everything,
     )
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+        click.echo(in_json(report))
     else:
         from aipolicy.cli.table import print_report
 

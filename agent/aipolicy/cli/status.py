@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from aipolicy.cli import inputs, local
+from aipolicy.cli.json_form import in_json
 from aipolicy.core.countdown import from_when
 from aipolicy.core.status import Status
 
@@ -29,7 +30,7 @@ def status(state: str | None, form: str) -> None:
             sys.exit(2)
         current = msgspec.structs.replace(left, running=False, healthy=False)
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(current), indent=1).decode())
+        click.echo(in_json(current))
     else:
         click.echo(_text(current, inputs.now()))
     sys.exit(2 if not current.running else 0 if current.healthy else 1)

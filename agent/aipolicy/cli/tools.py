@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import msgspec
 
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.json_form import in_json
 from aipolicy.cli.tools_export import export
 from aipolicy.cli.tools_page import tools_page
 from aipolicy.core.model import Record
@@ -205,4 +205,4 @@ def _shown(tool: Tool, catalog: Catalog) -> ShownTool:
 
 
 def _print_json(report: Record) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+    click.echo(in_json(report))

@@ -1,10 +1,9 @@
 """For programs: the report as it is."""
 
-import msgspec
-
 from aipolicy.cli.checked.report import CheckReport
+from aipolicy.cli.json_form import in_json
 
 
 def write(report: CheckReport) -> str:
     """One object."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
+    return in_json(report)
