@@ -19,7 +19,7 @@ import pytest
 from endtoend.lab import Agent, Lab, await_that, root
 from machine.real_packages import native_claude, put_copy
 from machine.test_block import BLOCK, Shell, is_alive, machine_lab, shell, start_notes
-from machine.test_guarded_machine import deadman, in_force, lab
+from machine.test_guarded_machine import deadman, end_with_guards, in_force, lab
 
 pytestmark = [
     pytest.mark.xdist_group("machine"),
@@ -162,11 +162,7 @@ def own_disk(lab: Lab) -> Iterator[Path]:
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-m", "0", image], check=True)
     subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, state], check=True)
     yield state
-    for agent in lab.agents:  # while the folder says which guard is theirs
-        with contextlib.suppress(OSError):
-            pid = deadman(agent)
-            agent.stop()
-            os.kill(pid, signal.SIGKILL)
+    end_with_guards(lab)
     subprocess.run(["umount", "-l", state], check=False)
 
 

@@ -41,7 +41,12 @@ def lab(machine_lab: Lab) -> Iterator[Lab]:
     machine_lab.guard = "on"
     refuse_beside_others()
     yield machine_lab
-    for agent in machine_lab.agents:
+    end_with_guards(machine_lab)
+
+
+def end_with_guards(lab: Lab) -> None:
+    """Agents and their guards: while the state folder is there, which says which guard is whose."""
+    for agent in lab.agents:
         with contextlib.suppress(OSError):
             pid = deadman(agent)
             agent.stop()
