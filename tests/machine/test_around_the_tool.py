@@ -23,7 +23,7 @@ AROUND = {
     "a shell that is the leader of a session": "setsid --wait sh -c '{tool} 600; read x'",
     "a terminal recorder": "script -qc \"sh -c '{tool} 600; sleep 600'\" /dev/null",
     "a window of tmux": "sh -c 'tmux -S {tool}.s -f /dev/null -D & {window}'",
-    "an editor": "script -qc \"vim -u NONE -c ':!{tool} 600'\" /dev/null",
+    "an editor": "script -qc \"vim -u NONE -c ':!{tool} 600; sleep 600'\" /dev/null",
     "an interpreter": "{python} -c \"import subprocess; subprocess.run(['{tool}', '600']); input()\"",
     "a sandbox": "bwrap --dev-bind / / sh -c '{tool} 600; read x'",
 }

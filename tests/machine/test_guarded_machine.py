@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,17 +125,27 @@ def test_a_running_editor_lives_on_its_person_is_asked_and_no_other_one_starts(
     assert shell.read().count("Save your work") == 1
 
 
+@pytest.fixture
+def unscanned() -> Iterator[Path]:
+    """A folder that no scan enters: what other tests do in /tmp begins one at any time."""
+    with tempfile.TemporaryDirectory(prefix="aipolicy-lab-", dir="/var/lib") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("way", ["node {script}", "ld.so {program}", "node -e \"import('{script}')\" x"])
-def test_what_was_ended_once_is_refused_from_then_on(lab: Lab, shell: Shell, way: str) -> None:
+def test_what_was_ended_once_is_refused_from_then_on(
+    lab: Lab, shell: Shell, unscanned: Path, way: str
+) -> None:
     """Nobody has executed it by itself and no scan has found it, so its first start is not refused."""
     node, loader = shutil.which("node"), next(Path("/lib64").glob("ld-linux*.so.*"), None)
     if node is None or loader is None:
         pytest.skip("needs node and glibc's loader in /lib64")
     agent = lab.begin(BLOCK, "--scan-every-s", "86400")
     await_that(lambda: in_force(agent), "the guard is in force", agent.log)
-    script = shell.home / "notes.mjs"
+    script = unscanned / "notes.mjs"
     shutil.copyfile(script_claude(), script)
-    program = put_copy(native_claude(), shell.home / "notes")
+    program = put_copy(native_claude(), unscanned / "notes")
     fifo = shell.home / "input"
     os.mkfifo(fifo)
     fifo.chmod(0o666)
