@@ -11,12 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from machine.real_packages import CACHE, fetched, locked, npm_cache
+from machine.real_packages import CACHE, NPM_PATIENCE, fetched, locked, npm_cache
 
 _CLIENTS = ("pnpm@10", "yarn@1.22.22", "bun@1")
 _PYTHON_CLIENTS = ("pipx", "uv", "shiv==1.0.8", "pex==2.105.2", "pyinstaller==6.22.3")
 _PYTHON_RUNNERS = ("ipython==9.10.1", "coverage==7.17.5", "debugpy==1.8.22", "setproctitle==1.3.8")
-_QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--loglevel=error")
+_QUIET = (
+    *NPM_PATIENCE,
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--ignore-scripts",
+    "--loglevel=error",
+)
 
 Install = Callable[[Path, str], None]
 

@@ -25,7 +25,10 @@ AIDER = "aider-chat==0.86.2"
 _USUAL = "/var/cache/aipolicy-tests" if root() else "~/.cache/aipolicy-tests"
 CACHE = Path(os.environ.get("AIPOLICY_TEST_CACHE", _USUAL)).expanduser()
 _MOST_S = 600
+NPM_PATIENCE = ("--fetch-timeout=20000", "--fetch-retries=4")
+"""npm's own is 5 minutes for an answer that never comes."""
 _NPM = [
+    *NPM_PATIENCE,
     "--no-audit",
     "--no-fund",
     "--no-update-notifier",
