@@ -56,12 +56,12 @@ from aipolicy.state.store import Store
 from aipolicy.tools import load
 from corpus.cases import Case, positives, sources
 from corpus.forms import FORMS
-from corpus.places import Place
+from corpus.places import IN_THERE, Place
 from corpus.starts import STARTS, STOPS, started
 from host import FakeMachine
 from machine.guard.lab import GuardLab, refused
 from machine.real_packages import CACHE
-from machine.roots import Box
+from machine.roots import Box, copy_programs
 from machine_needs import Started, until, whole_machine
 
 GUARDED = 54_200 + os.getpid() % 800
@@ -119,6 +119,9 @@ class Recorded(Place):
         self.commands.append(tuple(str(word) for word in command))
         return 0
 
+    def run_python_in(self, box: Box, *command: str) -> int:
+        return self.run(*command)
+
 
 @dataclass(kw_only=True)
 class Row:
@@ -154,16 +157,16 @@ class Noted(Enforcer):
 
 def ways(case: Case, place: Recorded, names: Sequence[str]) -> Iterator[Way]:
     """How this form is started. names: of the tool's own commands."""
-    for command in place.commands:
-        stops = case.runs and _is_native(Path(command[0]))
-        size = (place.home / "notes").stat().st_size if command[-1] == STOPS else 0
-        yield Way(how=_AS_SAID, command=command, stops=stops, home=place.home, stops_at=size)
-    if place.commands:
-        return
     inside, home, layer = 0, place.home, place.home
     if place.boxes:
-        inside, home = place.boxes[0].pid, Path("/home/dev")
-        layer = place.home.parents[1] / "images" / place.home.name / "layer/home/dev"
+        inside, home = place.boxes[0].pid, Path(IN_THERE)
+        layer = place.home.parents[1] / "images" / place.home.name / f"layer{IN_THERE}"
+    for command in place.commands:
+        stops = case.runs and not inside and _is_native(Path(command[0]))
+        size = (place.home / "notes").stat().st_size if command[-1] == STOPS else 0
+        yield Way(how=_AS_SAID, command=command, stops=stops, home=home, inside=inside, stops_at=size)
+    if place.commands:
+        return
     for program in _programs(layer, names):
         script, loader = program.resolve(), next(Path("/lib64").glob("ld-linux*.so.*"))
         there, by_name = (str(home / path.relative_to(layer)) for path in (script, program))
@@ -192,14 +195,11 @@ def furnish(box: Box, held: Path) -> None:
         "/dev/null",
         "/dev/urandom",
         *(str(held / name) for name in _HELD),
+        *(f"{CACHE}/needed/{name}" for name in _NEEDED),
         *glob("/usr/lib/python3.*"),
     }
     needed |= {*glob("/lib/*-linux-gnu/librt.so.1")}  # of Claude Code
-    for program in list(needed):
-        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
-        needed |= {word for line in listed.splitlines() for word in line.split() if word.startswith("/")}
-    # Some of Python's links lead nowhere, which cp says, and goes on.
-    subprocess.run(["cp", "-aL", "--parents", *needed, box.root], check=False, stderr=subprocess.DEVNULL)
+    copy_programs(box.root, *needed)
     box.sh("mount -t proc proc /proc")
     made = {box.root / Path(path).parts[1] for path in needed}
     subprocess.run(["chmod", "-R", "a+rX", *made], check=True)

@@ -4,8 +4,12 @@ The package.json files are recordings of real ones; the programs they name are r
 """
 
 import json
+import marshal
 import os
+import struct
 import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +169,28 @@ def aider(prefix: str | Path, script_from: str = "script-pip", version: str = "p
     put(site / "aider" / "__main__.py", b"from .main import main\n", 0o644)
     put(Path(prefix) / "bin" / "aider", (recordings / script_from).read_bytes())
     return folder
+
+
+def frozen(
+    script: str,
+    data: Mapping[str, bytes],
+    length: int | None = None,
+    program: bytes = b"\x7fELF" + b"\0" * 9_000,
+) -> bytes:
+    """A program with the archive that PyInstaller puts behind it (PyInstaller/archive/writers.py)."""
+    code = marshal.dumps(compile(script, "notes.py", "exec"))
+    body, table = b"", b""
+    for name, kind, content in [("notes", b"s", code), *((n, b"x", c) for n, c in data.items())]:
+        packed = zlib.compress(content)
+        size = 18 + len(name) + 1
+        table += (
+            struct.pack("!4IBc", size, len(body), len(packed), len(content), 1, kind) + name.encode() + b"\0"
+        )
+        body += packed
+    whole = len(body) + len(table) + 88
+    sizes = (length or whole, len(body), len(table), 311)
+    cookie = struct.pack("!8s4I64s", b"MEI\014\013\012\013\016", *sizes, b"libpython3.11.so")
+    return program + body + table + cookie
 
 
 # --- editors ---------------------------------------------------------------------------------------------

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from appimages import QUICKLY, RUNTIME, squashed
-from corpus.places import Form, Place, Source, link, put, tree_of_links
+from corpus.places import IN_THERE, Form, Place, Source, link, put, tree_of_links
 from machine.install_forms import NPM_FORMS, PYPI_FORMS, Install, environ, node_clients, python_clients
 from machine.real_packages import CACHE, fetched, npm_prefix, wheel
-from machine.roots import busybox_root, container
 
 # --- installed -------------------------------------------------------------------------------------------
 
@@ -267,21 +266,29 @@ def _package_folder_runs(source: Source, place: Place) -> int:
 
 
 def _in_a_container(form: Form) -> Form:
-    """The same in the home of a running container: a layer of its image, and gone from the machine's own."""
+    """The same in the home of a running container."""
 
     def inside(source: Source, place: Place) -> None:
         form(source, place)
-        image = place.home.parents[1] / "images" / place.home.name
-        home = image / "layer/home/dev"
-        home.parent.mkdir(parents=True)
-        shutil.move(place.home, home)
-        os.chown(home, place.uid, place.uid)
-        place.home.mkdir()
-        base = busybox_root(image / "base")
-        place.boxes.append(container(place.started, base, image / "work", more=(image / "layer",)))
+        place.into_a_container()
 
     return inside
 
+
+def _run_in_a_container(install: Install, *command: str) -> Form:
+    """Python is given what a client made. {bin}: the folder of its programs; {name}: the tool's; {module}."""
+
+    def inside(source: Source, place: Place) -> int:
+        install(place.home, str(wheel(source.pypi)))
+        made = (path for path in place.home.rglob(f"bin/{source.command}") if not path.is_symlink())
+        folder = f"{IN_THERE}/{next(made).parent.relative_to(place.home)}"
+        words = [word.format(bin=folder, name=source.command, module=source.module) for word in command]
+        return place.run_python_in(place.into_a_container(), *words)
+
+    return inside
+
+
+_ENTRY_SCRIPT = ("/usr/bin/python3", "{bin}/{name}")
 
 FORMS: dict[str, Form] = {
     "npm global": _prefix_at(".npm-global"),
@@ -318,6 +325,12 @@ FORMS: dict[str, Form] = {
     "container, native renamed": _in_a_container(_copied("bin/notes", "program")),
     "container, script copied": _in_a_container(_copied("bin/notes", "script")),
     "container, venv": _in_a_container(by_client(PYPI_FORMS["venv"])),
+    "running, in a container, venv": _run_in_a_container(PYPI_FORMS["venv"], *_ENTRY_SCRIPT),
+    "running, in a container, pipx": _run_in_a_container(PYPI_FORMS["pipx"], *_ENTRY_SCRIPT),
+    "running, in a container, uv tool": _run_in_a_container(PYPI_FORMS["uv tool"], *_ENTRY_SCRIPT),
+    "running, in a container, python -m": _run_in_a_container(
+        PYPI_FORMS["venv"], "{bin}/python", "-m", "{module}"
+    ),
     "running, zipapp": _zipapp_runs,
     "running, native renamed": _native_runs("notes"),
     "running, native called node": _native_runs("node"),

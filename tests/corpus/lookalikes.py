@@ -102,6 +102,8 @@ def _files(what: What, place: Place) -> int | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_filled(text))
         target.chmod(0o755)
+    if "run in a container" in what:
+        return place.run_python_in(place.into_a_container(), *what["run in a container"].split())
     if "run" not in what:
         return None
     words = what["run"].split()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from machine.real_packages import npm_prefix
-from machine.roots import Box
-from machine_needs import Started
+from machine.roots import HOLDS, Box, busybox_root, container, python_image
+from machine_needs import Started, until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,29 @@ class Place:
         os.kill(child.pid, signal.SIGSTOP)
         return child.pid
 
+    def into_a_container(self) -> Box:
+        """What the home holds is now IN_THERE in a running one: a layer of its image, and no longer here."""
+        image = self.home.parents[1] / "images" / self.home.name
+        home = image / f"layer{IN_THERE}"
+        home.parent.mkdir(parents=True)
+        shutil.move(self.home, home)
+        os.chown(home, self.uid, self.uid)
+        self.home.mkdir()
+        base, layers = busybox_root(image / "base"), (image / "layer", python_image())
+        box = container(self.started, base, image / "work", more=layers)
+        self.boxes.append(box)
+        return box
+
+    def run_python_in(self, box: Box, *command: str) -> int:
+        """Starts Python in there, which waits before it does anything."""
+        enter = ("nsenter", f"--target={box.pid}", "--mount", "--root", f"--wdns={IN_THERE}")
+        held = {"HOME": IN_THERE, "PATH": "/usr/bin:/bin", "PYTHONPATH": HOLDS}
+        pid = self.started.run([*enter, *command], env=held).pid
+        until(lambda: "python" in os.readlink(f"/proc/{pid}/exe"))
+        return pid
+
+
+IN_THERE = "/home/dev"
 
 Form = Callable[[Source, Place], int | None]
 """Puts `source` into the place; the pid where it runs."""

@@ -156,6 +156,12 @@ class _Corpus(FakeMachine):
         again = this_machine().process(pid, family)
         return msgspec.structs.replace(again, owner=seen.owner) if isinstance(again, Process) else again
 
+    def program(self, pid: int) -> str:
+        return this_machine().program(pid)
+
+    def script_place(self, process: Process) -> str | None:
+        return this_machine().script_place(process)
+
 
 def build(cases: Iterable[Case], machine: FakeMachine, started: Started) -> list[Answer]:
     """A home for every case; the answers are still empty."""

@@ -28,6 +28,7 @@ from aipolicy.observe import containers
 from aipolicy.observe.look import Look
 from aipolicy.platforms import linux_roots, this_machine
 from aipolicy.platforms.machine import Machine
+from machine.real_packages import CACHE, locked
 from machine_needs import Child, Started, until
 
 _APPLETS = (
@@ -104,6 +105,34 @@ def busybox_root(place: Path) -> Path:
     (place / "etc").mkdir()
     (place / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     return place
+
+
+def copy_programs(target: Path, *needed: str) -> None:
+    """Programs and folders of this machine, at the same places below `target`, and libraries of programs."""
+    libraries: set[str] = set()
+    for program in needed:
+        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+        libraries |= {word for line in listed.splitlines() for word in line.split() if word.startswith("/")}
+    # Some of Python's links lead nowhere, which cp says, and goes on.
+    command = ["cp", "-aL", "--parents", *needed, *libraries, target]
+    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+
+
+def python_image() -> Path:
+    """A layer with this machine's Python. With HOLDS as its PYTHONPATH it waits before it runs anything."""
+    python = os.path.realpath("/usr/bin/python3")
+    image = CACHE / f"image-of-{os.path.basename(python)}"
+    with locked("image"):
+        if not (image / ".complete").exists():
+            shutil.rmtree(image, ignore_errors=True)
+            (image / HOLDS.lstrip("/")).mkdir(parents=True)
+            (image / HOLDS.lstrip("/") / "sitecustomize.py").write_text("import time\ntime.sleep(600)\n")
+            copy_programs(image, "/usr/bin/python3", python, f"/usr/lib/{os.path.basename(python)}")
+            (image / ".complete").touch()
+    return image
+
+
+HOLDS = "/holds"
 
 
 def container(

@@ -28,6 +28,7 @@ from aipolicy.examine.files import (
     open_linked,
     open_regular,
     read_head,
+    status_at,
 )
 from aipolicy.examine.filesystem import is_in_memory
 from aipolicy.examine.imported import Imported
@@ -38,6 +39,7 @@ from aipolicy.examine.node_package import Manifest
 from aipolicy.examine.owner_package import OwnerPackages, ScriptHead, read_script_head
 from aipolicy.examine.plugin_jar import Plugin, read_plugin
 from aipolicy.examine.remembered import Remembered, identity_of
+from aipolicy.examine.root import Root
 from aipolicy.examine.zip_directory import ZipDirectory
 
 LARGEST_SCRIPT: Final = 64 * MIB
@@ -58,6 +60,7 @@ as large as a tool, as a small program may run a hundred times a second right af
 """
 _MOST_PARTLY: Final = 10_000
 _IN_CONTAINER: Final = re.compile(r"(/proc/\d+/root)(/.+)", re.DOTALL)
+_OF_PROCESS: Final = re.compile(r"(/proc/\d+(?:/task/\d+)?)/exe")
 _DESCRIPTOR: Final = re.compile(r"/proc/\d+/fd/\d+")
 """A file that a process holds and that has no name, or none any more."""
 
@@ -115,24 +118,35 @@ class Examiner:
         if inside is None:
             return self._packages.names(path, package)
         try:
-            root_fd = open_folder(inside.group(1))
+            with Root(*inside.groups()) as root:
+                return self._packages.below(root).names(inside.group(2), package)
         except OSError:
             return False
-        try:
-            return self._packages.names(inside.group(2), package, root_fd)
-        finally:
-            os.close(root_fd)
 
     def program(self, path_to_open: str, shown_path: str) -> FileFacts | Unseen:
         """The program behind a link of the kernel (/proc/PID/exe); it may lie elsewhere, or nowhere."""
         try:
             with open_linked(path_to_open, shown_path) as file:
                 facts = self._facts(file, as_script=False)
-                in_place = _lies_at(shown_path, file.status)
+                package = self._package_of_program(path_to_open, shown_path, facts, file.status)
         except CannotLook as reason:
             return reason.unseen()
-        package = self._package(shown_path, facts) if in_place else None
         return _at(shown_path, facts, package)
+
+    def _package_of_program(
+        self, link: str, path: str, facts: FileFacts, status: os.stat_result
+    ) -> PackageRef | None:
+        """None where another file lies at its path by now, by our view of the files and by the process's."""
+        if _lies_at(path, status):
+            return self._package(path, facts)
+        process = _OF_PROCESS.fullmatch(link)
+        if process is None:
+            return None
+        try:
+            with Root(f"{process.group(1)}/root", path) as root:
+                return self._package(path, facts, root) if _lies_at(path, status, root) else None
+        except OSError:  # it ended
+            return None
 
     def takes_long(self, path_to_open: str) -> bool:
         """Whether a look at this program would take long: it is large, and was not read since it changed."""
@@ -174,23 +188,19 @@ class Examiner:
             return cannot_look(path, error).unseen()
         return _at(path, facts, self._package(path, facts))
 
-    def _in_container(self, root: str, path: str, *, as_script: bool) -> FileFacts:
+    def _in_container(self, place: str, path: str, *, as_script: bool) -> FileFacts:
         """The script of a process that sees other files than we: its names are looked up below its root."""
-        root_fd = open_folder(root)
-        try:
-            with open_regular(path, root_fd=root_fd) as file:
+        with Root(place, path) as root:
+            with open_regular(path, root=root) as file:
                 facts = self._facts(file, as_script=as_script)
-            facts = self._with_imported(facts, path, root_fd)
-            package = self._packages.of(path, facts.kind, facts.size, ScriptHead, root_fd)
-        finally:
-            os.close(root_fd)
-        return _at(path, facts, package)
+            facts = self._with_imported(facts, path, root)
+            return _at(path, facts, self._package(path, facts, root))
 
-    def _with_imported(self, facts: FileFacts, path: str, root_fd: int | None = None) -> FileFacts:
+    def _with_imported(self, facts: FileFacts, path: str, root: Root | None = None) -> FileFacts:
         """Found anew each time, by a stat of each: when one changes, the script is another."""
         if facts.kind is not FileKind.SCRIPT:
             return facts
-        folder = open_folder(os.path.dirname(path), root_fd)
+        folder = open_folder(os.path.dirname(path), root)
         try:
             imported = self._imported.of(facts, path, folder)
         finally:
@@ -204,11 +214,13 @@ class Examiner:
         with near.open() as file:
             return self._read(file, as_script=True)
 
-    def _package(self, path: str, facts: FileFacts) -> PackageRef | None:
+    def _package(self, path: str, facts: FileFacts, root: Root | None = None) -> PackageRef | None:
         def read() -> ScriptHead:
-            return read_script_head(read_head(path, HEAD_BYTES))
+            return read_script_head(read_head(path, HEAD_BYTES, root))
 
         try:
+            if root is not None:
+                return self._packages.below(root).of(path, facts.kind, facts.size, read)
             return self._packages.of(path, facts.kind, facts.size, lambda: self._heads.get(path, read))
         except CannotLook:  # swapped or closed to us since it was examined
             return None
@@ -299,12 +311,10 @@ def _zip_names(file: OpenFile, head: bytes) -> bytes:
         return b""
 
 
-def _lies_at(path: str, status: os.stat_result) -> bool:
-    """Whether it still lies there, by our own view of the files."""
-    try:
-        return os.path.samestat(os.lstat(path), status)
-    except (OSError, ValueError):
-        return False
+def _lies_at(path: str, status: os.stat_result, root: Root | None = None) -> bool:
+    """Whether it still lies there."""
+    found = status_at(path, root)
+    return found is not None and os.path.samestat(found, status)
 
 
 def _kind(file: OpenFile, *, as_script: bool) -> FileKind:

@@ -5,6 +5,7 @@ Only regular files, never through a symbolic link (`places.resolve` comes first)
 
 import errno
 import io
+import itertools
 import json
 import os
 import stat
@@ -13,10 +14,13 @@ from typing import Final
 
 from aipolicy.core.model import Unseen
 from aipolicy.core.wire import printable
-from aipolicy.examine.openat2 import IN_ROOT, NO_SYMLINKS, ON_THIS_MOUNT, openat2
+from aipolicy.examine.openat2 import NO_SYMLINKS, ON_THIS_MOUNT, openat2
+from aipolicy.examine.root import Root
 
 MIB: Final = 1 << 20
 NO_SUCH_FILE: Final = "no such file"
+MOST_NAMES: Final = 20_000
+"""Of one folder; a site-packages folder of everything that data science uses has 2,000."""
 
 
 def _flag(name: str) -> int:
@@ -27,7 +31,9 @@ def _flag(name: str) -> int:
 _NO_FOLLOW: Final = _flag("O_NOFOLLOW")
 _NO_LINKS_MACOS: Final = _flag("O_NOFOLLOW_ANY")
 _PATH_ONLY: Final = _flag("O_PATH") | _flag("O_CLOEXEC")
+_ITSELF: Final = _PATH_ONLY | _NO_FOLLOW
 _FOLDER: Final = _PATH_ONLY | _flag("O_DIRECTORY")
+_LISTED: Final = os.O_RDONLY | _flag("O_DIRECTORY") | _flag("O_CLOEXEC")
 # O_NONBLOCK: neither a FIFO without a writer nor another's lease makes us wait
 _FLAGS: Final = (
     os.O_RDONLY
@@ -159,20 +165,19 @@ def neighbour(folder: int, path: str) -> Neighbour:
         raise
 
 
-def open_regular(path: str, *, limit: int | None = None, root_fd: int | None = None) -> OpenFile:
+def open_regular(path: str, *, limit: int | None = None, root: Root | None = None) -> OpenFile:
     """Open the regular file at the absolute `path`, or raise CannotLook.
 
-    No part of `path` may be a symbolic link. limit: the largest size. root_fd: the folder that `path` starts
-    in (the root of a container); there links are followed, but never out of it.
+    No part of `path` may be a symbolic link. limit: the largest size. root: where `path` begins.
     """
     try:
-        if root_fd is None:
+        if root is None:
             _refuse_special(
                 path, os.lstat(path)
             )  # so that no device is even opened: opening can have effects
             fd = _open(path)
         else:
-            fd = _open_in(root_fd, path)
+            fd = _open_in(root, path)
     except (OSError, ValueError) as error:
         raise cannot_look(path, error) from error
     try:
@@ -201,45 +206,79 @@ def open_linked(link: str, shown_path: str) -> OpenFile:
         raise
 
 
-def open_folder(path: str, root_fd: int | None = None) -> int:
-    """A descriptor of the folder at `path`, good for nothing but opening what lies in it. Raises OSError.
-
-    root_fd: as for `open_regular`.
-    """
-    call = openat2()
-    if root_fd is None or call is None:
-        return os.open(path, _FOLDER)
-    return call(path, _FOLDER, IN_ROOT, root_fd)
+def open_folder(path: str, root: Root | None = None) -> int:
+    """A descriptor of the folder at `path`, good for nothing but opening what lies in it. Raises OSError."""
+    return os.open(path, _FOLDER) if root is None else root.open(path, _FOLDER)
 
 
-def is_folder(path: str) -> bool:
-    """Whether a folder lies at `path`; a link is none, as where it leads may hang."""
+def names_in(path: str, root: Root | None = None) -> list[str]:
+    """At most MOST_NAMES of the names in the folder at `path`, sorted; none where it may not be read."""
     try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
+        folder = path if root is None else root.open(path, _LISTED)
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entry.name for entry in itertools.islice(entries, MOST_NAMES))
+        finally:
+            if isinstance(folder, int):
+                os.close(folder)
     except (OSError, ValueError):
-        return False
+        return []
 
 
-def read_head(path: str, size: int, root_fd: int | None = None) -> bytes:
+def status_at(path: str, root: Root | None = None) -> os.stat_result | None:
+    """Of what lies at `path`, a link itself; None where nothing does."""
+    try:
+        if root is None:
+            return os.lstat(path)
+        found = root.open(path, _ITSELF)
+        try:
+            return os.fstat(found)
+        finally:
+            os.close(found)
+    except (OSError, ValueError):
+        return None
+
+
+def link_at(path: str, root: Root | None = None) -> str | None:
+    """Where the symbolic link at `path` leads, as it says; None where none lies there."""
+    try:
+        if root is None:
+            return os.readlink(path)
+        found = root.open(path, _ITSELF)
+        try:
+            return os.readlink("", dir_fd=found)
+        finally:
+            os.close(found)
+    except (OSError, ValueError):
+        return None
+
+
+def is_folder(path: str, root: Root | None = None) -> bool:
+    """Whether a folder lies at `path`; a link is none, as where it leads may hang."""
+    found = status_at(path, root)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def read_head(path: str, size: int, root: Root | None = None) -> bytes:
     """The first `size` bytes, however large the file is."""
-    with open_regular(path, root_fd=root_fd) as file:
+    with open_regular(path, root=root) as file:
         return file.read(size)
 
 
-def read_bytes(path: str, limit: int = MIB, root_fd: int | None = None) -> bytes:
+def read_bytes(path: str, limit: int = MIB, root: Root | None = None) -> bytes:
     """The whole file, refused where it is larger than `limit`."""
-    with open_regular(path, limit=limit, root_fd=root_fd) as file:
+    with open_regular(path, limit=limit, root=root) as file:
         return file.read(limit)
 
 
-def read_text(path: str, limit: int = MIB, root_fd: int | None = None) -> str:
+def read_text(path: str, limit: int = MIB, root: Root | None = None) -> str:
     """The whole file as text; what is not UTF-8 is replaced."""
-    return read_bytes(path, limit, root_fd).decode("utf-8-sig", "replace")
+    return read_bytes(path, limit, root).decode("utf-8-sig", "replace")
 
 
-def read_json(path: str, limit: int = MIB, root_fd: int | None = None) -> dict[str, object]:
+def read_json(path: str, limit: int = MIB) -> dict[str, object]:
     """The JSON object in the file; CannotLook where it is none or nested too deeply."""
-    return parse_json(path, read_bytes(path, limit, root_fd))
+    return parse_json(path, read_bytes(path, limit))
 
 
 def parse_json(path: str, data: bytes) -> dict[str, object]:
@@ -278,11 +317,8 @@ def open_by_parts(path: str) -> int:
         os.close(folder)
 
 
-def _open_in(root_fd: int, path: str) -> int:
-    call = openat2()
-    if call is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    found = call(path, _PATH_ONLY, IN_ROOT, root_fd)
+def _open_in(root: Root, path: str) -> int:
+    found = root.open(path, _PATH_ONLY)
     try:
         _refuse_special(path, os.fstat(found))
         return os.open(f"/proc/self/fd/{found}", _FLAGS)

@@ -61,7 +61,7 @@ class Imported:
             return ()
         base, name = os.path.split(path)
         found: list[FileFacts] = []
-        for place, facts in self._loaded(folder, name, os.path.basename(base)):
+        for place, facts in self._loaded(folder, name, base):
             if facts.marks:
                 shown = printable(os.path.normpath(os.path.join(base, place)))
                 found.append(msgspec.structs.replace(facts, path=shown))
@@ -69,8 +69,9 @@ class Imported:
                     break
         return tuple(found)
 
-    def _loaded(self, folder: int, script: str, folder_name: str) -> Iterator[tuple[str, FileFacts]]:
-        """Each file with its place, relative to the folder of the script; but for the script itself."""
+    def _loaded(self, folder: int, script: str, base: str) -> Iterator[tuple[str, FileFacts]]:
+        """Each file with its place, relative to `base`, the script's folder; but for the script itself."""
+        folder_name = os.path.basename(base)
         waiting: deque[tuple[str, ...]] = deque([(script,)])
         named = {script}
         met: set[tuple[int, int]] = set()
@@ -92,7 +93,8 @@ class Imported:
                     names = self._names_in(near)
                 except CannotLook:
                     continue
-            for places in names.places(near.path, folder_name):
+            for named_places in names.places(near.path, folder_name):
+                places = tuple(_below_root(place, base) for place in named_places)
                 if places[0] not in named and len(named) < MOST_LOOKUPS:
                     named.add(places[0])
                     waiting.append(places)
@@ -141,6 +143,13 @@ class _Names(NamedTuple):
                 place = posixpath.normpath(posixpath.join(posixpath.dirname(importer), name))
                 if tried := tuple(_javascript(place)):
                     yield tried
+
+
+def _below_root(place: str, base: str) -> str:
+    """As whoever runs the script finds it: nothing lies above its own root, though of ours something may."""
+    if not place.startswith("../"):
+        return place
+    return posixpath.relpath(posixpath.normpath(f"{base}/{place}"), base)
 
 
 def _first(folder: int, places: tuple[str, ...], lookups: _Budget) -> Neighbour | None:

@@ -20,7 +20,7 @@ _SYSCALL: Final = 437  # the same on every architecture
 _AT_FDCWD: Final = -100
 
 Opener = Callable[[str, int, int, int | None], int]
-"""(path, flags, resolve, folder's descriptor) -> descriptor; raises OSError."""
+"""(path, flags, resolve, folder's descriptor) -> descriptor; raises OSError, or ValueError of a NUL."""
 
 
 @functools.cache
@@ -40,7 +40,10 @@ def openat2() -> Opener | None:
     def call(path: str, flags: int, resolve: int, folder: int | None) -> int:
         how = How(flags, 0, resolve)
         at = _AT_FDCWD if folder is None else folder
-        fd = syscall(_SYSCALL, at, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+        name = os.fsencode(path)
+        if b"\0" in name:  # where the kernel would take the name to end
+            raise ValueError("embedded null byte")
+        fd = syscall(_SYSCALL, at, name, ctypes.byref(how), ctypes.sizeof(how))
         if fd < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), path)

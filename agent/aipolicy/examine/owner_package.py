@@ -5,6 +5,7 @@ programs that it names are its code, so that a build script in a copy of a tool'
 """
 
 import functools
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from aipolicy.core.model import FileKind, PackageRef
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application_in
-from aipolicy.examine.files import MIB, CannotLook, open_regular
+from aipolicy.examine.files import MIB, CannotLook, names_in, open_regular, status_at
 from aipolicy.examine.frozen import Frozen, internal_beside
 from aipolicy.examine.node_package import Manifest, program_files, read_manifest, runs_at_install
 from aipolicy.examine.python_package import (
@@ -27,6 +28,7 @@ from aipolicy.examine.python_package import (
     top_levels,
 )
 from aipolicy.examine.remembered import Remembered
+from aipolicy.examine.root import Root
 from aipolicy.examine.zipapp import is_started_by, package_in_zipapp, starts_beside, unpacked_beside
 
 _MODULES: Final = "/node_modules/"
@@ -35,6 +37,9 @@ _JAVASCRIPT: Final = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 _OF_PEX: Final = ("/__main__.py", "/pex")
 """What a pex runs after it has unpacked itself, as it is or into a virtual environment."""
 _SITES: Final = ("site-packages", "dist-packages")
+_MOST_PYTHONS: Final = 20
+_MOST_DISTRIBUTIONS: Final = 1_000
+"""Of one site: each is there once, or a few times where an uninstall was interrupted."""
 _IN_SITE: Final = re.compile(r"(.+/(?:site|dist)-packages)/([^/]+)")
 _PYTHON_LINE: Final = re.compile(rb"#!\s*(/[^\n]*?/)?(?:env\s+)?\S*(?:python|pypy)", re.IGNORECASE)
 _PYTHON_EXEC: Final = re.compile(
@@ -80,29 +85,33 @@ class OwnerPackages:
     """Answers for files; remembers manifests and metadata folders that did not change.
 
     pypi: the distributions (normalised names) that are looked for; no other metadata is read.
+    root: where all paths begin.
     """
 
-    def __init__(self, pypi: frozenset[str] = frozenset()) -> None:
+    def __init__(self, pypi: frozenset[str] = frozenset(), root: Root | None = None) -> None:
         self._pypi = pypi
-        self._manifests: Remembered[Manifest | None] = Remembered()
-        self._distributions: Remembered[tuple[Distribution, ...]] = Remembered()
-        self._sites: Remembered[tuple[str, ...]] = Remembered()
-        self._applications: Remembered[PackageRef | None] = Remembered()
-        self._frozen: Remembered[PackageRef | None] = Remembered()
-        self._zipapps: Remembered[PackageRef | None] = Remembered()
+        self._root = root
+        self._manifests: Remembered[Manifest | None] = Remembered(root)
+        self._distributions: Remembered[tuple[Distribution, ...]] = Remembered(root)
+        self._sites: Remembered[tuple[str, ...]] = Remembered(root)
+        self._applications: Remembered[PackageRef | None] = Remembered(root)
+        self._frozen: Remembered[PackageRef | None] = Remembered(root)
+        self._zipapps: Remembered[PackageRef | None] = Remembered(root)
 
-    def of(
-        self, path: str, kind: FileKind, size: int, head: Callable[[], ScriptHead], root_fd: int | None = None
-    ) -> PackageRef | None:
+    def below(self, root: Root) -> "OwnerPackages":
+        """The same for another root. It knows nothing yet: what is remembered of one root is no other's."""
+        return OwnerPackages(self._pypi, root)
+
+    def of(self, path: str, kind: FileKind, size: int, head: Callable[[], ScriptHead]) -> PackageRef | None:
         """The package that the file at `path` (links resolved) belongs to; `head` is asked where needed."""
         if _MODULES in path:
-            return self._in_node_modules(path, root_fd)
+            return self._in_node_modules(path)
         if kind is FileKind.ZIPAPP:
-            return self._in_zipapp(path, root_fd)
-        if kind is FileKind.ELF and root_fd is None:
+            return self._zipapps.get(path, functools.partial(self._in_zipapp, path))
+        if kind is FileKind.ELF:
             application = self._electron(os.path.dirname(path)) if size >= SMALLEST_ELECTRON else None
             return application or self._frozen.get(path, functools.partial(self._in_frozen, path))
-        if kind is not FileKind.SCRIPT or root_fd is not None:
+        if kind is not FileKind.SCRIPT:
             return None
         if path.endswith(".py") and (inside := _IN_SITE.match(path)):
             return self._in_site(inside.group(1), inside.group(2).removesuffix(".py"))
@@ -113,34 +122,34 @@ class OwnerPackages:
             return self._by_entry_script(path, found)
         return self._named_by_manifest(path) if found.javascript else None
 
-    def names(self, path: str, package: PackageRef, root_fd: int | None = None) -> bool:
+    def names(self, path: str, package: PackageRef) -> bool:
         """Whether the manifest of an npm package names the file as one of its programs."""
         if package.ecosystem != "npm":
             return True
-        manifest = self._quiet_manifest(package.path, root_fd)
+        manifest = self._quiet_manifest(package.path)
         return manifest is not None and path in program_files(package.path, manifest)
 
-    def manifest(self, folder: str, root_fd: int | None = None) -> Manifest | None:
+    def manifest(self, folder: str) -> Manifest | None:
         """The package.json of a folder, None where there is none; CannotLook where it may not be read."""
         path = f"{folder}/package.json"
 
         def read() -> Manifest | None:
-            with open_regular(path, limit=MIB, root_fd=root_fd) as file:
+            with open_regular(path, limit=MIB, root=self._root) as file:
                 return read_manifest(file.read(MIB), path)
 
         try:
-            return read() if root_fd is not None else self._manifests.get(path, read)
+            return self._manifests.get(path, read)
         except CannotLook as reason:
             if reason.absent:
                 return None
             raise
 
-    def _in_node_modules(self, path: str, root_fd: int | None) -> PackageRef | None:
+    def _in_node_modules(self, path: str) -> PackageRef | None:
         before, _, inner = path.rpartition(_MODULES)
         parts = inner.split("/")
         of_name = 2 if inner.startswith("@") else 3 if inner.startswith(".store/") else 1
         folder = f"{before}{_MODULES}" + "/".join(parts[:of_name])
-        manifest = self._quiet_manifest(folder, root_fd)
+        manifest = self._quiet_manifest(folder)
         if manifest is not None and runs_at_install(path, folder, manifest):
             return None  # part of the package, but not the program that it brings
         return _reference(folder, manifest)
@@ -156,25 +165,25 @@ class OwnerPackages:
                 break
         return None
 
-    def _quiet_manifest(self, folder: str, root_fd: int | None = None) -> Manifest | None:
+    def _quiet_manifest(self, folder: str) -> Manifest | None:
         """A manifest that may not be read names no package here; the observer of packages reports it."""
         try:
-            return self.manifest(folder, root_fd)
+            return self.manifest(folder)
         except CannotLook:
             return None
 
     def _electron(self, folder: str) -> PackageRef | None:
         def read(name: str, size: int, offset: int) -> bytes:
-            with open_regular(f"{folder}/resources/{name}") as file:
+            with open_regular(f"{folder}/resources/{name}", root=self._root) as file:
                 return file.read(size, offset)
 
         for name in (PRODUCT, ARCHIVE, MANIFEST):
-            if os.path.lexists(place := f"{folder}/resources/{name}"):
+            if status_at(place := f"{folder}/resources/{name}", self._root) is not None:
                 return self._applications.get(place, lambda: application_in(read, folder))
         return None
 
     def _in_frozen(self, path: str) -> PackageRef | None:
-        with open_regular(path) as file:
+        with open_regular(path, root=self._root) as file:
             try:
                 frozen = Frozen(file)
             except CannotLook:
@@ -182,31 +191,29 @@ class OwnerPackages:
             if inside := frozen.package(self._pypi):
                 return inside
             for beside in self._wanted_in(internal_beside(path)):
-                if any(map(frozen.starts, entry_points(beside.folder))):
+                if any(map(frozen.starts, entry_points(beside.folder, self._root))):
                     return msgspec.structs.replace(_python_reference(beside), path=printable(path))
         return None
 
-    def _in_zipapp(self, path: str, root_fd: int | None) -> PackageRef | None:
-        def read() -> PackageRef | None:
-            with open_regular(path, root_fd=root_fd) as file:
-                return package_in_zipapp(file, self._pypi)
-
-        return read() if root_fd is not None else self._zipapps.get(path, read)
+    def _in_zipapp(self, path: str) -> PackageRef | None:
+        with open_regular(path, root=self._root) as file:
+            return package_in_zipapp(file, self._pypi)
 
     def _unpacked_pex(self, path: str) -> PackageRef | None:
-        starts = starts_beside(path)
+        starts = starts_beside(path, self._root)
         if not starts:
             return None
-        for site in (*unpacked_beside(path, self._pypi), *self._sites_of(os.path.dirname(path))):
+        unpacked = unpacked_beside(path, self._pypi, self._root)
+        for site in (*unpacked, *self._sites_of(os.path.dirname(path))):
             for distribution in self._wanted_in(site):
-                commands = entry_points(distribution.folder)
+                commands = entry_points(distribution.folder, self._root)
                 if any(is_started_by(start, commands, distribution.name) for start in starts):
                     return _python_reference(distribution)
         return None
 
     def _in_site(self, site: str, module: str) -> PackageRef | None:
         for distribution in self._wanted_in(site):
-            if module in top_levels(distribution.folder):
+            if module in top_levels(distribution.folder, self._root):
                 return _python_reference(distribution)
         return None
 
@@ -214,7 +221,7 @@ class OwnerPackages:
         bins = dict.fromkeys(folder for folder in (os.path.dirname(path), head.bin) if folder)
         for site in (site for folder in bins for site in self._sites_of(os.path.dirname(folder))):
             for distribution in self._wanted_in(site):
-                entries = entry_points(distribution.folder)
+                entries = entry_points(distribution.folder, self._root)
                 if any(
                     (entry.module, entry.attribute.partition(".")[0]) in head.imports for entry in entries
                 ):
@@ -227,41 +234,33 @@ class OwnerPackages:
 
     def _sites_of(self, prefix: str) -> Iterator[str]:
         for lib in (f"{prefix}/lib", f"{prefix}/lib64"):
-            yield from self._sites.get(lib, functools.partial(_all_sites_in, lib))
+            yield from self._sites.get(lib, functools.partial(_all_sites_in, lib, self._root))
         yield prefix  # what pip filled with --target
 
     def _wanted_in(self, site: str) -> tuple[Distribution, ...]:
         def read() -> tuple[Distribution, ...]:
-            return tuple(_distributions(site, self._pypi))
+            return tuple(self._read_wanted_in(site))
 
         return self._distributions.get(site, read) if self._pypi else ()
 
+    def _read_wanted_in(self, site: str) -> Iterator[Distribution]:
+        wanted = (name for name in names_in(site, self._root) if named_in_folder(name) in self._pypi)
+        for name in itertools.islice(wanted, _MOST_DISTRIBUTIONS):
+            try:
+                yield read_distribution(f"{site}/{name}", self._root)
+            except CannotLook:
+                continue  # the observer of packages reports it
 
-def sites_in(lib: str) -> Iterator[str]:
+
+def sites_in(lib: str, root: Root | None = None) -> Iterator[str]:
     """The site-packages folders in the lib folder of a Python prefix (a venv, /usr, ~/.local)."""
-    try:
-        names = sorted(name for name in os.listdir(lib) if name.startswith(("python", "pypy")))
-    except (OSError, ValueError):
-        return
-    for name in names[:20]:
+    pythons = (name for name in names_in(lib, root) if name.startswith(("python", "pypy")))
+    for name in itertools.islice(pythons, _MOST_PYTHONS):
         yield from (f"{lib}/{name}/{site}" for site in _SITES)
 
 
-def _all_sites_in(lib: str) -> tuple[str, ...]:
-    return tuple(sites_in(lib))
-
-
-def _distributions(site: str, wanted: frozenset[str]) -> Iterator[Distribution]:
-    try:
-        names = sorted(os.listdir(site))
-    except OSError:
-        return
-    for name in names:
-        if named_in_folder(name) in wanted:
-            try:
-                yield read_distribution(f"{site}/{name}")
-            except CannotLook:
-                continue  # the observer of packages reports it
+def _all_sites_in(lib: str, root: Root | None) -> tuple[str, ...]:
+    return tuple(sites_in(lib, root))
 
 
 def _reference(folder: str, manifest: Manifest | None) -> PackageRef | None:

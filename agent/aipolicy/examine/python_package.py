@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import CannotLook, is_folder, read_head, read_text
+from aipolicy.examine.root import Root
 
 METADATA_HEAD: Final = 64 << 10
 """Name and version stand in the first lines; the whole readme may follow."""
@@ -50,20 +51,20 @@ def named_in_folder(entry_name: str) -> str | None:
     return None
 
 
-def read_distribution(folder: str) -> Distribution:
+def read_distribution(folder: str, root: Root | None = None) -> Distribution:
     """What the metadata in `folder` says; CannotLook where it may not be read or names nothing."""
-    path = metadata_file(folder)
-    head = read_head(path, METADATA_HEAD)
+    path = metadata_file(folder, root)
+    head = read_head(path, METADATA_HEAD, root)
     name, version = read_metadata(head)
     if name is None:
         raise CannotLook(path, "states no name")
     return Distribution(folder, name, version)
 
 
-def metadata_file(folder: str) -> str:
+def metadata_file(folder: str, root: Root | None = None) -> str:
     if folder.endswith(".dist-info"):
         return f"{folder}/METADATA"
-    return f"{folder}/PKG-INFO" if is_folder(folder) else folder
+    return f"{folder}/PKG-INFO" if is_folder(folder, root) else folder
 
 
 def read_metadata(head: bytes) -> tuple[str | None, str | None]:
@@ -79,10 +80,10 @@ def read_metadata(head: bytes) -> tuple[str | None, str | None]:
     return found.get("name"), found.get("version")
 
 
-def entry_points(folder: str) -> tuple[EntryPoint, ...]:
+def entry_points(folder: str, root: Root | None = None) -> tuple[EntryPoint, ...]:
     """The commands that the distribution installs; none where they may not be read."""
     try:
-        return read_entry_points(read_text(f"{folder}/entry_points.txt", _ENTRY_POINTS))
+        return read_entry_points(read_text(f"{folder}/entry_points.txt", _ENTRY_POINTS, root))
     except CannotLook:
         return ()
 
@@ -119,9 +120,9 @@ def program_modules(folder: str) -> Iterator[str]:
         yield from (f"{path}.py", f"{path}/__init__.py", f"{path}/__main__.py")
 
 
-def top_levels(folder: str) -> frozenset[str]:
+def top_levels(folder: str, root: Root | None = None) -> frozenset[str]:
     """The modules and packages it puts into site-packages."""
-    return frozenset(path.partition("/")[0].removesuffix(".py") for path in _recorded(folder))
+    return frozenset(path.partition("/")[0].removesuffix(".py") for path in _recorded(folder, root))
 
 
 def has_code(folder: str) -> bool:
@@ -132,9 +133,9 @@ def has_code(folder: str) -> bool:
     )
 
 
-def _recorded(folder: str) -> Iterator[str]:
+def _recorded(folder: str, root: Root | None = None) -> Iterator[str]:
     """Files of code, relative to site-packages; from RECORD, else guessed from top_level.txt or the name."""
-    listed = _head(f"{folder}/RECORD") or _head(f"{folder}/installed-files.txt")
+    listed = _head(f"{folder}/RECORD", root) or _head(f"{folder}/installed-files.txt", root)
     found = False
     for line in listed.splitlines():
         path = line.strip().strip('"').partition(",")[0].removeprefix("../")
@@ -142,7 +143,7 @@ def _recorded(folder: str) -> Iterator[str]:
             found = True
             yield path
     if not found:
-        names = _head(f"{folder}/top_level.txt").split() or [
+        names = _head(f"{folder}/top_level.txt", root).split() or [
             (named_in_folder(os.path.basename(folder)) or "")
         ]
         for name in names:
@@ -150,9 +151,9 @@ def _recorded(folder: str) -> Iterator[str]:
             yield from (f"{module}/__init__.py", f"{module}.py")
 
 
-def _head(path: str) -> str:
+def _head(path: str, root: Root | None) -> str:
     try:
-        return read_head(path, _RECORD_HEAD).decode("utf-8", "replace")
+        return read_head(path, _RECORD_HEAD, root).decode("utf-8", "replace")
     except CannotLook:
         return ""
 

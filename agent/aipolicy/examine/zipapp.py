@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from aipolicy.core.model import PackageRef
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
-from aipolicy.examine.files import MIB, CannotLook, OpenFile, read_text
+from aipolicy.examine.files import MIB, CannotLook, OpenFile, link_at, names_in, read_text
 from aipolicy.examine.places import is_within
 from aipolicy.examine.python_package import (
     METADATA_HEAD,
@@ -22,13 +22,13 @@ from aipolicy.examine.python_package import (
     read_entry_points,
     read_metadata,
 )
+from aipolicy.examine.root import Root
 from aipolicy.examine.zip_directory import Member, ZipDirectory
 
 _MAIN: Final = "__main__.py"
 _STATED_IN: Final = ("PEX-INFO", "environment.json")
 """Where pex (docs.pex-tool.org, PEX-INFO) and shiv (shiv.readthedocs.io) say what they start."""
 _MOST_WANTED: Final = 20
-_MOST_WHEELS: Final = 2_000
 _MOST_STARTS: Final = 100
 _LARGEST_TEXT: Final = MIB
 _CALLED: Final = re.compile(
@@ -75,30 +75,26 @@ def package_in_zipapp(file: OpenFile, wanted: frozenset[str]) -> PackageRef | No
     return None
 
 
-def starts_beside(path: str) -> tuple[Start, ...]:
+def starts_beside(path: str, root: Root | None = None) -> tuple[Start, ...]:
     """What pex says beside the script at `path`, which it unpacked and runs; nothing where it did not."""
     try:
-        text = read_text(f"{os.path.dirname(path)}/PEX-INFO", _LARGEST_TEXT)
+        text = read_text(f"{os.path.dirname(path)}/PEX-INFO", _LARGEST_TEXT, root)
     except CannotLook:
         return ()
     return tuple(starts_in("PEX-INFO", text))
 
 
-def unpacked_beside(path: str, wanted: frozenset[str]) -> Iterator[str]:
+def unpacked_beside(path: str, wanted: frozenset[str], root: Root | None = None) -> Iterator[str]:
     """The folders of pex's unpacked wheels, which it links beside the script at `path`; none elsewhere."""
     folder = f"{os.path.dirname(path)}/.deps"
     store = os.path.normpath(f"{folder}/../../../..")
-    try:
-        with os.scandir(folder) as entries:
-            for entry, _ in zip(entries, range(_MOST_WHEELS), strict=False):
-                if normal_pypi(entry.name.partition("-")[0]) not in wanted:
-                    continue
-                target = os.readlink(entry.path) if entry.is_symlink() else entry.name
-                place = os.path.normpath(f"{folder}/{target}")
-                if is_within(place, store) and not target.startswith("/"):
-                    yield place
-    except OSError:
-        return
+    for name in names_in(folder, root):
+        if normal_pypi(name.partition("-")[0]) not in wanted:
+            continue
+        target = link_at(f"{folder}/{name}", root) or name
+        place = os.path.normpath(f"{folder}/{target}")
+        if is_within(place, store) and not target.startswith("/"):
+            yield place
 
 
 def starts_in(name: str, text: str) -> Iterator[Start]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from aipolicy.examine import CannotLook, open_regular, read_json, read_text
-from aipolicy.examine.files import open_by_parts, open_folder, open_linked, parse_json, read_head
+from aipolicy.examine.files import open_by_parts, open_linked, parse_json, read_head
+from aipolicy.examine.root import Root
 from hostile import AS_ROOT, NO_JSON, UNREADABLE, acting_as, device, two_gigabytes
 
 Maker = Callable[[Path], None]
@@ -113,14 +114,11 @@ def test_below_another_root_links_start_at_that_root(tmp_path: Path) -> None:
     (tmp_path / "app" / "pipe").touch()
     (tmp_path / "app" / "pipe").unlink()
     os.mkfifo(tmp_path / "app" / "pipe")
-    root = open_folder(str(tmp_path))
-    try:
-        for name in ("absolute", "climbing"):
+    for name in ("absolute", "climbing"):
+        with Root(str(tmp_path), f"/app/{name}") as root:
             assert read_head(f"/app/{name}", 100, root) == b"the container's own"
-        with pytest.raises(CannotLook, match="not a regular file"):
-            read_head("/app/pipe", 100, root)
-    finally:
-        os.close(root)
+    with Root(str(tmp_path), "/app/pipe") as root, pytest.raises(CannotLook, match="not a regular file"):
+        read_head("/app/pipe", 100, root)
 
 
 @pytest.mark.parametrize(("make", "reason"), NO_JSON)

@@ -1,9 +1,5 @@
 """A program that PyInstaller made is the tool whose command it starts; what it only bundles is none."""
 
-import marshal
-import struct
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +7,7 @@ import pytest
 from aipolicy.core.identify import identify
 from aipolicy.core.model import Confidence, Executable, FileFacts, Owner
 from aipolicy.tools import load
-from installed import RECORDINGS, examiner, put
+from installed import RECORDINGS, examiner, frozen, put
 
 METADATA = {
     f"aider_chat-0.86.2.dist-info/{name}": (RECORDINGS / "pypi" / f"aider-chat-{name}").read_bytes()
@@ -23,23 +19,6 @@ OWN = (
     + "\nmain()\n"
 )
 ENTRY = "import sys\nfrom aider.main import main\nsys.exit(main())\n"
-
-
-def frozen(script: str, data: Mapping[str, bytes], length: int | None = None) -> bytes:
-    """A program with the archive that PyInstaller puts behind it (PyInstaller/archive/writers.py)."""
-    code = marshal.dumps(compile(script, "notes.py", "exec"))
-    body, table = b"", b""
-    for name, kind, content in [("notes", b"s", code), *((n, b"x", c) for n, c in data.items())]:
-        packed = zlib.compress(content)
-        size = 18 + len(name) + 1
-        table += (
-            struct.pack("!4IBc", size, len(body), len(packed), len(content), 1, kind) + name.encode() + b"\0"
-        )
-        body += packed
-    whole = len(body) + len(table) + 88
-    sizes = (length or whole, len(body), len(table), 311)
-    cookie = struct.pack("!8s4I64s", b"MEI\014\013\012\013\016", *sizes, b"libpython3.11.so")
-    return b"\x7fELF" + b"\0" * 9_000 + body + table + cookie
 
 
 def package(path: str) -> str | None:

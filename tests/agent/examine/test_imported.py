@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -225,3 +226,22 @@ def test_files_without_end_are_bounded(folder: Path) -> None:
 def test_names_out_of_the_root_lead_nowhere(folder: Path) -> None:
     up = b"../" * 60
     assert look(Path(put(folder / "cli.js", b'import "./' + up + b'etc/passwd"'))).imported == ()
+
+
+@NEEDS_ROOT
+def test_names_out_of_a_chroot_lead_nowhere(folder: Path) -> None:
+    """Its root is a folder like any other to us, and above it lie our files."""
+    put(folder / "code.js", CODE)
+    put(folder / "jail/app/own.js", CODE)
+    put(folder / "jail/app/cli.js", b'import "../../code.js"')
+    put(folder / "jail/app/other.js", b'import "../../app/own.js"')
+    jailed = "import os, sys; os.chroot(sys.argv[1]); print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", jailed, f"{folder}/jail"], **pipes) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        app = f"/proc/{child.pid}/root/app"
+        cli, other = look(Path(f"{app}/cli.js")), look(Path(f"{app}/other.js"))
+        child.kill()
+    assert cli.imported == ()
+    assert [part.path for part in other.imported] == ["/app/own.js"]
