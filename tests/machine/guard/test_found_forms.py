@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from host import FakeMachine
+from installed import aider, put
 from machine.guard.lab import GuardLab, compiled, refused
 from machine.real_packages import aider_wheel
-from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
+from machine.roots import HOLDS, busybox_root, container, python_image
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
 
 PYTHON = "/usr/bin/python3"
+VERSION = os.path.basename(os.path.realpath(PYTHON))
+SITE = f"lib/{VERSION}/site-packages"
 MODULES = {
     "aider/__init__.py": "__version__ = '0.86.2'\n",
     "aider/__main__.py": "from .main import main\nmain()\n",
@@ -100,6 +104,38 @@ def test_python_is_refused_a_copied_folder_once_the_agent_has_ended_what_ran_of_
     until(lambda: refused(*start, cwd=folder) or None)
     assert not refused(PYTHON, "-m", "compileall", "-f", "-q", folder / "aider")
     assert not refused("cat", main)
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("bin/aider", ("/opt/venv/bin/python", "/opt/venv/bin/aider")),
+        (f"{SITE}/aider/__main__.py", ("/opt/venv/bin/python", "-m", "aider")),
+    ],
+    ids=["entry script", "python -m"],
+)
+def test_in_a_container_python_is_refused_what_was_ended_there(
+    lab: GuardLab, place: str, words: tuple[str, ...]
+) -> None:
+    """What says whose it is lies in the container alone. Python compiled it at its first start."""
+    image = lab.disk / "image"
+    aider(image / "opt/venv", version=VERSION)
+    put(image / "opt/venv/bin/helper", b"print('ran')\n")
+    for name, text in MODULES.items():
+        put(image / "opt/venv" / SITE / name, text.encode())
+    (image / "opt/venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    (image / "opt/venv/bin/python").symlink_to(PYTHON)
+    with Started() as started:
+        layers = (image, python_image())
+        box = container(started, busybox_root(lab.disk / "base"), lab.disk / "work", more=layers)
+        lab.say({"enter": box.pid})
+        enter = ("nsenter", f"--target={box.pid}", "--mount", "--root", "--wd=/")
+        assert not refused(*enter, *words)
+        running = started.run([*enter, *words], env={"PYTHONPATH": HOLDS}).pid
+        until(lambda: "python" in os.readlink(f"/proc/{running}/exe"))
+        lab.say({"judge": [[f"/proc/{running}/root/opt/venv/{place}", os.getuid()]]})
+        until(lambda: refused(*enter, *words) or None)
+        assert not refused(*enter, PYTHON, "/opt/venv/bin/helper")
 
 
 def test_the_loader_is_refused_the_native_program_beside_an_npm_package(

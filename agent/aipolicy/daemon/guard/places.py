@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from aipolicy.core.model import Action, Finding, Outcome
 from aipolicy.examine import CannotLook, Examiner
+from aipolicy.examine.files import is_folder
 from aipolicy.examine.node_package import native_programs, program_files
 from aipolicy.examine.python_package import program_modules
 
@@ -32,16 +33,17 @@ def found(outcomes: Iterable[Outcome], examiner: Examiner) -> Iterator[Place]:
 def compiled(path: str) -> Iterator[str]:
     """What CPython keeps compiled of a module (PEP 3147), and reads instead of it."""
     folder, name = os.path.split(path)
-    if not name.endswith(".py"):
+    cache = f"{folder}/__pycache__"
+    if not name.endswith(".py") or not is_folder(cache):  # a link would lead to others' modules
         return
     begins = name.removesuffix("py")
     try:
-        with os.scandir(f"{folder}/__pycache__") as entries:
+        with os.scandir(cache) as entries:
             there = [entry.name for entry in itertools.islice(entries, _MOST_COMPILED)]
     except (OSError, ValueError):
         return
     fitting = (name for name in there if name.startswith(begins) and name.endswith(".pyc"))
-    yield from (f"{folder}/__pycache__/{name}" for name in itertools.islice(fitting, _MOST_VERSIONS))
+    yield from (f"{cache}/{name}" for name in itertools.islice(fitting, _MOST_VERSIONS))
 
 
 def _programs(finding: Finding, examiner: Examiner) -> Iterator[str]:

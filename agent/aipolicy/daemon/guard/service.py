@@ -126,19 +126,19 @@ class GuardService:
         fd = _opened(place)
         if fd is None:
             return []
+        # All before the judgement: where a process of a container is being ended, its root goes with it.
+        files = [(place, fd)]
+        files += [(path, there) for path in compiled(place) if (there := _opened(path)) is not None]
         refused: list[tuple[Refusal, int]] = []
         try:
             ruling = self._line.ruling(fd, place, uid)
-            files = [(place, fd)]
-            if ruling.verdict is not None:
-                files += [(path, there) for path in compiled(place) if (there := _opened(path)) is not None]
             for path, there in files:
                 refusal = self._line.refusal(ruling, file_of(os.fstat(there)), path, uid)
                 if refusal is not None:
                     refused.append((refusal, there))
         finally:
-            if not refused:
-                os.close(fd)
+            for there in {there for _, there in files} - {there for _, there in refused}:
+                os.close(there)
         return refused
 
     def _refuse_now(self, refusal: Refusal, fd: int) -> None:
