@@ -39,8 +39,9 @@ def why_not() -> str:
 class Cluster:
     """One running server. `stop("immediate")` is its crash; `start_again` its recovery."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
+        self.durable = durable
         binaries = _binaries()
         assert binaries is not None
         self._binaries = binaries
@@ -48,9 +49,10 @@ class Cluster:
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls) -> Iterator["Cluster"]:
+    def start(cls, *, durable: bool = False) -> Iterator["Cluster"]:
+        """durable: it waits for the disk, which only what is measured needs: no test takes its power away."""
         folder = Path(tempfile.mkdtemp(prefix="aipolicy-pg-", dir="/tmp"))
-        cluster = cls(folder)
+        cluster = cls(folder, durable=durable)
         try:
             if cluster._user:
                 shutil.chown(folder, cluster._user)
@@ -65,7 +67,8 @@ class Cluster:
             shutil.rmtree(folder, ignore_errors=True)
 
     def start_again(self) -> None:
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c max_connections=200 -F"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c max_connections=200"
+        options += "" if self.durable else " -F"
         self._run(
             "pg_ctl",
             "-D",

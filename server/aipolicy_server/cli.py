@@ -1,15 +1,18 @@
-"""`aipolicy server`: run it, migrate its database. The verbs that manage it are in `manage`."""
+"""`aipolicy server`: run it, ask how it is, migrate its database. The managing verbs are in `manage`."""
 
+import http.client
 import logging
 import sys
+from http import HTTPStatus
 
 import click
 
 from aipolicy_server.app import build
 from aipolicy_server.clock import utc_now
+from aipolicy_server.config import Failure, config_option
 from aipolicy_server.first_start import BadDataFolder, prepare_folder, read_admin_token
 from aipolicy_server.keep_options import keep_options, read_keep
-from aipolicy_server.manage import Failure, brake, device, erase, export, secret, where
+from aipolicy_server.manage import brake, device, erase, export, secret, where
 from aipolicy_server.serve import (
     BadListen,
     Listen,
@@ -28,7 +31,13 @@ from aipolicy_server.store.engine import BadDatabase, open_engine, parse_url
 from aipolicy_server.store.store import Unavailable
 
 DEFAULT_LISTEN = "127.0.0.1:8320"
+_HEALTH_S = 5.0
 _ERRORS = (BadDatabase, BadDataFolder, BadListen, Unavailable)
+
+
+_listen_option = click.option(
+    "--listen", envvar="AIPOLICY_LISTEN", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT"
+)
 
 
 @click.group()
@@ -38,9 +47,10 @@ def server() -> None:
 
 @server.command()
 @where
-@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT")
+@_listen_option
 @click.option(
     "--behind-proxy",
+    envvar="AIPOLICY_BEHIND_PROXY",
     metavar="ADDRESS",
     is_flag=False,
     flag_value="127.0.0.1",
@@ -95,7 +105,10 @@ def run(
             address = address_of(sock, host)
             token = read_admin_token(settings)
             click.echo(f"aipolicy server listens on {address}, data in {settings.data}")
-            click.echo(f"  sign in:  {sign_in_address(address, token)}")
+            # Only a terminal gets the token itself: a log is kept, and read by others.
+            in_file = f"{address} with the token in {settings.admin_token_file}"
+            sign_in = sign_in_address(address, token) if sys.stdout.isatty() else in_file
+            click.echo(f"  sign in:  {sign_in}")
             click.echo(
                 f"  enrol:    aipolicy run --server {address}"
                 f" with the enrolment secret in {settings.enrolment_secret_file}"
@@ -104,6 +117,25 @@ def run(
             serve(app, sock, place)
     except _ERRORS as error:
         raise Failure(str(error)) from error
+
+
+@server.command()
+@config_option
+@_listen_option
+def health(listen: str) -> None:
+    """Ask the server that listens there whether it reaches its database: exit 0 where it does."""
+    try:
+        connection = http.client.HTTPConnection(*parse_listen(listen), timeout=_HEALTH_S)
+        connection.request("GET", "/healthz")
+        reply = connection.getresponse()
+        said = reply.read(1000).decode(errors="replace").strip()
+    except BadListen as error:
+        raise Failure(str(error)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f"{listen}: no answer ({error})") from error
+    if reply.status != HTTPStatus.OK:
+        raise Failure(f"{listen}: {said}")
+    click.echo(said)
 
 
 @server.command("migrate")

@@ -11,10 +11,13 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from aipolicy_server import tokens
 from aipolicy_server.clock import Clock, to_us
 from aipolicy_server.settings import Settings
 from aipolicy_server.store import admins
+from aipolicy_server.store.locks import Lock, one_at_a_time
 from aipolicy_server.store.store import Store
 
 FIRST_SECRET = "first"  # noqa: S105  # its name
@@ -49,18 +52,20 @@ def ensure_tokens(
 ) -> None:
     """The admin token and the first enrolment secret, in files and (hashed) in the database."""
     now_us = to_us(clock())
-    admin = _kept(settings.admin_token_file, lambda: tokens.new(tokens.ADMIN_PREFIX, chance))
     # Named for this folder: nodes that share a database each have a token of their own.
     name = f"{socket.gethostname()}:{os.path.realpath(settings.data)}"[:255]
-    store.write_now(lambda connection: admins.set_admin(connection, name, tokens.hashed(admin), now_us))
-    file = settings.enrolment_secret_file
-    with store.reading() as connection:
-        is_first = not admins.secrets(connection)
-    if is_first:
-        secret = _kept(file, lambda: tokens.new(tokens.SECRET_PREFIX, chance))
-        store.write_now(
-            lambda connection: admins.add_secret(connection, FIRST_SECRET, tokens.hashed(secret), now_us)
-        )
+
+    def job(connection: Connection) -> None:
+        # The files are made in here too: of nodes that start together, on one folder or on several, one makes
+        # the secret that is good.
+        one_at_a_time(connection, Lock.FIRST_START)
+        admin = _kept(settings.admin_token_file, lambda: tokens.new(tokens.ADMIN_PREFIX, chance))
+        admins.set_admin(connection, name, tokens.hashed(admin), now_us)
+        if not admins.secrets(connection):
+            secret = _kept(settings.enrolment_secret_file, lambda: tokens.new(tokens.SECRET_PREFIX, chance))
+            admins.add_secret(connection, FIRST_SECRET, tokens.hashed(secret), now_us)
+
+    store.write_now(job)
 
 
 def read_admin_token(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import click
 import msgspec
 
-from aipolicy_server.manage import Failure
+from aipolicy_server.config import Failure
 from aipolicy_server.settings import Keep
 
 T = TypeVar("T", bound=Callable[..., object])
@@ -30,6 +30,7 @@ def keep_options(command: T) -> T:
             default=f"{getattr(Keep(), name)}d",
             show_default=True,
             metavar="DAYS|forever",
+            type=_Days(),
             help=f"How long to keep {what}.",
         )(command)
     return command
@@ -37,7 +38,7 @@ def keep_options(command: T) -> T:
 
 def read_keep(options: Mapping[str, str]) -> Keep:
     """What the options say."""
-    keep = msgspec.convert({name: _days(name, options[f"keep_{name}"]) for name in _WHAT}, Keep)
+    keep = msgspec.convert({name: _days(options[f"keep_{name}"]) for name in _WHAT}, Keep)
     if keep.devices is not None and (keep.events is None or keep.events > keep.devices):
         raise Failure(
             f"--keep-devices {keep.devices}d is less than --keep-events, and a device's events go with it: "
@@ -46,10 +47,23 @@ def read_keep(options: Mapping[str, str]) -> Keep:
     return keep
 
 
-def _days(name: str, text: str) -> int | None:
+class _Days(click.ParamType[str]):
+    """A text that `_days` understands."""
+
+    name = "days"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            _days(value)
+        except ValueError:
+            self.fail(f"{value!r}: write days, as in 400d, or forever", param, ctx)
+        return value
+
+
+def _days(text: str) -> int | None:
     if text == "forever":
         return None
     found = re.fullmatch(r"([0-9]{1,5})d", text, re.ASCII)
     if found is None or not 0 < int(found[1]) <= 36_500:
-        raise Failure(f"--keep-{name} {text!r}: write days, as in 400d, or forever")
+        raise ValueError(text)
     return int(found[1])

@@ -15,9 +15,11 @@ from aipolicy.core.wire import printable
 from aipolicy_server import tokens
 from aipolicy_server.app import open_store
 from aipolicy_server.clock import to_us, utc_now
+from aipolicy_server.config import Failure, config_option
 from aipolicy_server.console.export import csv_chunks
 from aipolicy_server.erase import Asked, Eraser
 from aipolicy_server.first_start import BadDataFolder
+from aipolicy_server.program import NAME
 from aipolicy_server.settings import Settings
 from aipolicy_server.store import admins, backup, brakes, devices, queries
 from aipolicy_server.store.admins import SecretRow
@@ -29,12 +31,6 @@ from aipolicy_server.store.store import Store, Unavailable
 _LONGEST_REASON = 500
 
 T = TypeVar("T", bound=Callable[..., object])
-
-
-class Failure(click.ClickException):
-    """An error that the person can answer."""
-
-    exit_code = 2
 
 
 def default_data() -> str:
@@ -53,7 +49,7 @@ def where(command: T) -> T:
         metavar="URL",
         help="PostgreSQL, as postgresql://USER:PASSWORD@HOST/NAME. Without: SQLite in the data folder.",
     )(command)
-    return click.option(
+    command = click.option(
         "--data",
         envvar="AIPOLICY_DATA",
         default=default_data,
@@ -61,6 +57,7 @@ def where(command: T) -> T:
         metavar="DIR",
         help="The folder for database, admin token and enrolment secret.",
     )(command)
+    return config_option(command)
 
 
 @click.group()
@@ -113,7 +110,7 @@ def secret_revoke(data: str, database: str | None, name: str) -> None:
     """Withdraw a secret. Devices that came in with it stay."""
     with _opened(data, database) as store:
         if not store.write_now(lambda connection: admins.revoke_secret(connection, name, to_us(utc_now()))):
-            raise Failure(f"no secret {name!r} that is still good: see `aipolicy server secret list`")
+            raise Failure(f"no secret {name!r} that is still good: see `{NAME} secret list`")
     click.echo(f"secret {name} withdrawn")
 
 
@@ -148,7 +145,7 @@ def device_revoke(data: str, database: str | None, device_id: str) -> None:
     """Withdraw a device's credential. What it reported stays."""
     with _opened(data, database) as store:
         if not store.write_now(lambda connection: devices.revoke(connection, device_id, to_us(utc_now()))):
-            raise Failure(f"no device {device_id!r} that is still good: see `aipolicy server device list`")
+            raise Failure(f"no device {device_id!r} that is still good: see `{NAME} device list`")
     click.echo(f"device {device_id} withdrawn")
 
 
@@ -177,7 +174,7 @@ def brake(data: str, database: str | None, off: bool, reason: str) -> None:
         )
         return
     click.echo("pulled: each machine only reports from its next check-in on")
-    click.echo("to lift it: aipolicy server brake --off")
+    click.echo(f"to lift it: {NAME} brake --off")
 
 
 def _who() -> str:
@@ -222,7 +219,7 @@ def erase(
         try:
             done = eraser.person(person, asked, device) if person else eraser.device(device or "", asked)
         except NoSuchDevice as error:
-            raise Failure(f"no device {device!r}: see `aipolicy server device list`") from error
+            raise Failure(f"no device {device!r}: see `{NAME} device list`") from error
     rows = ", ".join(f"{kind} {count}" for kind, count in done.removed.items()) or "nothing was there"
     click.echo(f"erased: {rows}")
     click.echo(f"on record as {done.subject}")

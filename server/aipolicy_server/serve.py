@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from aipolicy.core.model import Record
+from aipolicy.platforms.service import Service
 from aipolicy_server.deadline import DeadlineProtocol
 
 GRACE_S = 5
@@ -96,7 +97,12 @@ def end_when_told() -> None:
 
 
 def serve(app: FastAPI, sock: socket.socket, listen: Listen) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes what is under way."""
+    """Serves until SIGTERM or SIGINT, then finishes what is under way. Tells systemd how it is."""
+    service = Service(os.environ, os.getpid())
+
+    async def alive() -> None:
+        service.alive()
+
     config = uvicorn.Config(
         app,
         http=DeadlineProtocol,
@@ -110,6 +116,25 @@ def serve(app: FastAPI, sock: socket.socket, listen: Listen) -> None:
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
         lifespan="on",
+        callback_notify=None if service.alive_every_s is None else alive,
+        timeout_notify=int(service.alive_every_s or 0),
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    uvicorn.Server(config).run(sockets=[sock])
+    _Server(config, service).run(sockets=[sock])
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, which is after its socket listens, and that it ends."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._service.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.stopping()
+        await super().shutdown(sockets)

@@ -64,8 +64,40 @@ def test_no_token_is_ever_logged(tmp_path: Path) -> None:
         server.request("POST", wire.EVENTS_PATH, b"x", {"authorization": f"Bearer {device.token}"})
         server.request("POST", "/sign-in", f"token={token}".encode(), {"origin": "https://evil.example"})
         assert server.terminate() == 0
+        assert server.process.stdout is not None
+        said = server.process.stdout.read().decode()
+        assert "admin-token" in said, "a log is told where the token lies"
         for hidden in (token, secret, device.token):
-            assert hidden not in server.log
+            assert hidden not in server.log + said
+
+
+def test_systemd_is_told_when_it_answers_that_it_lives_and_that_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(60)
+        with ServerProcess.start(tmp_path / "data") as server:
+            assert systemd.recv(100) == b"READY=1"
+            assert server.request("GET", "/healthz")[0] == 200
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            assert server.terminate() == 0
+            while (said := systemd.recv(100)) == b"WATCHDOG=1":
+                pass
+            assert said == b"STOPPING=1"
+
+
+def test_its_health_is_asked_by_a_command(server: ServerProcess) -> None:
+    asked = [*COMMAND, "health", "--listen"]
+    well = subprocess.run(
+        [*asked, f"127.0.0.1:{server.port}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (well.returncode, well.stdout) == (0, "ok\n")
+    away = subprocess.run([*asked, "127.0.0.1:1"], capture_output=True, text=True, timeout=60, check=False)
+    assert away.returncode == 2
+    assert "127.0.0.1:1: no answer" in away.stderr
 
 
 def test_slow_clients_are_cut_off(server: ServerProcess) -> None:

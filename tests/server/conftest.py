@@ -8,6 +8,7 @@ import pytest
 
 from aipolicy_server.store import migrate
 from aipolicy_server.store.engine import open_engine, parse_url
+from databases import KINDS, database_of
 from postgres import Cluster, why_not
 from server_lab import Lab
 
@@ -49,13 +50,10 @@ def data(tmp_path: Path, migrated_file: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest) -> str | None:
     """The address of a database of each kind, with our tables; None is SQLite in the data folder."""
-    if request.param == "sqlite":
-        return None
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return cluster.new_database(request.getfixturevalue("migrated"))
+    return database_of(request)
 
 
 @pytest.fixture

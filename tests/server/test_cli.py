@@ -3,6 +3,7 @@
 import csv
 import io
 import socket
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,27 +18,40 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(server, [str(a) for a in arguments])
 
 
+class Filled:
+    """A server that ran, with what names it on the command line."""
+
+    def __init__(self, data: Path, database: str | None) -> None:
+        self._data, self._database = data, database
+        self.where = ("--data", data, *(("--database", database) if database else ()))
+
+    def lab(self) -> AbstractContextManager[Lab]:
+        """It runs again."""
+        return Lab.open(self._data, self._database)
+
+
 @pytest.fixture
-def filled(data: Path) -> Path:
-    with Lab.open(data) as lab:
+def filled(data: Path, database: str | None) -> Filled:
+    found = Filled(data, database)
+    with found.lab() as lab:
         lab.enrol("alice-pc").send(outcome(), outcome(tool="qoder"))
-    return data
+    return found
 
 
-def test_secrets_are_made_shown_once_listed_and_withdrawn(filled: Path) -> None:
-    made = run("secret", "new", "--data", filled, "--name", "sales", "--uses", "5", "--expires", "30d")
+def test_secrets_are_made_shown_once_listed_and_withdrawn(filled: Filled) -> None:
+    made = run("secret", "new", *filled.where, "--name", "sales", "--uses", "5", "--expires", "30d")
     secret = made.output.strip()
     assert made.exit_code == 0
     assert secret.startswith("aips_")
-    listed = run("secret", "list", "--data", filled).output
+    listed = run("secret", "list", *filled.where).output
     assert "sales" in listed
     assert "5 uses left, until" in listed
     assert secret not in listed
-    with Lab.open(filled) as lab:
+    with filled.lab() as lab:
         assert lab.ask_to_enrol(secret).status_code == 200
-    assert run("secret", "revoke", "--data", filled, "sales").exit_code == 0
-    assert "withdrawn" in run("secret", "list", "--data", filled).output
-    assert run("secret", "revoke", "--data", filled, "sales").exit_code == 2
+    assert run("secret", "revoke", *filled.where, "sales").exit_code == 0
+    assert "withdrawn" in run("secret", "list", *filled.where).output
+    assert run("secret", "revoke", *filled.where, "sales").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -53,8 +67,8 @@ def test_secrets_are_made_shown_once_listed_and_withdrawn(filled: Path) -> None:
         [],
     ],
 )
-def test_a_secret_that_cannot_be_made_is_explained(filled: Path, options: list[str]) -> None:
-    result = run("secret", "new", "--data", filled, *options)
+def test_a_secret_that_cannot_be_made_is_explained(filled: Filled, options: list[str]) -> None:
+    result = run("secret", "new", *filled.where, *options)
     if options == ["--name", "x", "--expires", "99999d"]:
         assert result.exit_code == 0
         return
@@ -62,21 +76,21 @@ def test_a_secret_that_cannot_be_made_is_explained(filled: Path, options: list[s
     assert "aips_" not in result.output
 
 
-def test_devices_are_listed_and_withdrawn(filled: Path) -> None:
-    listed = run("device", "list", "--data", filled).output
+def test_devices_are_listed_and_withdrawn(filled: Filled) -> None:
+    listed = run("device", "list", *filled.where).output
     device, hostname, _, state = listed.rstrip("\n").split("\t")
     assert (hostname, state) in {("alice-pc", "ok"), ("alice-pc", "silent")}
-    assert run("device", "revoke", "--data", filled, device).exit_code == 0
-    assert run("device", "list", "--data", filled).output.endswith("withdrawn\n")
-    again = run("device", "revoke", "--data", filled, device)
+    assert run("device", "revoke", *filled.where, device).exit_code == 0
+    assert run("device", "list", *filled.where).output.endswith("withdrawn\n")
+    again = run("device", "revoke", *filled.where, device)
     assert again.exit_code == 2
     assert "device list" in again.output
 
 
-def test_the_log_is_exported(filled: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(run("export", "--data", filled).output)))
+def test_the_log_is_exported(filled: Filled) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("export", *filled.where).output)))
     assert sorted(row["tool"] for row in rows) == ["claude-code", "qoder"]
-    only = list(csv.DictReader(io.StringIO(run("export", "--data", filled, "--tool", "qoder").output)))
+    only = list(csv.DictReader(io.StringIO(run("export", *filled.where, "--tool", "qoder").output)))
     assert [row["tool"] for row in only] == ["qoder"]
 
 
@@ -150,22 +164,22 @@ def test_what_others_can_reach(host: str) -> None:
     assert not is_loopback(host)
 
 
-def test_the_brake_is_pulled_with_a_reason_and_lifted(filled: Path) -> None:
-    pulled = run("brake", "--data", filled, "--reason", "a wrong ban")
+def test_the_brake_is_pulled_with_a_reason_and_lifted(filled: Filled) -> None:
+    pulled = run("brake", *filled.where, "--reason", "a wrong ban")
     assert pulled.exit_code == 0, pulled.output
     assert "aipolicy server brake --off" in pulled.output
-    with Lab.open(filled) as lab:
+    with filled.lab() as lab:
         said = lab.enrol().check_in().brake
         assert said is not None
         assert (said.reason, bool(said.by)) == ("a wrong ban", True)
-    assert "act again" in run("brake", "--data", filled, "--off").output
-    assert "it was not pulled" in run("brake", "--data", filled, "--off").output
-    with Lab.open(filled) as lab:
+    assert "act again" in run("brake", *filled.where, "--off").output
+    assert "it was not pulled" in run("brake", *filled.where, "--off").output
+    with filled.lab() as lab:
         assert lab.enrol().check_in().brake is None
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "x" * 501])
-def test_a_brake_without_a_reason_is_not_pulled(filled: Path, reason: str) -> None:
-    result = run("brake", "--data", filled, "--reason", reason)
+def test_a_brake_without_a_reason_is_not_pulled(filled: Filled, reason: str) -> None:
+    result = run("brake", *filled.where, "--reason", reason)
     assert result.exit_code == 2
     assert "--reason" in result.output

@@ -11,14 +11,14 @@ from aipolicy_server.settings import Settings
 from server_lab import FakeClock, Lab
 
 
-def start(folder: Path) -> tuple[str, str]:
-    settings = Settings(data=str(folder))
+def start(folder: Path, database: str | None = None) -> tuple[str, str]:
+    settings = Settings(data=str(folder), database=database)
     open_store(settings, FakeClock()).close()
     return settings.admin_token_file.read_text(), settings.enrolment_secret_file.read_text()
 
 
-def test_tokens_are_made_once_and_are_their_owners_alone(data: Path) -> None:
-    assert start(data) == start(data)
+def test_tokens_are_made_once_and_are_their_owners_alone(data: Path, database: str | None) -> None:
+    assert start(data, database) == start(data, database)
     for name in ("admin-token", "enrolment-secret", "server.db"):
         assert (data / name).stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in data.iterdir() if p.name[0] == ".") == []
@@ -29,12 +29,12 @@ def test_a_new_data_folder_is_closed_to_others(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
-def test_deleting_the_admin_tokens_file_changes_the_token(data: Path) -> None:
-    with Lab.open(data) as lab:
+def test_deleting_the_admin_tokens_file_changes_the_token(data: Path, database: str | None) -> None:
+    with Lab.open(data, database) as lab:
         old = lab.admin_token
         session = lab.http.get("/", params={"token": old}).cookies["aipolicy_session"]
     (data / "admin-token").unlink()
-    with Lab.open(data) as lab:
+    with Lab.open(data, database) as lab:
         assert lab.admin_token != old
         for headers in ({"authorization": f"Bearer {old}"}, {"cookie": f"aipolicy_session={session}"}):
             assert lab.http.get("/api/v1/overview", headers=headers).status_code == 401
@@ -51,10 +51,10 @@ def test_a_lost_database_takes_the_tokens_of_the_files(data: Path) -> None:
         lab.get("/overview")
 
 
-def test_a_deleted_enrolment_secret_does_not_come_back(data: Path) -> None:
-    start(data)
+def test_a_deleted_enrolment_secret_does_not_come_back(data: Path, database: str | None) -> None:
+    start(data, database)
     (data / "enrolment-secret").unlink()
-    open_store(Settings(data=str(data)), FakeClock()).close()
+    open_store(Settings(data=str(data), database=database), FakeClock()).close()
     assert not (data / "enrolment-secret").exists()
 
 

@@ -81,18 +81,18 @@ def test_each_device_with_what_each_person_has(lab: Lab) -> None:
     )
 
 
-def test_no_path_and_no_number_of_a_person_or_process_is_in_it(sqlite_lab: Lab) -> None:
-    device = sqlite_lab.enrol("pc-1")
+def test_no_path_and_no_number_of_a_person_or_process_is_in_it(lab: Lab) -> None:
+    device = lab.enrol("pc-1")
     device.send(
         outcome(path="~/secret-project/bin/claude", uid=48151, state=State.RUNNING, detail="a-detail")
     )
-    text = ask(sqlite_lab).content
+    text = ask(lab).content
     for word in (b"secret-project", b"48151", b"4242", b"a-detail", b"source code may not leave"):
         assert word not in text
 
 
-def test_revoked_devices_are_left_out(sqlite_lab: Lab) -> None:
-    lab = sqlite_lab
+def test_revoked_devices_are_left_out(lab: Lab) -> None:
+    lab = lab
     first, second, third = (lab.enrol(f"pc-{n}") for n in range(3))
     for device in (first, second, third):
         device.send(outcome())
@@ -170,8 +170,8 @@ def test_a_kind_is_read_right_whatever_stands_in_the_texts(
         assert told[number] == stocktaking.kind_of(text)[0]
 
 
-def test_devices_that_come_between_two_pages_do_no_harm(sqlite_lab: Lab) -> None:
-    lab = sqlite_lab
+def test_devices_that_come_between_two_pages_do_no_harm(lab: Lab) -> None:
+    lab = lab
     for number in range(3):
         lab.enrol(f"pc-{number}").send(outcome())
 

@@ -164,8 +164,8 @@ def test_of_nodes_that_begin_at_once_one_is_at_it(lab: Lab) -> None:
     assert (lab.count("events"), removed(lab)["events"]) == (0, 1200)
 
 
-def test_it_runs_by_itself_soon_after_the_start_and_then_every_hour(sqlite_lab: Lab) -> None:
-    lab = sqlite_lab
+def test_it_runs_by_itself_soon_after_the_start_and_then_every_hour(lab: Lab) -> None:
+    lab = lab
     lab.enrol().send(outcome())
     lab.clock.advance(days=401)
     pauses: list[float] = []
@@ -248,14 +248,14 @@ def test_a_device_cannot_go_before_its_events() -> None:
     assert read_keep({**DEFAULTS, "keep_events": "forever", "keep_devices": "forever"}).events is None
 
 
-def test_the_page_shows_what_is_kept_and_what_went(sqlite_lab: Lab) -> None:
-    sqlite_lab.enrol().send(outcome())
-    sqlite_lab.clock.advance(days=401)
-    run_once(sqlite_lab)
-    reply = sqlite_lab.http.post(
-        "/sign-in", data={"token": sqlite_lab.admin_token}, headers={"sec-fetch-site": "same-origin"}
+def test_the_page_shows_what_is_kept_and_what_went(lab: Lab) -> None:
+    lab.enrol().send(outcome())
+    lab.clock.advance(days=401)
+    run_once(lab)
+    reply = lab.http.post(
+        "/sign-in", data={"token": lab.admin_token}, headers={"sec-fetch-site": "same-origin"}
     )
     assert reply.status_code in (302, 303), reply.text
-    page = sqlite_lab.http.get("/kept").text
+    page = lab.http.get("/kept").text
     assert "retention" in page
     assert "400" in page

@@ -15,15 +15,15 @@ def sign_in(lab: Lab, token: str | None = None, next_path: str = "/", **headers:
     return lab.http.post("/sign-in", data=form, headers=headers)
 
 
-def test_the_printed_address_signs_in_and_becomes_a_clean_one(sqlite_lab: Lab) -> None:
-    reply = sqlite_lab.http.get("/events", params={"tool": "x y", "token": sqlite_lab.admin_token})
+def test_the_printed_address_signs_in_and_becomes_a_clean_one(lab: Lab) -> None:
+    reply = lab.http.get("/events", params={"tool": "x y", "token": lab.admin_token})
     assert (reply.status_code, reply.headers["location"]) == (303, "/events?tool=x+y")
     assert reply.headers["referrer-policy"] == "no-referrer"
     cookie = reply.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "Secure" not in cookie
-    assert sqlite_lab.http.get("/").status_code == 200
+    assert lab.http.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/devices/x", "/anything"])
@@ -55,8 +55,8 @@ def test_signing_in_leads_to_no_other_host(sqlite_lab: Lab, path: str) -> None:
     assert sign_in(sqlite_lab, next_path=path).headers["location"] == "/"
 
 
-def test_signing_out_ends_the_session_on_the_server(sqlite_lab: Lab) -> None:
-    lab = sqlite_lab
+def test_signing_out_ends_the_session_on_the_server(lab: Lab) -> None:
+    lab = lab
     session = sign_in(lab).cookies[COOKIE]
     assert lab.http.post("/sign-out").headers["location"] == "/sign-in"
     reply = lab.http.get("/", headers={"cookie": f"{COOKIE}={session}"})

@@ -14,6 +14,7 @@ from aipolicy.core.model import Record
 from aipolicy.core.published import Brake
 from aipolicy_server.console import show, words
 from aipolicy_server.console.assets import Asset, load_assets
+from aipolicy_server.program import NAME
 from aipolicy_server.store import brakes, policies
 from aipolicy_server.store.store import Unavailable
 
@@ -76,6 +77,7 @@ class Pages:
         self._environment.globals.update(
             asset=lambda name: self.assets[name].url,
             version=__version__,
+            program=NAME,
             ruling_word=words.ruling_word,
             done_word=words.done_word,
             confidence_word=words.confidence_word,

@@ -11,8 +11,10 @@ import click
 from aipolicy.tools import load
 from aipolicy_server.app import open_store
 from aipolicy_server.clock import utc_now
+from aipolicy_server.config import Failure
 from aipolicy_server.first_start import BadDataFolder
-from aipolicy_server.manage import Failure, where
+from aipolicy_server.manage import where
+from aipolicy_server.program import NAME
 from aipolicy_server.settings import Settings
 from aipolicy_server.simulation import policies
 from aipolicy_server.simulation.fill import Filled, NotEmpty, check_empty, fill
@@ -104,4 +106,4 @@ def _say(filled: Filled, folder: Path, data: str) -> None:
     counts = f"{filled.findings:,} findings, {filled.events:,} events"
     click.echo(f"{filled.devices:,} made-up devices, {counts}")
     click.echo(f"  the policy in force, the one before and the people's groups: {folder}{os.sep}")
-    click.echo(f"  next: aipolicy server run --data {data}")
+    click.echo(f"  next: {NAME} run --data {data}")

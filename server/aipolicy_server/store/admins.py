@@ -24,12 +24,17 @@ def admin_hashes(connection: Connection) -> dict[str, str]:
 
 
 def set_admin(connection: Connection, name: str, token_hash: str, now_us: int) -> None:
-    """Makes this the admin token of that name. Browsers of one that it replaces are signed out."""
-    found = connection.execute(sa.select(_admins.hash).where(_admins.name == name)).scalar()
-    if found == token_hash:
+    """Makes this the admin token of that name. Browsers of what it replaces are signed out.
+
+    The same token under another name is replaced too: the machine has another name now.
+    """
+    same = sa.or_(_admins.name == name, _admins.hash == token_hash)
+    rows = connection.execute(sa.select(_admins.name, _admins.hash).where(same))
+    found = {row.name: row.hash for row in rows}
+    if found == {name: token_hash}:
         return
-    connection.execute(sa.delete(schema.sessions).where(_sessions.admin == name))
-    connection.execute(sa.delete(schema.admins).where(_admins.name == name))
+    connection.execute(sa.delete(schema.sessions).where(_sessions.admin.in_(found)))
+    connection.execute(sa.delete(schema.admins).where(_admins.name.in_(found)))
     connection.execute(sa.insert(schema.admins), {"name": name, "hash": token_hash, "created": now_us})
 
 

@@ -8,17 +8,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from aipolicy_server.program import NAME
 from aipolicy_server.store.engine import BadDatabase
+from aipolicy_server.store.locks import Lock, one_at_a_time
 
 _FOLDER = Path(__file__).with_name("migrations")
-_PG_LOCK = 0x61697031  # any fixed number: two nodes that start together migrate one after the other
 
 
 def upgrade(engine: Engine) -> bool:
     """Brings the database up to date in one transaction. True: something was changed. Raises BadDatabase."""
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_LOCK})")
+        one_at_a_time(connection, Lock.MIGRATION)
         if _is_current(connection):
             return False
         config = _config()
@@ -39,7 +39,7 @@ def check(engine: Engine) -> None:
     """Raises BadDatabase when the database's form is not the one this code knows."""
     with engine.connect().execution_options(read_only=True) as connection:
         if not _is_current(connection):
-            raise BadDatabase("the database is of an older version: run `aipolicy server migrate` first")
+            raise BadDatabase(f"the database is of an older version: run `{NAME} migrate` first")
 
 
 def _is_current(connection: Connection) -> bool:

@@ -13,6 +13,7 @@ from aipolicy.core.published import MOST_NUMBER, PolicyAnswer
 from aipolicy.core.publishing import History, Published, Rollout, RolloutStep, Step
 from aipolicy_server.clock import from_us
 from aipolicy_server.store import cursor, schema
+from aipolicy_server.store.locks import Lock, one_at_a_time
 
 _policies = schema.policies.c
 _presence = schema.presence.c
@@ -21,8 +22,6 @@ _devices = schema.devices.c
 _FARTHEST: Final = 1_000_000
 """How far the numbers may jump because of what a device says: one that lies must not use them up."""
 _LINKED: Final = 1_000
-_PG_LOCK: Final = 0x61697032
-"""Any fixed number: publications come one after the other, on whatever node."""
 
 
 class NewPolicy(Record, frozen=True, kw_only=True):
@@ -51,8 +50,7 @@ def publish(connection: Connection, new: NewPolicy, expected: int) -> Published 
 
     The same text again is no news, so that a repeated CI job leaves no second entry.
     """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PG_LOCK})")
+    one_at_a_time(connection, Lock.PUBLICATION)
     last = latest(connection)
     number = last.number if last else 0
     highest = _highest_claim(connection, number)

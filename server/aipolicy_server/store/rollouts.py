@@ -21,6 +21,7 @@ from aipolicy.core.publishing import PublishRequest, Step
 from aipolicy_server.clock import from_us, to_us
 from aipolicy_server.store import schema
 from aipolicy_server.store.fleet import SILENT_AFTER
+from aipolicy_server.store.locks import Lock, one_at_a_time
 from aipolicy_server.store.policies import with_last_step
 
 SAFE_MODE: Final = "safe mode:"
@@ -75,6 +76,7 @@ def begin(connection: Connection, number: int, name: str, asked: PublishRequest,
 
 def go_on(connection: Connection, number: int, step: Step, reason: str, by: str, at_us: int) -> bool:
     """The policy's next step. False: it has no such step, or stands at it already, or goes to everybody."""
+    one_at_a_time(connection, Lock.PUBLICATION)  # else a node holds what another gives to everybody just now
     row = _last(connection, number)
     if row is None or row.step in (step.value, Step.EVERYBODY.value):
         return False

@@ -1,9 +1,7 @@
 """Who is believed over TLS: certificates made here, a real handshake each."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,29 +9,10 @@ import pytest
 import faults as fault
 from aipolicy.central.http import Client, Failure, Reply
 from aipolicy.central.trust import TrustError, trust
+from certificates import NEEDS_OPENSSL, authority, certificate
 from fault_server import FaultServer
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificates with openssl")
-
-NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-
-
-def openssl(*arguments: str, cwd: Path) -> None:
-    subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True, timeout=60)
-
-
-def authority(folder: Path, name: str) -> None:
-    subject = ["-subj", f"/CN={name}", "-days", "30"]
-    openssl("req", "-x509", *NEW_KEY, "-keyout", f"{name}.key", "-out", f"{name}.pem", *subject, cwd=folder)
-
-
-def certificate(folder: Path, name: str, ca: str, alt: str, days: str = "30") -> None:
-    openssl(
-        "req", *NEW_KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", cwd=folder
-    )
-    (folder / f"{name}.ext").write_text(f"subjectAltName={alt}")
-    signer = ["-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-days", days, "-extfile", f"{name}.ext"]
-    openssl("x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.pem", cwd=folder)
+pytestmark = NEEDS_OPENSSL
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from aipolicy_server.app import build
 from aipolicy_server.settings import Settings
+from databases import KINDS, database_of
 from server.console.browser import Site, chromium, open_site
 from server.console.company import fill
 from server.console.reader import Company, Reader, open_company, sign_in
@@ -17,8 +18,8 @@ from server.console.synthetic import NOW, Fleet
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    fleet = Fleet.in_folder(tmp_path)
+def fleet(tmp_path: Path, database: str | None) -> Iterator[Fleet]:
+    fleet = Fleet.in_folder(tmp_path, database)
     yield fleet
     fleet.store.close()
 
@@ -40,9 +41,9 @@ def reader(stranger: TestClient) -> Reader:
     return Reader(stranger)
 
 
-@pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    yield from open_company(tmp_path_factory.mktemp("company"), fill)
+@pytest.fixture(scope="session", params=KINDS)
+def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    yield from open_company(tmp_path_factory.mktemp("company"), database_of(request), fill)
 
 
 @pytest.fixture(scope="module")

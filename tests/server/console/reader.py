@@ -42,9 +42,11 @@ def sign_in(client: TestClient) -> None:
     assert client.post("/sign-in", data={"token": ADMIN_TOKEN}).status_code == 303
 
 
-def open_company(folder: Path, fill: Callable[[Fleet], dict[str, str]]) -> Iterator[Company]:
-    """The console over a store in that folder, filled."""
-    fleet = Fleet.in_folder(folder)
+def open_company(
+    folder: Path, database: str | None, fill: Callable[[Fleet], dict[str, str]]
+) -> Iterator[Company]:
+    """The console over a store, filled; in that folder where no other database is given."""
+    fleet = Fleet.in_folder(folder, database)
     devices = fill(fleet)
     app = build(Settings(data=str(folder)), clock=lambda: NOW, store=fleet.store)
     client = TestClient(app, follow_redirects=False, raise_server_exceptions=False)

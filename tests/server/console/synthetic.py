@@ -121,8 +121,9 @@ class Fleet:
         )
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Fleet":
-        return cls(Store.open(f"sqlite:///{folder / 'server.db'}", b"k" * 32))
+    def in_folder(cls, folder: Path, database: str | None = None) -> "Fleet":
+        """database: an empty one of ours; without it a new file of SQLite in the folder."""
+        return cls(Store.open(database or f"sqlite:///{folder / 'server.db'}", b"k" * 32))
 
     def enrol(
         self,

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from databases import KINDS, database_of
 from server.console.hostile import NAMES, fill_with_hostile
 from server.console.markup import Element, Markup
 from server.console.reader import Company, open_company
@@ -15,9 +16,9 @@ from server.console.reader import Company, open_company
 LONGEST_PAGE = 1_500_000
 
 
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    yield from open_company(tmp_path_factory.mktemp("hostile"), fill_with_hostile)
+@pytest.fixture(scope="module", params=KINDS)
+def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    yield from open_company(tmp_path_factory.mktemp("hostile"), database_of(request), fill_with_hostile)
 
 
 @pytest.fixture(scope="module")

@@ -46,9 +46,9 @@ def test_the_database_holds_no_token_and_no_secret(sqlite_lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "x", "aips_wrong", "aips_" + "A" * 43, "aipd_" + "A" * 43, "=\u2028"])
-def test_a_wrong_secret_lets_nobody_in(sqlite_lab: Lab, secret: str) -> None:
-    assert problem(sqlite_lab.ask_to_enrol(secret)) == (401, "bad-secret")
-    assert sqlite_lab.count("devices") == 0
+def test_a_wrong_secret_lets_nobody_in(lab: Lab, secret: str) -> None:
+    assert problem(lab.ask_to_enrol(secret)) == (401, "bad-secret")
+    assert lab.count("devices") == 0
 
 
 def test_a_secret_with_uses_is_used_up(lab: Lab) -> None:
