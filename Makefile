@@ -2,6 +2,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BUNDLE := build/bundle
+LOCKS := packaging/locks
+# Only what the locks name, and only if it is what it was when they were written; our own code needs nothing else.
+# What is imported is compiled then.
+FETCH := -m pip install -q --require-hashes --no-compile
+OURS := -m pip install -q --no-deps --no-build-isolation
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm packages-test lock clean
@@ -44,11 +49,11 @@ bench: $(VENV)/.develop  ## every benchmark, printed as ratios
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 fuzz: $(VENV)/.develop   ## look for texts that break a promise, MINUTES=5 for each kind
-	@$(BIN)/python -m pip install -q -c constraints.txt --group fuzz
+	@$(BIN)/python $(FETCH) -r $(LOCKS)/fuzz.txt
 	@for target in loader checker fmt versions schema; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target --minutes $(or $(MINUTES),5) || exit 1; done
 
 wheel: $(VENV)/.develop  ## build the wheel into dist/
-	$(BIN)/python -m build --wheel --outdir dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 bundle: $(BUNDLE)/.made  ## the agent in a folder that needs no Python: build/bundle/aipolicy
 
@@ -63,29 +68,28 @@ packages-test: deb rpm $(VENV)/.develop ## what the packages hold, and one of th
 
 # The system's Python, not one that somebody compiled: its libraries name no folder that a stranger could make.
 SYSTEM_PYTHON ?= /usr/bin/python3
-$(BUNDLE)/.made: $(shell git ls-files agent policies packaging/agent/entries packaging/agent/aipolicy.spec) pyproject.toml constraints.txt
+$(BUNDLE)/.made: $(shell git ls-files agent policies packaging/agent/entries packaging/agent/aipolicy.spec) pyproject.toml $(LOCKS)/agent.txt $(LOCKS)/bundle.txt
 	@test -x $(BUNDLE)/venv/bin/python || $(SYSTEM_PYTHON) -m venv $(BUNDLE)/venv
-	@$(BUNDLE)/venv/bin/python -m pip install -q --upgrade 'pip>=25.1'
-	@$(BUNDLE)/venv/bin/python -m pip install -q -c constraints.txt --group bundle .
-	@$(BUNDLE)/venv/bin/python -m pip install -q -c constraints.txt --no-deps --force-reinstall .
+	@$(BUNDLE)/venv/bin/python $(FETCH) --only-binary :all: -r $(LOCKS)/agent.txt -r $(LOCKS)/bundle.txt
+	@$(BUNDLE)/venv/bin/python $(OURS) --force-reinstall .
 	@$(BUNDLE)/venv/bin/pyinstaller --log-level ERROR --noconfirm --distpath $(BUNDLE) --workpath $(BUNDLE)/work packaging/agent/aipolicy.spec
 	@touch $@
 
-lock: $(VENV)/.develop   ## write the versions that are installed now into constraints.txt
-	@{ head -n 3 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > .constraints.new
-	@mv .constraints.new constraints.txt
+lock: $(VENV)/.run       ## write the locks anew from pyproject.toml; newest versions with NEWEST=1
+	@$(BIN)/python $(FETCH) --only-binary :all: -r $(LOCKS)/lock.txt
+	@$(LOCKS)/write $(CURDIR)/$(BIN)/uv $(if $(NEWEST),--upgrade)
 
 clean:                   ## remove all that make made
 	rm -rf $(VENV) .aipolicy dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.run: pyproject.toml constraints.txt
+$(VENV)/.run: pyproject.toml $(LOCKS)/agent.txt $(LOCKS)/server.txt
 	@echo "setting up $(VENV) (once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit("aipolicy needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[server]'
+	@$(BIN)/python $(FETCH) --only-binary :all: -r $(LOCKS)/agent.txt -r $(LOCKS)/server.txt
+	@$(BIN)/python $(OURS) -e .
 	@touch $@
 
-$(VENV)/.develop: $(VENV)/.run
-	@$(BIN)/python -m pip install -q -c constraints.txt --group dev
+$(VENV)/.develop: $(VENV)/.run $(LOCKS)/develop.txt
+	@$(BIN)/python $(FETCH) -r $(LOCKS)/agent.txt -r $(LOCKS)/server.txt -r $(LOCKS)/develop.txt
 	@touch $@
