@@ -1,12 +1,14 @@
-"""The agent's settings: flags above environment above `agent.yaml` above defaults."""
+"""The agent's settings: flags above environment above `agent.yaml` and its drop-ins above defaults."""
 
 import os
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aipolicy.core import yamlfile
+from aipolicy.core.problem import shown
+from aipolicy.settings_files import SettingsFile, settings_files
 
 SYSTEM_STATE = "/var/lib/aipolicy"
 SYSTEM_CONFIG = "/etc/aipolicy/agent.yaml"
@@ -14,7 +16,7 @@ SYSTEM_POLICY = "/etc/aipolicy/policy.yaml"
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; the text names the file and line, or the flag, and what to do."""
+    """Settings that cannot be used; each line names file, line and column, or the flag, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class Settings:
     on, off, or auto, which is on for root with the system's state folder. guard: whether root's agent on
     Linux starts the exec gate where no service does: on, off, or auto, which is on. healthy_after_s: how many
     seconds an agent lives on after its first scan until its start counts as a good one. safe_mode: whether an
-    agent whose starts go wrong again and again only reports: on, off, or auto, which is on.
+    agent whose starts go wrong again and again only reports: on, off, or auto, which is on. files: no
+    setting, but the files that they were read from; of a key that stands in several the last one counts.
     """
 
     policy: str | None = None
@@ -49,6 +52,7 @@ class Settings:
     guard: str = "auto"
     healthy_after_s: int = 60
     safe_mode: str = "auto"
+    files: tuple[str, ...] = ()
 
     @property
     def takes_policy(self) -> bool:
@@ -65,43 +69,59 @@ class Settings:
         return os.path.join(home, "aipolicy")
 
 
+KEYS: Final = frozenset(field.name for field in fields(Settings)) - {"files"}
+
+
 def load(config: str | None, environ: Map[str, str], **flags: Any) -> Settings:
     """Settings from `config` (or the system's file where it exists), the environment and the flags given.
 
-    Raises SettingsError.
+    Drop-ins of `config` count above it, see settings_files.py. Raises SettingsError with all that is wrong.
     """
     settings = Settings()
-    if config is None and Path(SYSTEM_CONFIG).is_file():
-        config = SYSTEM_CONFIG
-    if config is not None:
-        settings = replace(settings, **_from_file(config))
+    if config is not None and not os.path.lexists(config):
+        raise SettingsError(
+            f"{config}: No such file or directory: give the path of the agent's settings file"
+        )
+    read = settings_files(config or SYSTEM_CONFIG)
+    found: dict[str, Any] = {}
+    wrong: list[str] = []
+    for file in read:
+        wrong += file.wrong
+        for key, value in _settings(file):
+            if isinstance(value, SettingsError):
+                wrong.append(str(value))
+            else:
+                found[key] = value
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    settings = replace(settings, **found, files=tuple(file.path for file in read))
     settings = replace(settings, **_from_environment(environ))
     return replace(settings, **{name: value for name, value in flags.items() if value is not None})
 
 
-def _from_file(path: str) -> dict[str, Any]:
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: {error.strerror}: give the path of the agent's settings file"
-        ) from error
-    try:
-        root = yamlfile.load(text, path)
-    except yamlfile.YamlErrors as errors:
-        raise SettingsError(str(errors)) from errors
+def _settings(file: SettingsFile) -> Iterator[tuple[str, Any]]:
+    """Each key with its value, or with the SettingsError that it is."""
+    root = file.root
+    if root is None:
+        return
     if not isinstance(root, yamlfile.Mapping):
-        raise SettingsError(
-            f"{path}:{root.line}:{root.column}: a mapping is needed, like `server: https://...`"
-        )
-    return {key.text: _value(path, key, node) for key, node in root.items}
+        where = f"{file.path}:{root.line}:{root.column}"
+        yield "", SettingsError(f"{where}: a mapping is needed, like `server: https://...`")
+        return
+    for key, node in root.items:
+        try:
+            yield key.text, _value(file.path, key, node)
+        except SettingsError as error:
+            yield key.text, error
 
 
 def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
-    known = {field.name for field in fields(Settings)}
-    where = f"{path}:{key.line}:{key.column}"
-    if key.text not in known:
-        raise SettingsError(f"{where}: unknown setting {key.text!r}; known: {', '.join(sorted(known))}")
+    if key.text not in KEYS:
+        known = ", ".join(sorted(KEYS))
+        raise SettingsError(
+            f"{path}:{key.line}:{key.column}: unknown setting {shown(key.text)}; known: {known}"
+        )
+    where = f"{path}:{node.line}:{node.column}"
     if key.text == "tags":
         if isinstance(node, yamlfile.Sequence) and all(isinstance(n, yamlfile.Scalar) for n in node.items):
             return tuple(n.text for n in node.items if isinstance(n, yamlfile.Scalar))
@@ -142,9 +162,8 @@ def _switch(where: str, setting: str, text: str) -> str:
 def _from_environment(environ: Map[str, str]) -> dict[str, Any]:
     """AIPOLICY_SERVER, AIPOLICY_STATE ...: every setting but the lists, for containers and tests."""
     found: dict[str, Any] = {}
-    for field in fields(Settings):
-        value = environ.get(f"AIPOLICY_{field.name.upper()}")
-        if not value or field.name == "tags":
-            continue
-        found[field.name] = _checked(f"AIPOLICY_{field.name.upper()}", field.name, value)
+    for name in sorted(KEYS - {"tags"}):
+        variable = f"AIPOLICY_{name.upper()}"
+        if value := environ.get(variable):
+            found[name] = _checked(variable, name, value)
     return found

@@ -50,6 +50,7 @@ def _text(now: Status, at: datetime) -> str:
         f"  policy          {now.policy.name} {now.policy.version}, mode {now.policy.mode}, "
         f"{'number ' + str(now.policy.number) + ' ' if now.policy.number else ''}"
         f"from {now.policy.file} since {_time(now.policy.since)}",
+        f"  settings        {', '.join(now.settings) or 'no file'}",
         f"  catalog         {now.catalog}",
         f"  new processes   {now.process_events}",
         f"  new installs    {now.install_events}",

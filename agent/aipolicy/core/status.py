@@ -98,7 +98,8 @@ class Status(Record, frozen=True, kw_only=True):
     running: whether the daemon runs; pid, started: which. healthy: running and no problem.
     layers: native controls, guard, ending: each in force, partly, missing, overridden, away or off.
     controls: the native controls one by one. guard: null while no guard answers.
-    soon_blocked: null where nothing is.
+    soon_blocked: null where nothing is. settings: the files that the agent's settings were read from, in that
+    order.
     process_events: how new processes are seen: kernel or polling. install_events: kernel, watch or scan only.
     """
 
@@ -114,6 +115,7 @@ class Status(Record, frozen=True, kw_only=True):
     guard: GuardStatus | None = None
     process_events: str
     install_events: str
+    settings: tuple[str, ...] = ()
     policy: PolicyStatus
     catalog: str
     server: ServerStatus

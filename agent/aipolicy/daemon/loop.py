@@ -476,6 +476,7 @@ class Daemon:
             guard=None if self._guard is None else self._guard.status,
             process_events=_way(self._process_source.way, self._why_polling),
             install_events=_way(self._installs.way, self._why_folders),
+            settings=self._settings.files,
             policy=PolicyStatus(
                 file=self._keeper.file if not self._keeper.number else self._settings.server or "",
                 number=self._keeper.number,
