@@ -7,6 +7,8 @@ LOCKS := packaging/locks
 # What is imported is compiled then.
 FETCH := -m pip install -q --require-hashes --no-compile
 OURS := -m pip install -q --no-deps --no-build-isolation
+# The same commit makes the same bytes, whenever and wherever it is built.
+DATED := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} PYTHONHASHSEED=0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm packages-test lock clean
@@ -53,7 +55,7 @@ fuzz: $(VENV)/.develop   ## look for texts that break a promise, MINUTES=5 for e
 	@for target in loader checker fmt versions schema; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target --minutes $(or $(MINUTES),5) || exit 1; done
 
 wheel: $(VENV)/.develop  ## build the wheel into dist/
-	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+	$(DATED) $(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 bundle: $(BUNDLE)/.made  ## the agent in a folder that needs no Python: build/bundle/aipolicy
 
@@ -68,11 +70,12 @@ packages-test: deb rpm $(VENV)/.develop ## what the packages hold, and one of th
 
 # The system's Python, not one that somebody compiled: its libraries name no folder that a stranger could make.
 SYSTEM_PYTHON ?= /usr/bin/python3
-$(BUNDLE)/.made: $(shell git ls-files agent policies packaging/agent/entries packaging/agent/aipolicy.spec) pyproject.toml $(LOCKS)/agent.txt $(LOCKS)/bundle.txt
+$(BUNDLE)/.made: $(shell git ls-files agent policies packaging/agent/entries packaging/agent/aipolicy.spec packaging/third_party) pyproject.toml $(LOCKS)/agent.txt $(LOCKS)/bundle.txt
 	@test -x $(BUNDLE)/venv/bin/python || $(SYSTEM_PYTHON) -m venv $(BUNDLE)/venv
 	@$(BUNDLE)/venv/bin/python $(FETCH) --only-binary :all: -r $(LOCKS)/agent.txt -r $(LOCKS)/bundle.txt
 	@$(BUNDLE)/venv/bin/python $(OURS) --force-reinstall .
-	@$(BUNDLE)/venv/bin/pyinstaller --log-level ERROR --noconfirm --distpath $(BUNDLE) --workpath $(BUNDLE)/work packaging/agent/aipolicy.spec
+	@$(DATED) $(BUNDLE)/venv/bin/pyinstaller --log-level ERROR --noconfirm --distpath $(BUNDLE) --workpath $(BUNDLE)/work packaging/agent/aipolicy.spec
+	@$(DATED) $(BUNDLE)/venv/bin/python packaging/third_party/bill.py aipolicy $(BUNDLE)/work/aipolicy $(BUNDLE)
 	@touch $@
 
 lock: $(VENV)/.run       ## write the locks anew from pyproject.toml; newest versions with NEWEST=1
