@@ -15,7 +15,7 @@ from aipolicy.cli.checked.report import CheckReport
 from aipolicy.cli.policy_diff import DiffReport
 from aipolicy.cli.policy_schema import policy_schema_text
 from aipolicy.cli.policy_test import TestReport
-from aipolicy.core import model, wire
+from aipolicy.core import first_sights, model, wire
 from aipolicy.core.error_page import errors_of, in_markdown
 from aipolicy.core.explain_report import Explanation
 from aipolicy.core.plan_report import PlanReport
@@ -32,6 +32,7 @@ LEAVES_THE_MACHINE = (
     (model.Event, model.Outcome, model.Verdict, model.Finding, model.Evidence, model.Owner),
     (model.Gone, model.Unseen, model.Health),
     (wire.Batch, wire.CheckIn, wire.HostInfo, wire.EnrolRequest),
+    (first_sights.FirstSights, first_sights.FirstSight),
 )
 STAYS_HERE = (model.Process, model.Executable, model.Package, model.Extension, model.App, model.FileFacts)
 SCHEMAS = {
@@ -49,19 +50,21 @@ SCHEMAS = {
 
 PRIVACY = """# What is recorded about you
 
-This page is made from the record types in `agent/aipolicy/core/model.py` and `core/wire.py` by
+This page is made from the record types in `agent/aipolicy/core` (`model.py`, `wire.py`, `first_sights.py`) by
 `docs/generate.py`; `make lint` fails when it is stale. A record cannot carry a field that is not listed here.
 
 **Never recorded, never sent:** prompts, command-line arguments, environment variables, file contents, window
 titles, browser or shell history, keystrokes, the names of programs that are not AI tools in the catalog.
-`aipolicy mine` shows every record stored about the person who asks, byte for byte as it is sent.
+`aipolicy mine` shows every record stored about the person who asks, byte for byte as it is sent, and when
+graces began on the machine for the tools in them.
 
 Paths that leave the machine are home-relative: `/home/alice/bin/claude` becomes `~/bin/claude`.
 
 ## What leaves the machine
 
-The agent sends Events in Batches, and a CheckIn now and then. It asks for the policy that is to be in
-force, which says only whose device asks. Nothing else.
+The agent sends Events in Batches, and a CheckIn now and then; where graces began, FirstSights, which name a
+tool and no person. It asks for the policy that is to be in force, which says only whose device asks. Nothing
+else.
 """
 
 STAYS = """

@@ -24,6 +24,7 @@ from typing import Any, Self
 import msgspec
 
 from aipolicy.core import wire
+from aipolicy.core.first_sights import FIRST_SIGHTS_PATH, FirstSight, FirstSights, KnownSights
 from aipolicy.core.model import Event
 from aipolicy.core.published import Brake, PolicyAnswer, PolicyTag
 
@@ -73,7 +74,7 @@ class FaultServer:
     most_events: answers 413 to a batch with more events. proxy_bytes: a proxy in front answers 413 to a
     longer body. resend, next_s: what check-ins are told.
     tls: serve https with this context. policy: what is to be in force. told: what check-ins name instead of
-    it. brake: the emergency brake.
+    it. brake: the emergency brake. first_sights: what it knows of the machine, null where it does not ask.
     """
 
     faults: Iterable[Fault] = ()
@@ -87,6 +88,7 @@ class FaultServer:
     policy: PolicyAnswer | None = None
     told: PolicyTag | None = None
     brake: Brake | None = None
+    first_sights: tuple[FirstSight, ...] | None = None
 
     def __post_init__(self) -> None:
         self._faults: Iterator[Fault] = iter(self.faults)
@@ -101,6 +103,7 @@ class FaultServer:
         self.tokens: dict[str, str] = {}
         """Token -> device."""
         self.check_ins: list[wire.CheckIn] = []
+        self.told_sights: list[FirstSights] = []
         self.stopping = threading.Event()
         self.seen = threading.Event()
         """Set by `gate` when a request has arrived there."""
@@ -193,6 +196,7 @@ def good(exchange: Exchange) -> None:
         wire.EVENTS_PATH: _events,
         wire.CHECK_IN_PATH: _check_in,
         wire.POLICY_PATH: _policy,
+        FIRST_SIGHTS_PATH: _first_sights,
     }
     route = routes.get(exchange.path)
     if route is None:
@@ -242,8 +246,18 @@ def _check_in(exchange: Exchange) -> None:
         resend=server.resend,
         policy=server.told or tag_of(server.policy),
         brake=server.brake,
+        first_sights=server.first_sights is not None,
     )
     exchange.answer(200, msgspec.json.encode(reply))
+
+
+def _first_sights(exchange: Exchange) -> None:
+    server = exchange.server
+    if server.device_of(exchange) is None:
+        exchange.problem(401, "bad-token", "this token is unknown")
+        return
+    server.told_sights.append(msgspec.json.decode(exchange.body, type=FirstSights))
+    exchange.answer(200, msgspec.json.encode(KnownSights(sights=server.first_sights or ())))
 
 
 def tag_of(policy: PolicyAnswer | None) -> PolicyTag | None:

@@ -118,6 +118,7 @@ class FakeMachine:
     served: dict[int, tuple[int, ...]] = field(default_factory=dict)
     far: dict[str, str] = field(default_factory=dict)
     open_to_all: set[str] = field(default_factory=set)
+    installed_as: str = "an installation"
     path: list[str] = field(default_factory=lambda: ["usr/local/bin", "usr/bin"])
 
     def __post_init__(self) -> None:
@@ -208,6 +209,9 @@ class FakeMachine:
         return self.run(exe, owner, pid=pid)
 
     # --- Machine ---
+
+    def installation(self) -> str:
+        return self.installed_as
 
     def host(self, agent_version: str) -> HostInfo:
         return HostInfo(

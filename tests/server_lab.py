@@ -20,6 +20,7 @@ import msgspec
 from starlette.testclient import TestClient
 
 from aipolicy.core import wire
+from aipolicy.core.first_sights import FIRST_SIGHTS_PATH, FirstSight, FirstSights, KnownSights
 from aipolicy.core.model import (
     Action,
     Confidence,
@@ -177,12 +178,19 @@ class Device:
             **{
                 k: v
                 for k, v in changes.items()
-                if k in ("published", "refused", "refused_why", "ceiling", "tags")
+                if k in ("published", "refused", "refused_why", "ceiling", "tags", "first_sights")
             },
         )
         reply = self.post(msgspec.json.encode(said), wire.CHECK_IN_PATH, **{"content-encoding": ""})
         assert reply.status_code == 200, reply.text
         return msgspec.json.decode(reply.content, type=wire.CheckInReply)
+
+    def tell_sights(self, *sights: FirstSight, machine: str = "") -> tuple[FirstSight, ...]:
+        """Tells when graces began; it must be taken. What comes back."""
+        told = msgspec.json.encode(FirstSights(machine=machine, sights=sights))
+        reply = self.post(told, FIRST_SIGHTS_PATH, **{"content-encoding": ""})
+        assert reply.status_code == 200, reply.text
+        return msgspec.json.decode(reply.content, type=KnownSights).sights
 
     def policy(self, etag: str = "") -> httpx.Response:
         """What it gets as the policy to enforce; etag: of the one that it has."""

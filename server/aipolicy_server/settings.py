@@ -12,14 +12,16 @@ CHECK_IN_S: Final = 900
 class Limits(Record, frozen=True, kw_only=True):
     """Bounds on what clients may cost.
 
-    enrol_bytes, check_in_bytes: largest bodies of those requests, before and after decompression; for batches
-    the wire's own bound holds. read_s: seconds until head and body of a request must have arrived.
+    enrol_bytes, check_in_bytes, first_sights_bytes: largest bodies of those requests, before and after
+    decompression; for batches the wire's own bound holds. read_s: seconds until head and body of a request
+    must have arrived.
     reading: request bodies that may be under way at once. writing: batches that may wait for the commit.
     enrol_per_s: enrolments per second. wrong_per_minute: wrong secrets or tokens per minute and address.
     """
 
     enrol_bytes: int = 16_384
     check_in_bytes: int = 65_536
+    first_sights_bytes: int = 600_000
     read_s: float = 10.0
     reading: int = 512
     writing: int = 256

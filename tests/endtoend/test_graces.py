@@ -1,4 +1,7 @@
-"""Given a ban with a grace, then the real agent warns, says until when, and ends it then, restart or not."""
+"""Given a ban with a grace, then the real agent warns, says until when, and ends it then.
+
+A restart does not begin it anew, nor does the loss of the state folder.
+"""
 
 import json
 import os
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from aipolicy.platforms import this_machine
 from endtoend.lab import Agent, Lab, await_that
 from endtoend.python_for_all import stranger
 from endtoend.test_privacy import MARKS
@@ -51,3 +55,44 @@ def test_it_warns_through_the_grace_and_ends_it_then(lab: Lab) -> None:
     finally:
         tool.kill()
         tool.wait()
+
+
+def first_sight(agent: Agent) -> datetime | None:
+    """When the grace began, as it is kept here."""
+    kept = agent.state / "sights.json"
+    if not kept.exists():
+        return None
+    (seen,) = json.loads(kept.read_text())["sights"]["claude-code"].values()
+    return datetime.fromisoformat(seen)
+
+
+def test_a_machine_that_lost_its_state_folder_has_the_same_deadline(lab: Lab) -> None:
+    if not this_machine().installation():
+        pytest.skip("this machine has no machine id")
+    lab.install("claude-code-1.0.100")
+    agent = lab.begin("mode: block\nbanned: [{tool: claude-code, grace: 7d}]\n")
+    began = await_that(lambda: first_sight(agent), "the grace begins", agent.log)
+    stored = "SELECT device, at FROM first_sights ORDER BY device"
+    await_that(lambda: lab.server.rows(stored), "the server knows it", agent.log, lab.server.log)
+    agent.stop()
+    shutil.rmtree(agent.state)
+    await_that(lambda: datetime.now(UTC) >= began + timedelta(seconds=1), "a grace begun anew ends later")
+
+    agent.start()
+    lab.await_settled(agent)
+    await_that(lambda: first_sight(agent) == began, "the grace is the old one again", agent.log)
+    (old, new) = await_that(
+        lambda: rows if len(rows := lab.server.rows(stored)) == 2 else None, "of both", lab.server.log
+    )
+    assert old[0] != new[0], "it is another device to the server"
+    assert old[1] == new[1]
+
+    def deadlines() -> set[str | None]:
+        """As the new device's findings say."""
+        query = "SELECT outcome FROM findings WHERE device = (SELECT max(n) FROM devices)"
+        verdicts = (json.loads(outcome)["verdict"] for (outcome,) in lab.server.rows(query))
+        return {verdict.get("blocks_from") for verdict in verdicts}
+
+    deadline = f"{began + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
+    await_that(lambda: deadlines() == {deadline}, "the server has the old deadline", agent.log)
+    assert "first seen on this machine under entry" in agent.ask("mine").stdout

@@ -9,13 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aipolicy.central.backoff import Backoff
+from aipolicy.central.check_in import CheckInCaller, Enforced
+from aipolicy.central.enrol import Enroller
+from aipolicy.central.first_sights import SightsExchange
+from aipolicy.central.http import Client
 from aipolicy.core import wire
+from aipolicy.state.sights import Sights
 from aipolicy_server.store import migrate
 from aipolicy_server.store.engine import open_engine, parse_url
 from named_tests import ROOT
 from postgres import Cluster, why_not
 from server_lab import HOST, batch_body, event, outcome
 from server_process import ServerProcess
+from sightings import NOON, open_store
 
 VERSIONS = "server/aipolicy_server/store/migrations/versions"
 
@@ -71,6 +78,7 @@ def _go_on(older: Path, tmp_path: Path, database: str | None, monkeypatch: pytes
         assert migrate.upgrade(engine) is True
         assert [_send(server, device, seq) for seq in (2, 3)] == [200, 200]
         assert _check_in(server, device) == 200
+        _newer_agent_goes_on(server, tmp_path / "agent")
         assert _send(server, server.enrol("pc-2"), 1) == 200
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM events").scalar() == 4
@@ -78,6 +86,29 @@ def _go_on(older: Path, tmp_path: Path, database: str | None, monkeypatch: pytes
         server.terminate()
         with pytest.raises(AssertionError, match="newer version"):
             server.start_again()
+
+
+def _newer_agent_goes_on(server: ServerProcess, folder: Path) -> None:
+    """The agent of now enrols there, checks in, and keeps what that server does not ask for."""
+    store, client = open_store(folder / "state"), Client(f"http://127.0.0.1:{server.port}")
+    secret, backoff = (server.data / "enrolment-secret").read_text().strip(), Backoff(lambda: 0.5)
+    enroller = Enroller(store, client, lambda: secret, lambda: HOST, lambda: NOON, backoff)
+    enforced = Enforced(policy="", mode="report", catalog="", process_events="kernel")
+    sights = Sights(folder)
+    sights.note("claude-code", "0123456789abcdef", NOON)
+    caller = CheckInCaller(
+        store,
+        client,
+        enroller,
+        lambda: HOST,
+        lambda: enforced,
+        lambda: NOON,
+        backoff,
+        sights=SightsExchange(client, sights, lambda: "an installation", lambda: NOON),
+    )
+    assert [caller.run_once().condition for _ in range(2)] == ["ok", "ok"]
+    assert sights.of("claude-code") == {"0123456789abcdef": NOON}
+    store.close()
 
 
 def _send(server: ServerProcess, device: wire.EnrolReply, seq: int) -> int:

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route
 
 from aipolicy.core import wire
+from aipolicy.core.first_sights import FIRST_SIGHTS_PATH
 from server_lab import Lab, outcome
 
 PUBLIC = {
@@ -23,6 +24,7 @@ FOR_DEVICES = {
     ("POST", wire.CHECK_IN_PATH),
     ("GET", wire.POLICY_PATH),
     ("POST", wire.UNENROL_PATH),
+    ("POST", FIRST_SIGHTS_PATH),
 }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from aipolicy.central.auth import Bearer
 from aipolicy.central.backoff import Backoff, asked_wait_s
 from aipolicy.central.enrol import Enroller
+from aipolicy.central.first_sights import SightsExchange
 from aipolicy.central.http import Client, Failure, Reply
 from aipolicy.central.result import Condition, Result
 from aipolicy.core.model import Record
@@ -53,8 +54,12 @@ class CheckInCaller:
         clock: Callable[[], datetime],
         backoff: Backoff,
         obey: Callable[[CheckInReply, str], str] = lambda _reply, _token: "",
+        sights: SightsExchange | None = None,
     ) -> None:
-        """obey: does what a reply orders, with our token; why some of it could not be had now, or empty."""
+        """obey: does what a reply orders, with our token; why some of it could not be had now, or empty.
+
+        sights: None where nothing is told of when graces began.
+        """
         self._store = store
         self._client = client
         self._enroller = enroller
@@ -63,7 +68,9 @@ class CheckInCaller:
         self._clock = clock
         self._backoff = backoff
         self._obey = obey
-        self._resends = 0
+        self._sights = sights
+        self._resends = _EverMoreSeldom()
+        self._exchanges = _EverMoreSeldom()
 
     def run_once(self) -> Result:
         """Check in, after enrolling where that is needed; the result's wait is the time to the next one."""
@@ -79,8 +86,10 @@ class CheckInCaller:
         if reply is None:
             return self._refused(answer, token, asked)
         self._repair(reply.resend)
-        if unfetched := self._obey(reply, token):
-            return Result(wait_s=self._backoff.failed(), condition="unreachable", detail=unfetched)
+        unfetched = self._obey(reply, token), self._exchange(reply.first_sights, token)
+        if any(unfetched):
+            detail = "; ".join(filter(None, unfetched))
+            return Result(wait_s=self._backoff.failed(), condition="unreachable", detail=detail)
         self._backoff.succeeded()
         return Result(wait_s=min(LATEST_S, max(SOONEST_S, reply.next_s)))
 
@@ -99,6 +108,7 @@ class CheckInCaller:
             refused_why=enforced.refused_why[:_LONGEST_WHY],
             ceiling=enforced.ceiling[:_LONGEST_WHY],
             tags=_within_bounds(enforced.tags),
+            first_sights=None if self._sights is None else self._sights.digest(),
         )
 
     def _refused(self, answer: Reply, token: str, asked_s: float | None) -> Result:
@@ -109,15 +119,31 @@ class CheckInCaller:
         return Result(wait_s=self._backoff.failed(asked_s), condition=condition, detail=answer.said())
 
     def _repair(self, resend: bool) -> None:
-        """Tell all again where the server asks. One that asks for ever gets it ever more seldom."""
-        if not resend:
-            self._resends = 0
-            return
-        self._resends += 1
-        if self._resends.bit_count() != 1:  # the 1st, 2nd, 4th, 8th ... time in a row
-            return
-        logger.info("server's findings differ, telling all again times=%d", self._resends)
-        self._store.tell_everything_again()
+        """Tell all again where the server asks."""
+        if self._resends.asked(resend):
+            logger.info("server's findings differ, telling all again times=%d", self._resends.in_a_row)
+            self._store.tell_everything_again()
+
+    def _exchange(self, differ: bool, token: str) -> str:
+        """Tell when graces began where the server asks; why that could not be done now, or empty."""
+        if self._sights is None or not self._exchanges.asked(differ):
+            return ""
+        failed = self._sights.run_once(token)
+        if failed:
+            self._exchanges.in_a_row = 0  # it was not done
+        return failed
+
+
+class _EverMoreSeldom:
+    """A server that asks for the same for ever gets it the 1st, 2nd, 4th, 8th ... time in a row."""
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+
+    def asked(self, whether: bool) -> bool:
+        """Whether it is to be done now. whether: it was asked for, or was not this time."""
+        self.in_a_row = self.in_a_row + 1 if whether else 0
+        return self.in_a_row.bit_count() == 1
 
 
 def _within_bounds(tags: Sequence[str]) -> tuple[str, ...] | None:

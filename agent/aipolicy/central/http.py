@@ -118,11 +118,23 @@ class Client:
         return session
 
     def post(
-        self, path: str, body: bytes, headers: Mapping[str, str], deadline_s: float | None = None
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        deadline_s: float | None = None,
+        *,
+        most_bytes: int = MOST_REPLY_BYTES,
     ) -> Reply | Failure:
         """Send `body` and wait for the whole answer, `deadline_s` at most. Never raises."""
-        deadline_s = self._deadline_s if deadline_s is None else deadline_s
-        question = Question(method="POST", path=path, headers=headers, deadline_s=deadline_s, body=body)
+        question = Question(
+            method="POST",
+            path=path,
+            headers=headers,
+            deadline_s=self._deadline_s if deadline_s is None else deadline_s,
+            body=body,
+            most_bytes=most_bytes,
+        )
         return self._ask(question)
 
     def get(

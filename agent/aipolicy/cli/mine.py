@@ -34,6 +34,11 @@ def mine(state: str | None, form: str) -> None:
     click.echo(f"{len(about_me.records)} records about {about_me.who} on {about_me.device}")
     for raw in about_me.records:
         click.echo(_line(msgspec.json.decode(raw, type=Event), now))
+    for sight in about_me.first_sights:
+        when = sight.at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        click.echo(
+            f"  {when}  {sight.tool} first seen on this machine under entry {sight.entry} with a grace"
+        )
     click.echo("`aipolicy mine --format json` shows every byte; docs/privacy.md says what each field means.")
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from aipolicy.core.first_sights import FirstSight
 from aipolicy.core.model import Action, Record
 
 STATUS_FILE: Final = "status.json"
@@ -128,9 +129,12 @@ class Mine(Record, frozen=True, kw_only=True):
     """Everything stored about the person who asks.
 
     who: the login name. device: this machine's id. records: the events, byte for byte as stored and sent.
+    first_sights: when graces began here for the tools that they name, as the server is told; of the machine,
+    whoever had the tool first.
     """
 
     schema: str = "aipolicy.mine/1"
     who: str
     device: str
     records: tuple[msgspec.Raw, ...]
+    first_sights: tuple[FirstSight, ...] = ()

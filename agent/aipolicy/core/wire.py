@@ -103,6 +103,7 @@ class CheckIn(Record, frozen=True, kw_only=True):
     refused, refused_why: the number of the server's policy that it refuses and why, 0 where it refuses none.
     ceiling: what keeps it below the policy's mode, in words, empty where nothing does.
     tags: labels that IT gave the device, null where the agent does not tell them.
+    first_sights: digest of what it knows of when graces began, null where the agent does not tell that.
     """
 
     schema: str = "aipolicy.checkin/1"
@@ -118,6 +119,7 @@ class CheckIn(Record, frozen=True, kw_only=True):
     refused_why: str = ""
     ceiling: str = ""
     tags: tuple[str, ...] | None = None
+    first_sights: str | None = None
 
 
 class CheckInReply(Record, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ class CheckInReply(Record, frozen=True, kw_only=True):
 
     policy: the policy that is to be in force, null where the server publishes none: GET /v1/policy has it.
     brake: the emergency brake, null where it is not pulled.
+    first_sights: whether the server knows others than the digest says, or none yet of this machine.
     """
 
     schema: str = "aipolicy.checked-in/1"
@@ -132,6 +135,7 @@ class CheckInReply(Record, frozen=True, kw_only=True):
     resend: bool = False
     policy: PolicyTag | None = None
     brake: Brake | None = None
+    first_sights: bool = False
 
 
 class Problem(Record, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from datetime import datetime
 from aipolicy.central.backoff import Backoff
 from aipolicy.central.check_in import CheckInCaller, Enforced
 from aipolicy.central.enrol import Enroller, secret_from_file
+from aipolicy.central.first_sights import SightsExchange
 from aipolicy.central.http import Client
 from aipolicy.central.published_policy import PolicyFetcher
 from aipolicy.central.result import Result
@@ -18,6 +19,7 @@ from aipolicy.core.wire import HostInfo
 from aipolicy.daemon.health import Conditions
 from aipolicy.daemon.orders import Orders
 from aipolicy.settings import Settings
+from aipolicy.state.sights import Sights
 from aipolicy.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ class Courier:
         conditions: Conditions,
         now: Callable[[], datetime],
         orders: Orders,
+        sights: Sights,
+        installation: Callable[[], str],
     ) -> None:
         client = Client(server, proxy=settings.proxy, ca=settings.ca)
         fetcher = PolicyFetcher(client, orders.published)
@@ -55,6 +59,7 @@ class Courier:
             now,
             _backoff(),
             lambda reply, token: orders.obey(reply, lambda told: fetcher.follow(told, token)),
+            SightsExchange(client, sights, installation, now),
         )
         self._conditions = conditions
         self._now = now

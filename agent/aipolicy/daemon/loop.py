@@ -32,6 +32,7 @@ from aipolicy.daemon.guard.command import guard_command, guard_socket
 from aipolicy.daemon.guard.link import GuardLink, last_in_force
 from aipolicy.daemon.judge import Judge, Surroundings
 from aipolicy.daemon.local_api import LocalApi, socket_path
+from aipolicy.daemon.mine import mine
 from aipolicy.daemon.moments import Moments
 from aipolicy.daemon.native_controls import NativeControls, keeps_them
 from aipolicy.daemon.orders import Orders
@@ -189,6 +190,8 @@ class Daemon:
                 conditions=self._reporter.conditions,
                 now=self._now,
                 orders=self._orders,
+                sights=self._sights,
+                installation=machine.installation,
             )
         self._moments = Moments(lambda: self._keeper.written, self._sights)
         self._watch = FileWatch(policy_file, self._wake)
@@ -290,14 +293,20 @@ class Daemon:
 
     def _loop(self) -> None:
         beats, moved = -1, time.monotonic()
+        noted = handed_back = 0
         while not self._stopping:
             changed = False
             if self._awoken() or self._keeper.passing or self._keeper.released:
                 changed, self._status_due = self._refreshed(), 0.0
             changed = self._live_on() or changed
             passed = self._moments.one_passed(self._now())
-            if self._ceilings.look() or changed or passed:
+            earlier, handed_back = self._sights.handed_back != handed_back, self._sights.handed_back
+            if self._ceilings.look() or changed or passed or earlier:
                 self._obey()
+            if noted != self._sights.changes:  # a state folder may be lost before the next check-in
+                noted = self._sights.changes
+                if self._courier is not None:
+                    self._courier.check_in_soon()
             self._sights.flush()
             now = time.monotonic()
             if self._processes.beats != beats:
@@ -451,11 +460,7 @@ class Daemon:
             conditions.well("directory", "answers")
 
     def _mine(self, uid: int) -> Mine:
-        return Mine(
-            who=self._machine.owner(uid).name,
-            device=self._store.identity().device,
-            records=tuple(msgspec.Raw(record) for record in self._store.events_about(uid)),
-        )
+        return mine(self._store, self._sights, self._machine.owner(uid))
 
     def _status(self, *, running: bool = True) -> Status:
         policy, problems = self._keeper.current, self._reporter.conditions.problems()

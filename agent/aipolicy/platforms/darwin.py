@@ -38,6 +38,9 @@ class DarwinMachine:
     def is_admin(self) -> bool:
         return effective_uid() == 0
 
+    def installation(self) -> str:
+        return ""
+
     def my_pid(self) -> int:
         return os.getpid()
 

@@ -9,7 +9,14 @@ from typing import Final
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo, printable
-from aipolicy.platforms import linux_hold, linux_packages, linux_roots, linux_search_path, posix_users
+from aipolicy.platforms import (
+    linux_hold,
+    linux_installation,
+    linux_packages,
+    linux_roots,
+    linux_search_path,
+    posix_users,
+)
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_process import ProcessTable
@@ -44,6 +51,9 @@ class LinuxMachine:
 
     def is_admin(self) -> bool:
         return effective_uid() == 0
+
+    def installation(self) -> str:
+        return linux_installation.installation(self.root, None if self.is_admin() else effective_uid())
 
     def my_pid(self) -> int:
         return os.getpid()

@@ -115,6 +115,12 @@ class Machine(Files, Protocol):
 
     def host(self, agent_version: str) -> HostInfo: ...
 
+    def installation(self) -> str:
+        """What tells this installation on this hardware from any other, empty where nothing does.
+
+        Of an ordinary person's agent: that person's part of it. It leaves the machine as a hash only.
+        """
+
     def my_pid(self) -> int: ...
 
     def groups_of(self, user: str) -> frozenset[str]:

@@ -48,6 +48,9 @@ class WindowsMachine:
     def is_admin(self) -> bool:
         return False
 
+    def installation(self) -> str:
+        return ""
+
     def my_pid(self) -> int:
         return os.getpid()
 

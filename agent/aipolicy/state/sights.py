@@ -1,20 +1,22 @@
 """When each tool was first seen here under an entry of the policy that has a grace: from then on it counts.
 
 It outlives the tool's removal and the entry's, so that a grace does not begin anew with the next installation
-or after a policy was taken back. A file of its own: the guard's classifier and root's commands read it, too.
+or after a policy was taken back; the server hands it back where the state folder was lost. A file of its own:
+the guard's classifier and root's commands read it, too.
 """
 
 import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from aipolicy.core.first_sights import FirstSight, believable, newest, well_formed
 from aipolicy.core.model import Record
 from aipolicy.state.files import read_small, write_safely
 
@@ -46,6 +48,8 @@ class Sights:
         self._unwritten = False
         self.changes = 0
         """How often something was noted."""
+        self.handed_back = 0
+        """How often an earlier one came from the server."""
 
     def of(self, tool: str) -> Mapping[str, datetime]:
         """When this tool was first seen, by the entry's id."""
@@ -69,6 +73,38 @@ class Sights:
             self.changes += 1
             self._unwritten = True
         self.flush()
+
+    def told(self) -> tuple[FirstSight, ...]:
+        """Those that the server is told."""
+        with self._lock:
+            every = [(t, entry, at) for t, of in self._by_tool.items() for entry, at in of.items()]
+        sights = (FirstSight(tool=tool, entry=entry, at=at) for tool, entry, at in every)
+        return newest(filter(well_formed, sights))
+
+    def take_back(self, sights: Iterable[FirstSight], now: datetime) -> int:
+        """Take over from the server what is earlier than here, or not here; how many.
+
+        Only ever earlier ones, so that no answer lengthens a grace; nothing that is not believable; and none
+        for which another one would have to be forgotten.
+        """
+        taken = 0
+        with self._lock:
+            room = self._most - sum(map(len, self._by_tool.values()))
+            for sight in sights:
+                own = self._by_tool.get(sight.tool, {}).get(sight.entry)
+                if not believable(sight, now) or (own is not None and own <= sight.at):
+                    continue
+                if own is None and room <= 0:
+                    continue
+                room -= own is None
+                self._by_tool.setdefault(sight.tool, {})[sight.entry] = sight.at.replace(microsecond=0)
+                taken += 1
+            if taken:
+                self.changes += 1
+                self.handed_back += 1
+                self._unwritten = True
+        self.flush()
+        return taken
 
     def flush(self) -> None:
         """Bring to disk what it did not take before: so long the guard takes it for not seen yet."""

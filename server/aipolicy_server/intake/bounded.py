@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from aipolicy.core.first_sights import ENTRY, LONGEST_TOOL, MOST_TOLD, TOOL, FirstSight, FirstSights
 from aipolicy.core.model import Event, Evidence, Finding, Gone, Health, Outcome, Owner, Unseen, Verdict
 from aipolicy.core.wire import MAX_BATCH_EVENTS, MAX_TAG, MAX_TAGS, Batch, CheckIn, EnrolRequest, HostInfo
 
@@ -126,3 +127,15 @@ class BoundedCheckIn(CheckIn, frozen=True, kw_only=True):
     tags: (
         Annotated[tuple[Annotated[str, Meta(max_length=MAX_TAG)], ...], Meta(max_length=MAX_TAGS)] | None
     ) = None
+    first_sights: Name | None = None
+
+
+class BoundedFirstSight(FirstSight, frozen=True, kw_only=True):
+    tool: Annotated[str, Meta(pattern=TOOL, max_length=LONGEST_TOOL)]
+    entry: Annotated[str, Meta(pattern=ENTRY)]
+    at: Moment
+
+
+class BoundedFirstSights(FirstSights, frozen=True, kw_only=True):
+    machine: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+    sights: Annotated[tuple[BoundedFirstSight, ...], Meta(max_length=MOST_TOLD)]

@@ -5,9 +5,16 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from aipolicy.core.first_sights import FirstSights
 from aipolicy.core.wire import MAX_BATCH_EVENTS, Batch, CheckIn, EnrolRequest
 from aipolicy_server.clock import LATEST_US, to_us
-from aipolicy_server.intake.bounded import BoundedBatch, BoundedCheckIn, BoundedEnrolRequest, BoundedEvent
+from aipolicy_server.intake.bounded import (
+    BoundedBatch,
+    BoundedCheckIn,
+    BoundedEnrolRequest,
+    BoundedEvent,
+    BoundedFirstSights,
+)
 from aipolicy_server.refusals import Refusal
 
 T = TypeVar("T")
@@ -31,6 +38,7 @@ _events = msgspec.json.Decoder(BoundedEvent)
 _named_events = msgspec.json.Decoder(_Named)
 _enrolments = msgspec.json.Decoder(BoundedEnrolRequest)
 _check_ins = msgspec.json.Decoder(BoundedCheckIn)
+_first_sights = msgspec.json.Decoder(BoundedFirstSights)
 
 
 def read_batch(body: bytes) -> Batch:
@@ -74,6 +82,13 @@ def read_check_in(body: bytes) -> CheckIn:
     request = decode(body, _check_ins)
     _check_schema(request.schema, "aipolicy.checkin/1")
     return request
+
+
+def read_first_sights(body: bytes) -> FirstSights:
+    """When graces began on a device. Raises Refusal."""
+    told = decode(body, _first_sights)
+    _check_schema(told.schema, "aipolicy.first-sights/1")
+    return told
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

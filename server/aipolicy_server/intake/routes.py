@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aipolicy.core import wire
+from aipolicy.core.first_sights import FIRST_SIGHTS_PATH, KnownSights, believable
 from aipolicy.core.published import Brake, PolicyTag
 from aipolicy.core.wire import Ack, CheckIn, CheckInReply, Unenrolled
 from aipolicy_server import tokens
@@ -30,11 +31,11 @@ from aipolicy_server.intake.body import read_body
 from aipolicy_server.intake.credentials import Credentials
 from aipolicy_server.intake.enrolment import Enrolment
 from aipolicy_server.intake.presence import Presence
-from aipolicy_server.intake.reading import read_batch, read_check_in
+from aipolicy_server.intake.reading import read_batch, read_check_in, read_first_sights
 from aipolicy_server.rates import Rate, Seconds
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.settings import Settings
-from aipolicy_server.store import brakes, devices, drift, policies, rollouts
+from aipolicy_server.store import brakes, devices, drift, first_sights, policies, rollouts
 from aipolicy_server.store.accept import Conflict, Received, accept, raise_alarm
 from aipolicy_server.store.store import Store, Unavailable
 
@@ -79,6 +80,9 @@ class Intake:
             Route(wire.EVENTS_PATH, self._guarded(self._events), methods=["POST"], name="events"),
             Route(wire.CHECK_IN_PATH, self._guarded(self._check_in), methods=["POST"], name="check_in"),
             Route(wire.POLICY_PATH, self._guarded(self._policy), methods=["GET"], name="policy"),
+            Route(
+                FIRST_SIGHTS_PATH, self._guarded(self._first_sights), methods=["POST"], name="first_sights"
+            ),
             Route(wire.UNENROL_PATH, self._guarded(self._unenrol), methods=["POST"], name="unenrol"),
             Route(wire.ENROL_PATH, self._guarded(self._enrolment.enrol), methods=["POST"], name="enrol"),
         ]
@@ -148,9 +152,33 @@ class Intake:
         self.presence.check_in(device, said, now_us)
         resend = await self._settle(device, said)
         policy, brake = await self._store.read(partial(_orders, said=said))
+        sights = said.first_sights is not None and await self._store.read(
+            partial(first_sights.differ, device_id=device, device_digest=said.first_sights)
+        )
         every_s = self._settings.check_in_s
         next_s = random.randint(every_s * 9 // 10, every_s * 11 // 10)  # noqa: S311  # spreads load, no secret
-        return _json(CheckInReply(next_s=max(1, next_s), resend=resend, policy=policy, brake=brake))
+        reply = CheckInReply(
+            next_s=max(1, next_s), resend=resend, policy=policy, brake=brake, first_sights=sights
+        )
+        return _json(reply)
+
+    async def _first_sights(self, request: Request) -> Response:
+        """The device tells when graces began, and gets back what was known of its machine."""
+        device = await self._credentials.device(request)
+        limits = self._settings.limits
+        _, body = await read_body(request, limits.first_sights_bytes, limits.read_s)
+        said = read_first_sights(body)
+        now = self._clock()
+        told = [sight for sight in said.sights if believable(sight, now)]
+        machine = tokens.hashed(said.machine) if said.machine else ""
+        known = await self._store.write(
+            lambda connection: first_sights.exchange(connection, device, machine, told)
+        )
+        if known is None:  # it was erased while its token was still believed here
+            self._credentials.forget()
+            await self._credentials.device(request)
+            raise Unavailable("the device is not there")
+        return _json(KnownSights(sights=known))
 
     async def _unenrol(self, request: Request) -> Response:
         """The device takes its leave."""
@@ -193,5 +221,5 @@ def _orders(connection: Connection, said: CheckIn) -> tuple[PolicyTag | None, Br
     return rollouts.tag(connection, said.host.hostname, said.published), brakes.brake(connection)
 
 
-def _json(record: Ack | CheckInReply | Unenrolled) -> Response:
+def _json(record: Ack | CheckInReply | KnownSights | Unenrolled) -> Response:
     return Response(_encode(record), media_type="application/json")

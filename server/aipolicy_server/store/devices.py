@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from aipolicy.core.model import Record
 from aipolicy.core.wire import HostInfo
 from aipolicy_server import tokens
-from aipolicy_server.store import schema
+from aipolicy_server.store import first_sights, schema
 
 
 class Known(Record, frozen=True, kw_only=True):
@@ -111,13 +111,19 @@ def revoke(connection: Connection, device: str, now_us: int) -> bool:
 
 
 def leave(connection: Connection, device: str, now_us: int) -> None:
-    """The device takes its leave: its credential is worth nothing from here on, what it reported stays."""
+    """The device takes its leave: its credential is worth nothing from here on, what it reported stays.
+
+    When its graces began it has itself; here that was only kept to be handed back to it.
+    """
     table = schema.devices.c
-    connection.execute(
+    left = connection.execute(
         sa.update(schema.devices)
         .where(table.id == device)
         .values(revoked=sa.func.coalesce(table.revoked, now_us), left_at=now_us)
+        .returning(table.n)
     )
+    for number in left.scalars().all():
+        first_sights.forget(connection, number)
 
 
 class Seen(Record, frozen=True, kw_only=True):

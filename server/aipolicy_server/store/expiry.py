@@ -91,7 +91,7 @@ def of_device(connection: Connection, number: int, most: int) -> Removed:
             return {table.name: removed}
     counts = {
         table.name: connection.execute(sa.delete(table).where(table.c.device == number)).rowcount
-        for table in (schema.findings, schema.alarms)
+        for table in (schema.findings, schema.alarms, schema.first_sights)
     }
     connection.execute(sa.delete(schema.presence).where(schema.presence.c.device == number))
     counts["devices"] = connection.execute(sa.delete(schema.devices).where(_devices.n == number)).rowcount

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from aipolicy_server.store import eventlog, fleet, inventory, policies, schema
+from aipolicy_server.store import eventlog, first_sights, fleet, inventory, policies, schema
 from aipolicy_server.store.cursor import BadCursor
 from aipolicy_server.store.fleet import SILENT_AFTER
 from aipolicy_server.store.rows import (
@@ -90,6 +90,7 @@ def device(
         findings=inventory.of_device(connection, device_id),
         events=eventlog.page(connection, EventFilter(device=device_id), after, limit),
         alarms=fleet.alarms(connection, 20, device_id),
+        first_sights=first_sights.of_device(connection, device_id),
     )
 
 

@@ -5,6 +5,7 @@ Times are aware UTC. Where a record of the wire says the same thing, its own typ
 
 from datetime import datetime
 
+from aipolicy.core.first_sights import FirstSight
 from aipolicy.core.model import Evidence, Record
 from aipolicy.core.publishing import Rollout, RolloutStep
 
@@ -225,12 +226,13 @@ class EventPage(Record, frozen=True, kw_only=True):
 
 
 class DeviceDetail(Record, frozen=True, kw_only=True):
-    """One device: itself, its findings (banned first), its latest events, its alarms."""
+    """One device: itself, findings (banned first), latest events, alarms, and when graces began on it."""
 
     device: DeviceRow
     findings: tuple[FindingRow, ...]
     events: EventPage
     alarms: tuple[AlarmRow, ...]
+    first_sights: tuple[FirstSight, ...]
 
 
 class VersionCount(Record, frozen=True, kw_only=True):

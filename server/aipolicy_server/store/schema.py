@@ -54,6 +54,7 @@ devices = Table(
     Column("enrolled", BigInteger, nullable=False),
     Column("revoked", BigInteger, index=True),
     Column("left_at", BigInteger),
+    Column("machine", String(64), index=True),
     Index(None, "hostname", "n"),
 )
 
@@ -138,6 +139,17 @@ findings = Table(
     Column("batch", BigInteger, nullable=False),
     PrimaryKeyConstraint("device", "key"),
     Index(None, "tool", "ruling", "device", "owner", "state"),  # all that the counts need, without the rows
+)
+
+# When graces began on a device; of devices with the same `machine` the earlier ones count for the later.
+first_sights = Table(
+    "first_sights",
+    METADATA,
+    _device(),
+    Column("tool", Text, nullable=False),
+    Column("entry", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("device", "tool", "entry"),
 )
 
 alarms = Table(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aipolicy.core.first_sights import FirstSight
 from aipolicy.state.sights import SIGHTS_FILE, Sights, read, stamp
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -74,3 +75,41 @@ def test_what_is_damaged_is_as_if_never_seen(content: bytes, tmp_path: Path) -> 
 def test_a_time_without_a_zone_is_none(tmp_path: Path) -> None:
     (tmp_path / SIGHTS_FILE).write_bytes(b'{"sights": {"cursor": {"e1": "2026-09-01T12:00:00"}}}')
     assert read(tmp_path) == {}
+
+
+ENTRY = "0123456789abcdef"
+LATER = NOON + timedelta(days=30)
+
+
+def back(tool: str, at: datetime) -> FirstSight:
+    return FirstSight(tool=tool, entry=ENTRY, at=at)
+
+
+def test_of_what_the_server_hands_back_only_what_is_earlier_counts(tmp_path: Path) -> None:
+    sights = Sights(tmp_path)
+    sights.note("cursor", ENTRY, NOON)
+    later, earlier = back("cursor", NOON + timedelta(hours=1)), back("cursor", NOON - timedelta(hours=1))
+    assert sights.take_back([later, back("cursor", NOON)], LATER) == 0
+    assert (sights.of("cursor"), sights.handed_back, sights.changes) == ({ENTRY: NOON}, 0, 1)
+    assert sights.take_back([later, earlier, back("qoder", NOON)], LATER) == 2
+    assert sights.all() == read(tmp_path) == {"cursor": {ENTRY: earlier.at}, "qoder": {ENTRY: NOON}}
+    assert (sights.handed_back, sights.changes) == (1, 2)
+
+
+def test_what_comes_back_pushes_nothing_out(tmp_path: Path) -> None:
+    sights = Sights(tmp_path, most=3)
+    sights.note("cursor", ENTRY, NOON)
+    sights.note("qoder", ENTRY, NOON)
+    assert sights.take_back([back(f"t{n}", NOON + timedelta(hours=n)) for n in range(9)], LATER) == 1
+    assert set(sights.all()) == {"cursor", "qoder", "t0"}
+    earlier = back("qoder", NOON - timedelta(days=1))
+    assert sights.take_back([earlier], LATER) == 1, "an earlier one of what is here needs no room"
+    assert sights.of("qoder") == {ENTRY: earlier.at}
+
+
+def test_what_a_server_would_refuse_is_not_told(tmp_path: Path) -> None:
+    sights = Sights(tmp_path)
+    sights.note("cursor", "e1", NOON)
+    sights.note("No Tool", ENTRY, NOON)
+    sights.note("cursor", ENTRY, NOON)
+    assert sights.told() == (back("cursor", NOON),)

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aipolicy.core import wire
+from aipolicy.core.first_sights import FIRST_SIGHTS_PATH, FirstSight, FirstSights
 from aipolicy.core.model import Health, State, Unseen
-from server_lab import Device, Lab, gone, outcome
+from server_lab import START, Device, Lab, gone, outcome
 
 BOUNDED = settings(
     max_examples=150,
@@ -34,6 +35,11 @@ values = st.recursive(
 )
 
 
+moments = st.sampled_from(
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1999-12-31T23:59:59Z", "2026-02-30T00:00:00Z"]
+)
+
+
 @pytest.fixture
 def device(lab: Lab) -> Device:
     return lab.enrol()
@@ -46,7 +52,7 @@ def answered(status: int) -> bool:
 @BOUNDED
 @given(body=st.binary(max_size=300))
 def test_bytes(device: Device, body: bytes) -> None:
-    for path in (wire.EVENTS_PATH, wire.CHECK_IN_PATH):
+    for path in (wire.EVENTS_PATH, wire.CHECK_IN_PATH, FIRST_SIGHTS_PATH):
         assert answered(device.post(gzip.compress(body), path).status_code)
         assert answered(device.post(body, path).status_code)
 
@@ -55,7 +61,7 @@ def test_bytes(device: Device, body: bytes) -> None:
 @given(value=values)
 def test_any_json(device: Device, value: Any) -> None:
     body = gzip.compress(msgspec.json.encode(value))
-    for path in (wire.EVENTS_PATH, wire.CHECK_IN_PATH):
+    for path in (wire.EVENTS_PATH, wire.CHECK_IN_PATH, FIRST_SIGHTS_PATH):
         assert answered(device.post(body, path).status_code)
 
 
@@ -94,6 +100,16 @@ def test_a_good_batch_with_one_value_changed(device: Device, data: st.DataObject
     assert answered(reply.status_code)
     if reply.status_code == 200:
         assert msgspec.json.decode(reply.content, type=wire.Ack).seq == batch.seq or place == ("seq",)
+
+
+@BOUNDED
+@given(data=st.data())
+def test_good_first_sights_with_one_value_changed(device: Device, data: st.DataObject) -> None:
+    sight = FirstSight(tool="claude-code", entry="0123456789abcdef", at=START)
+    whole = msgspec.to_builtins(FirstSights(machine="ab" * 32, sights=(sight, sight)))
+    place = data.draw(st.sampled_from(sorted(places(whole), key=str)))
+    body = msgspec.json.encode(changed(whole, place, data.draw(values | moments)))
+    assert answered(device.post(gzip.compress(body), FIRST_SIGHTS_PATH).status_code)
 
 
 @pytest.mark.parametrize("field", ["device", "spool"])
