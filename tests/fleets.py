@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from aipolicy.core.inventory import (
+    Arrivals,
     DeviceInventory,
     Head,
     InForce,
@@ -58,11 +59,12 @@ def lines(
     policy: str | None = None,
     name: str = "old.yaml",
     tags: tuple[str, ...] | None = None,
+    arrivals: Arrivals | None = None,
 ) -> Iterator[bytes]:
     """The inventory of these devices; `policy` is the one that the server published."""
     writer = Writer()
     in_force = InForce(number=7, name=name, content=policy) if policy is not None else None
-    yield writer.head(Head(taken_at=NOW, policy=in_force))
+    yield writer.head(Head(taken_at=NOW, policy=in_force, arrivals=arrivals))
     for number, findings in enumerate(devices, start=1):
         numbered = []
         for owner, what, blocks in findings:

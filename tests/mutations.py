@@ -526,6 +526,41 @@ MUTATIONS = (
         new="if _decode(row.about).verdict.policy",
         tests=("tests/server/test_canary.py",),
     ),
+    Mutation(
+        what="a later first sight of the server's is taken over: a grace is lengthened",
+        file="agent/aipolicy/state/sights.py",
+        old="(own is not None and own <= sight.at)",
+        new="own == sight.at",
+        tests=("tests/agent/state/test_sights.py",),
+    ),
+    Mutation(
+        what="first sights of any machine are handed back",
+        file="server/aipolicy_server/store/first_sights.py",
+        old="_devices.machine == machine, ",
+        new="",
+        tests=("tests/server/intake/test_first_sights.py",),
+    ),
+    Mutation(
+        what="first sights of a copy that is still heard of are handed back",
+        file="server/aipolicy_server/store/first_sights.py",
+        old=", heard <= enrolled",
+        new="",
+        tests=("tests/server/intake/test_first_sights.py",),
+    ),
+    Mutation(
+        what="a policy lengthens what the server keeps",
+        file="server/aipolicy_server/kept_for.py",
+        old="min(of, policy.days)",
+        new="policy.days",
+        tests=("tests/server/test_retention.py",),
+    ),
+    Mutation(
+        what="events that wait for the server go for their age",
+        file="agent/aipolicy/state/spool.py",
+        old='WHERE status IN (2, 3) ORDER BY n DESC"',
+        new='ORDER BY n DESC"',
+        tests=("tests/agent/state/test_spool.py",),
+    ),
 )
 
 

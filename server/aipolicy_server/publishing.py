@@ -97,6 +97,7 @@ class Publishing:
             by=by,
             at_us=at_us,
             copy_of=copy_of,
+            retention_days=policy.privacy.retention_days,
         )
 
         def job(connection: Connection) -> Published | Moved:

@@ -17,6 +17,7 @@ from aipolicy_server.api_parts import After, Limit, answer, answers, nothing, re
 from aipolicy_server.erase import Asked, Erased, Eraser
 from aipolicy_server.intake.body import read_body
 from aipolicy_server.intake.reading import decode
+from aipolicy_server.kept_for import ByPolicy, by_policy, in_force
 from aipolicy_server.openapi import body_model
 from aipolicy_server.refusals import Refusal
 from aipolicy_server.settings import Keep
@@ -30,9 +31,15 @@ Subject = Annotated[
 
 
 class Removals(Record, frozen=True, kw_only=True):
-    """What this server keeps how long, and one page of what was removed, the newest first."""
+    """What this server keeps how long, and one page of what was removed, the newest first.
+
+    keep: its own setting. policy: what the policy in force says, null where it says nothing. in_force: the
+    stricter of both.
+    """
 
     keep: Keep
+    policy: ByPolicy | None
+    in_force: Keep
     rows: tuple[RemovalRow, ...]
     next: str | None
 
@@ -58,8 +65,12 @@ def add_removal_routes(router: APIRouter) -> None:
         """What is kept how long, and what retention and erasures removed."""
         with reading(request) as connection:
             page = removals.page(connection, subject=subject, after=after, limit=limit)
+            policy = by_policy(connection)
         keep: Keep = request.app.state.settings.keep
-        return answer(Removals(keep=keep, rows=page.rows, next=page.next), "aipolicy.removals/1")
+        said = Removals(
+            keep=keep, policy=policy, in_force=in_force(keep, policy), rows=page.rows, next=page.next
+        )
+        return answer(said, "aipolicy.removals/1")
 
     @router.post(
         "/erasures",

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from aipolicy_server.clock import Clock, to_us
+from aipolicy_server.kept_for import by_policy, in_force
 from aipolicy_server.settings import Keep
 from aipolicy_server.store import expiry, leases, removals
 from aipolicy_server.store.expiry import Removed, Step
@@ -73,12 +74,16 @@ class Retention:
     async def run_once(self) -> bool:
         """Removes all that is too old now. False: another node is at it. Raises Unavailable."""
         began_us = to_us(self._clock())
+        policy = await self._store.read(by_policy)
+        keep = in_force(self._keep, policy)
         for name, step in STEPS.items():
-            days: int | None = getattr(self._keep, name)
+            days: int | None = getattr(keep, name)
             if days is None:
                 continue
             before_us = began_us - days * _DAY_US
-            act = Act(cause=removals.RETENTION, began_us=began_us, before_us=before_us)
+            shortened = policy is not None and days != getattr(self._keep, name)
+            reason = f"retention of policy number {policy.number}" if policy and shortened else ""
+            act = Act(cause=removals.RETENTION, began_us=began_us, before_us=before_us, reason=reason)
             if not await self._remove(act, step, before_us):
                 return False
         return True

@@ -79,7 +79,6 @@ def test_a_machine_that_lost_its_state_folder_has_the_same_deadline(lab: Lab) ->
     await_that(lambda: datetime.now(UTC) >= began + timedelta(seconds=1), "a grace begun anew ends later")
 
     agent.start()
-    lab.await_settled(agent)
     await_that(lambda: first_sight(agent) == began, "the grace is the old one again", agent.log)
     (old, new) = await_that(
         lambda: rows if len(rows := lab.server.rows(stored)) == 2 else None, "of both", lab.server.log

@@ -168,6 +168,8 @@ def test_every_column_with_a_persons_name_is_known() -> None:
         "findings.version",
         "findings.owner",
         "findings.outcome",
+        # of the catalog
+        "first_sights.tool",
         # what machines say of themselves
         "devices.os",
         "devices.os_version",

@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from aipolicy.core.inventory import (
     INVENTORY_PATH,
+    Arrivals,
     DeviceInventory,
     Head,
     KindOfFinding,
@@ -149,7 +150,7 @@ def test_the_number_of_statements_does_not_grow_with_the_devices(
     whole = b"".join(stocktaking.lines(sqlite_lab.store.reading, START))
     sa.event.remove(engine, "before_cursor_execute", note)
     assert len(read(whole)[2]) == devices
-    assert len([one for one in asked if one.lstrip().upper().startswith("SELECT")]) == 4
+    assert len([one for one in asked if one.lstrip().upper().startswith("SELECT")]) == 6
 
 
 ODD = st.sampled_from(
@@ -182,3 +183,26 @@ def test_devices_that_come_between_two_pages_do_no_harm(lab: Lab) -> None:
             yield portion
 
     assert [device.hostname for device in read(b"".join(portions()))[2]] == ["pc-0", "pc-1", "pc-2", "late"]
+
+
+def test_it_says_about_when_events_came(lab: Lab) -> None:
+    head, _, _ = read(ask(lab).content)
+    assert head.arrivals == Arrivals(events=0, days=())
+    device = lab.enrol()
+    device.send(*(outcome(path=f"~/{number}") for number in range(400)))
+    lab.clock.advance(days=10)
+    device.send(*(outcome(path=f"~/later/{number}") for number in range(400)))
+    lab.clock.advance(days=1)
+    head, _, _ = read(ask(lab).content)
+    assert head.arrivals is not None
+    today = (lab.clock.now - datetime(1970, 1, 1, tzinfo=UTC)).days
+    assert head.arrivals.events == 800
+    assert [head.arrivals.before(today - days) for days in (11, 10, 1, 0)] == [0, 400, 400, 800]
+    device.send(*(outcome(path=f"~/much/{place}/{number}") for place in range(5) for number in range(100)))
+    for number in range(3):
+        device.send(*(outcome(path=f"~/more/{number}/{place}") for place in range(500)))
+    head, _, _ = read(ask(lab).content)
+    assert head.arrivals is not None
+    assert head.arrivals.events == 2_800
+    assert len(head.arrivals.days) < 1_000
+    assert head.arrivals.before(today) == pytest.approx(800, rel=0.02)

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from aipolicy.core.model import Unseen
+from aipolicy.core.publishing import ReleaseRequest
 from aipolicy_server import tokens
 from aipolicy_server.cli import server
 from aipolicy_server.clock import to_us
@@ -259,3 +260,96 @@ def test_the_page_shows_what_is_kept_and_what_went(lab: Lab) -> None:
     page = lab.http.get("/kept").text
     assert "retention" in page
     assert "400" in page
+
+
+# --- what the policy shortens ------------------------------------------------------------------------------
+
+POLICY = "banned: [claude-code]\nprivacy: {{retention: {}d}}\n"
+
+
+def after(lab: Lab, days: int, retention: Retention | None = None) -> list[str]:
+    """The tools of the events that are left when the job runs then: one came at the start, one in between."""
+    device = lab.enrol()
+    device.send(outcome())
+    lab.clock.advance(days=days - 1)
+    device.send(outcome("qoder", path="~/q"))
+    lab.clock.advance(days=1)
+    device.check_in()
+    lab.flush()
+    run_once(lab, retention)
+    return [row["tool"] for row in lab.get("/events")["rows"]]
+
+
+def test_the_policys_retention_shortens_the_servers_own(lab: Lab) -> None:
+    lab.publish(POLICY.format(30))
+    assert after(lab, 31) == ["qoder"]
+    assert lab.count("batches") == 1
+    assert lab.count("findings") == 2, "what a device has now is no event"
+    said = lab.get("/removals")
+    assert said["keep"]["events"] == 400
+    assert said["policy"] == {"number": 1, "days": 30}
+    assert {name: said["in_force"][name] for name in STEPS} == {
+        "events": 30,
+        "batches": 30,
+        "alarms": 400,
+        "findings": 30,
+        "devices": 400,
+    }
+    assert {(row["kind"], row["reason"]) for row in said["rows"]} == {
+        ("events", "retention of policy number 1"),
+        ("batches", "retention of policy number 1"),
+    }
+
+
+def test_on_the_day_itself_nothing_goes(lab: Lab) -> None:
+    lab.publish(POLICY.format(30))
+    assert after(lab, 30) == ["qoder", "claude-code"]
+
+
+def test_it_never_lengthens_what_the_server_keeps(lab: Lab) -> None:
+    lab.publish(POLICY.format(3650))
+    assert after(lab, 401) == ["qoder"]
+    assert lab.get("/removals")["in_force"] == lab.get("/removals")["keep"]
+    assert {row["reason"] for row in lab.get("/removals")["rows"]} == {""}
+
+
+def test_it_shortens_what_would_be_kept_for_ever(lab: Lab) -> None:
+    lab.publish(POLICY.format(30))
+    assert after(lab, 31, Retention(lab.store, Keep(**dict.fromkeys(STEPS)), lab.clock)) == ["qoder"]
+
+
+def test_the_policy_in_force_counts_and_not_one_before(lab: Lab) -> None:
+    lab.publish(POLICY.format(7))
+    lab.publish("banned: [claude-code]\n", expected=1)
+    assert after(lab, 31) == ["qoder", "claude-code"]
+
+
+def test_in_its_canary_wave_it_removes_nothing_yet(lab: Lab) -> None:
+    lab.publish(POLICY.format(90))
+    lab.publish(POLICY.format(7), expected=1, canary=100.0)
+    assert after(lab, 31) == ["qoder", "claude-code"]
+    assert lab.get("/removals")["policy"] == {"number": 1, "days": 90}
+    lab.post("/policies/2/release", ReleaseRequest())
+    run_once(lab)
+    assert [row["tool"] for row in lab.get("/events")["rows"]] == ["qoder"]
+
+
+def test_of_a_device_not_heard_of_the_findings_go_with_the_events(lab: Lab) -> None:
+    lab.publish(POLICY.format(30))
+    lab.enrol().send(outcome())
+    lab.clock.advance(days=31)
+    run_once(lab)
+    assert removed(lab) == {"events": 1, "batches": 1, "findings": 1}
+    assert lab.count("devices") == 1
+
+
+def test_the_pages_say_by_whom_it_is_shortened(sqlite_lab: Lab) -> None:
+    lab = sqlite_lab
+    lab.publish(POLICY.format(1))
+    assert lab.http.get(f"/?token={lab.admin_token}").status_code == 303
+    assert "for 1 day at most" in lab.http.get("/policy/1").text
+    kept = lab.http.get("/kept").text
+    assert kept.count("policy number 1</a>; the server's own setting is") == 3
+    lab.publish("banned: []\n", expected=1)
+    assert "the server's own setting says" in lab.http.get("/policy/2").text
+    assert "policy number" not in lab.http.get("/kept").text

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -35,6 +36,8 @@ from aipolicy.core.lens import audiences_of
 from aipolicy.core.plan import AHEAD, Groups, Plan, Question, later_waves, moments_ahead, plan, wave
 from aipolicy.core.plan_report import InventoryInUse, PlanReport, Wave
 from aipolicy.core.policy import Policy, PolicyErrors, parse
+from aipolicy.core.policy_diff import retention_change
+from aipolicy.core.privacy import Privacy
 from aipolicy.core.problem import annotate_all
 from aipolicy.core.scan_report import PolicyInUse
 from aipolicy.core.sides import Judged, Reported, Side
@@ -44,6 +47,7 @@ from aipolicy.tools import load_whole
 
 OVER_THE_LIMIT = 4
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DOUBT = "where that decides, the plan says warned for blocked, as an agent that does not know it does."
 
 
@@ -176,6 +180,15 @@ def _report(
     )
 
 
+def _removed(head: Head, days: int | None) -> str:
+    """How many events would go, as far as that is known."""
+    if days is None or head.arrivals is None:
+        return "" if days is None else " How many those are, this inventory does not tell."
+    oldest = head.taken_at - timedelta(days=days)
+    gone = head.arrivals.before((oldest - _EPOCH).days)
+    return f" Of now about {head.arrivals.events:,} events, about {gone:,} would be removed."
+
+
 def _in_use(policy: Policy) -> PolicyInUse:
     return PolicyInUse(name=policy.name, version=policy.version, mode=policy.mode)
 
@@ -206,6 +219,9 @@ def _notes(
             "No policy was given with --against and the server publishes none: what is compared with is what "
             "the agents reported last."
         )
+    retention = retention_change(old.privacy if old is not None else Privacy(), policy.privacy)
+    if retention is not None:
+        yield f"{retention[:1].upper()}{retention[1:]}.{_removed(head, policy.privacy.retention_days)}"
     whom = [audience for each in (policy, old) if each is not None for audience in audiences_of(each)]
     if not groups_known and any(audience.groups for audience in whom):
         yield f"Rules name groups, and who is in them is not known: {_DOUBT} Give --groups FILE."

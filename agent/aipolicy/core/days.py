@@ -22,6 +22,14 @@ LONGEST: Final = timedelta(days=366)
 
 DAY: Final = timedelta(days=1)
 
+_DAYS: Final = re.compile(r"([0-9]{1,5})d")
+_IN_OTHER_UNITS: Final = re.compile(
+    r"([0-9]{1,5}) ?((?:d|day|w|week|m|month|y|year|h|hour)s?|)", re.IGNORECASE
+)
+_DAYS_OF: Final = {"": 1.0, "d": 1.0, "w": 7.0, "m": 30.0, "y": 365.0, "h": 1 / 24}
+"""By the first letter. `90m` may be minutes: it is only suggested."""
+MOST_DAYS: Final = 3_650
+
 
 def read_day(text: str, key: str, at: Placed, problems: Problems) -> datetime | None:
     """When that day begins; None, with the problem noted, where the text is no day."""
@@ -49,6 +57,19 @@ def read_span(text: str, key: str, at: Placed, problems: Problems) -> timedelta 
         problems.add(at, Code.SPAN, f"{key} is longer than {LONGEST.days} days", "write a shorter one")
         return None
     return span
+
+
+def read_days(text: str, key: str, at: Placed, problems: Problems) -> int | None:
+    """How many days; None, with the problem noted, where the text is no number of days, or out of bounds."""
+    match = _DAYS.fullmatch(text)
+    if match and 1 <= int(match[1]) <= MOST_DAYS:
+        return int(match[1])
+    message = f"{key} is a number of days like 90d, not {shown(text)}"
+    if match:
+        message = f"{key} is from 1d to {MOST_DAYS}d, not {shown(text)}"
+    suggestion = f"write {_meant_days(text)}, or remove `{key}`: the server's own setting holds then"
+    problems.add(at, Code.RETENTION, message, suggestion)
+    return None
 
 
 def in_words(moment: datetime) -> str:
@@ -83,6 +104,14 @@ def _possible(year: str, month: str, _day_of_it: str) -> str:
     if not 1 <= int(month) <= 12:
         return "the month comes after the year: 01 to 12"
     return f"the last day of that month is {year}-{month}-{monthrange(int(year), int(month))[1]}"
+
+
+def _meant_days(text: str) -> str:
+    match = _IN_OTHER_UNITS.fullmatch(text)
+    if not match:
+        return "days, as in 90d"
+    days = round(int(match[1]) * _DAYS_OF[match[2][:1].lower()])
+    return f"{min(max(days, 1), MOST_DAYS)}d"
 
 
 def _meant(text: str) -> str:

@@ -104,11 +104,6 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
     Code.WRONG_TYPE: _page("banned: claude-code\n", "banned: [claude-code]\n"),
     Code.NO_VALUE: _page("banned:\napproved: [qoder]\n", "banned: []\napproved: [qoder]\n"),
     Code.UNKNOWN_KEY: _page("aproved: [qoder]\nbanned: []\n", "approved: [qoder]\nbanned: []\n"),
-    Code.NOT_SUPPORTED: _page(
-        "banned: [claude-code]\nprivacy: {retention: 90d}\n",
-        "banned: [claude-code]\n",
-        "What is passed over would mislead, so the whole file is refused.",
-    ),
     Code.NO_RULE: _page("mode: block\n", "mode: block\nbanned: []\n"),
     Code.UNKNOWN_TOOL: _page(
         "banned: [claud-code]\n",
@@ -213,6 +208,12 @@ PAGES: Final[Mapping[Code, ErrorPage]] = {
     Code.PRIVACY: _page(
         "banned: [claude-code]\nprivacy: {usernames: none}\n",
         "banned: [claude-code]\nprivacy: {usernames: hash}\n",
+    ),
+    Code.RETENTION: _page(
+        "banned: [claude-code]\nprivacy: {retention: 3 months}\n",
+        "banned: [claude-code]\nprivacy: {retention: 90d}\n",
+        "Months and years are not equally long, and hours are too few to see an event in. Without the key "
+        "the server's own setting counts, which it can only shorten.",
     ),
     Code.VERSIONS: _page(
         'banned:\n  - {tool: cursor, versions: "^1.6"}\n',

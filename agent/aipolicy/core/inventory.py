@@ -27,16 +27,33 @@ class InForce(Record, frozen=True, kw_only=True):
     content: str
 
 
+class Arrivals(Record, frozen=True, kw_only=True):
+    """When the events of the log were received.
+
+    events: about how many there are. days: of some of them, evenly spread in the order in which they came,
+    the day counted from 1970.
+    """
+
+    events: int
+    days: tuple[int, ...]
+
+    def before(self, day: int) -> int:
+        """About how many were received before that day, counted from 1970."""
+        return round(self.events * sum(each < day for each in self.days) / max(1, len(self.days)))
+
+
 class Head(Record, frozen=True, kw_only=True):
     """The first line. taken_at: when it was asked for. policy: null where the server publishes none.
 
-    names: whether people and hosts bear their names; else they are numbered.
+    names: whether people and hosts bear their names; else they are numbered. arrivals: null from a server
+    that does not tell.
     """
 
     schema: str = SCHEMA
     taken_at: datetime
     policy: InForce | None = None
     names: bool = True
+    arrivals: Arrivals | None = None
 
 
 class KindOfFinding(msgspec.Struct, frozen=True, array_like=True, tag="kind", gc=False):

@@ -397,7 +397,7 @@ class Health(Record, frozen=True, kw_only=True, tag="health", tag_field="what"):
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """The only thing that leaves the machine. Paths in it are home-relative.
+    """What is told of what was found, done or not seen. Paths in it are home-relative.
 
     id: a UUIDv7: unique, ordered by time.
     device: the device's own id.

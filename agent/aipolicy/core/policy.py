@@ -46,7 +46,7 @@ class Policy(Record, frozen=True, kw_only=True):
     contact: whom to ask. message: what the person is told; both empty where the policy has none.
     instead: the approved tools, for people.
     scopes: rules for some machines and people; the first that fits holds. exemptions: before all of them.
-    tests: what it is to say; run_tests.py runs them. privacy: what leaves the machine about people.
+    tests: what it is to say; run_tests.py runs them. privacy: what leaves it, how long it is kept.
     """
 
     name: str

@@ -11,13 +11,14 @@ from functools import cmp_to_key
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from aipolicy.core.audience import Audience, fit
 from aipolicy.core.decide import explain
 from aipolicy.core.entry import Entry
 from aipolicy.core.model import Action, Confidence, Context, Evidence, Finding, Owner, Record, Ruling, State
 from aipolicy.core.policy import Policy
+from aipolicy.core.privacy import Privacy
 from aipolicy.core.scope import Scope
 from aipolicy.core.tool import Tool
 from aipolicy.core.versions import compare
@@ -102,12 +103,29 @@ def _others(before: Policy, after: Policy, places: Sequence[World]) -> Iterator[
         yield f"the name: {before.name} becomes {after.name}{anew}"
     if before.contact != after.contact:
         yield f"the contact: {before.contact or 'none'} becomes {after.contact or 'none'}"
-    for field in fields(before.privacy):
-        was, becomes = getattr(before.privacy, field.name), getattr(after.privacy, field.name)
-        if was != becomes:
-            yield f"what leaves the machine: {field.name} {was} becomes {becomes}"
+    was, becomes = before.privacy.usernames, after.privacy.usernames
+    if was != becomes:
+        yield f"what leaves the machine: usernames {was} becomes {becomes}"
+    if (changed := retention_change(before.privacy, after.privacy)) is not None:
+        yield changed
     if _tests(before) != _tests(after):
         yield f"the tests: {len(before.tests)} before, {len(after.tests)} now, not the same"
+
+
+def retention_change(before: Privacy, after: Privacy) -> str | None:
+    """What becomes of events, in words; None where it stays."""
+    was, becomes = before.retention_days, after.retention_days
+    if was == becomes:
+        return None
+    said = f"events are kept {_kept(becomes)} (was {_kept(was)})"
+    shorter = becomes is not None and (was is None or becomes < was)
+    return f"{said}; older ones are removed for good" if shorter else said
+
+
+def _kept(days: int | None) -> str:
+    if days is None:
+        return "for as long as the server's own setting says"
+    return f"for {days:,} day{'' if days == 1 else 's'} at most"
 
 
 def _tests(policy: Policy) -> list[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from aipolicy.core.days import LONGEST, UNITS
+from aipolicy.core.days import LONGEST, MOST_DAYS, UNITS
 from aipolicy.core.message import MAX_TEXT, PLACEHOLDERS
 from aipolicy.core.problem import Code
 from aipolicy.core.selector import Kind, KnownTools
@@ -121,6 +121,15 @@ def _span(_key: Key) -> Schema:
     return {"type": "string", "allOf": [digits, {"pattern": f"^0*(?:{spans})$"}], "examples": ["7d"]}
 
 
+def _days(_key: Key) -> Schema:
+    digits = {"pattern": r"^[0-9]{1,5}d$"}
+    return {
+        "type": "string",
+        "allOf": [digits, {"pattern": f"^0*{_up_to(MOST_DAYS)}d$"}],
+        "examples": ["90d"],
+    }
+
+
 def _versions(_key: Key) -> Schema:
     low, high, one = rf"\s*>=?{_VERSION}", rf"\s*<=?{_VERSION}", rf"\s*==?{_VERSION}"
     pattern = f"^(?:{one}|{low}|{high}|{low},{high}|{high},{low})$"
@@ -160,6 +169,7 @@ _FORMS: Final[Mapping[Form, Callable[[Key], Schema]]] = {
     Form.TOOL: lambda _key: {"$ref": "#/$defs/tool"},
     Form.DAY: _day,
     Form.SPAN: _span,
+    Form.DAYS: _days,
     Form.VERSIONS: _versions,
     Form.NAMES: _names,
     Form.HOSTS: _hosts,

@@ -1,4 +1,4 @@
-"""`privacy` of a policy: what may leave the machine about people, and its reading."""
+"""`privacy` of a policy: what may leave the machine about people and how long it is kept, and its reading."""
 
 from enum import StrEnum
 
@@ -18,9 +18,13 @@ class Usernames(StrEnum):
 
 
 class Privacy(Record, frozen=True, kw_only=True):
-    """usernames: by their login name, or by another one that only the machine can tell."""
+    """usernames: by their login name, or by another one that only the machine can tell.
+
+    retention_days: for how many days events are kept, null where the policy leaves it to the server.
+    """
 
     usernames: Usernames = Usernames.PLAIN
+    retention_days: int | None = None
 
 
 def read_privacy(node: yamlfile.Node | None, reading: Reading) -> Privacy:
@@ -35,7 +39,10 @@ def read_privacy(node: yamlfile.Node | None, reading: Reading) -> Privacy:
         return Privacy()
     values = reading.keys(node, Place.PRIVACY)
     _word(values.get("paths"), "paths", reading)
-    return Privacy(usernames=Usernames(_word(values.get("usernames"), "usernames", reading) or "plain"))
+    return Privacy(
+        usernames=Usernames(_word(values.get("usernames"), "usernames", reading) or "plain"),
+        retention_days=reading.days(values.get("retention"), "retention"),
+    )
 
 
 def _word(node: yamlfile.Node | None, key: str, reading: Reading) -> str:

@@ -40,7 +40,7 @@ class Code(StrEnum):
     WRONG_TYPE = "E020", "A list, a text or a mapping stands where another one belongs."
     NO_VALUE = "E021", "A key or a list item has no value."
     UNKNOWN_KEY = "E022", "No such key."
-    NOT_SUPPORTED = "E023", "The key belongs to a later version of aipolicy; this one would ignore it."
+    # E023 said that `retention` was left to a later version; no other error ever gets its code.
     NO_RULE = "E024", "The policy says nothing about any tool; `banned: []` says that none is banned."
     UNKNOWN_TOOL = "E025", "The catalog has no such tool."
     UNKNOWN_VENDOR = "E026", "The catalog has no tool of such a vendor."
@@ -74,6 +74,7 @@ class Code(StrEnum):
     PERCENT = "E048", "`percent` and `rollout` are numbers from 0 to 100."
     ONE_TOOL = "E049", "A test is about one tool, by its id or an alias, with or without a version."
     PRIVACY = "E050", "`usernames` is plain or hash, and `paths` is home-relative."
+    RETENTION = "E051", "`retention` is a number of days, `90d`, from 1d to 3650d."
 
 
 class Problem(Record, frozen=True, kw_only=True):

@@ -84,6 +84,7 @@ class Published(Record, frozen=True, kw_only=True):
     commit, author, approver: as CI named them, or empty. by: whose token published it. at: when.
     copy_of: the number whose text was published again by a rollback, else null.
     step: how far it may come, null where it went to everybody at once.
+    retention_days: its `privacy.retention`, null where it has none.
     """
 
     number: int
@@ -98,6 +99,7 @@ class Published(Record, frozen=True, kw_only=True):
     at: datetime
     copy_of: int | None
     step: RolloutStep | None = None
+    retention_days: int | None = None
 
 
 class Rollout(Record, frozen=True, kw_only=True):

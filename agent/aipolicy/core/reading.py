@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from aipolicy.core import yamlfile
-from aipolicy.core.days import read_day, read_span
+from aipolicy.core.days import read_day, read_days, read_span
 from aipolicy.core.message import MAX_TEXT, check_message, check_text
 from aipolicy.core.model import Action
 from aipolicy.core.problem import Code, Problems, shown
 from aipolicy.core.selector import Kind, KnownTools, Selector, read_selector
 from aipolicy.core.suggest import did_you_mean
-from aipolicy.core.values import KEYS, LATER_KEYS, Place, key_of, names
+from aipolicy.core.values import KEYS, Place, key_of, names
 from aipolicy.core.version_range import VersionRange, read_versions
 
 
@@ -37,9 +37,6 @@ class Reading:
                 break
             if key.text in allowed:
                 values[key.text] = value
-            elif key.text in LATER_KEYS:
-                message = f"the key {shown(key.text)} is not supported by this version of aipolicy"
-                self.problems.add(key, Code.NOT_SUPPORTED, message, "remove it, or use a later version")
             else:
                 self._unknown_key(key, allowed)
         return values
@@ -55,7 +52,7 @@ class Reading:
             suggestion = f"write `tool: {key.text}`"
         else:
             suggestion = "known keys are: " + ", ".join(allowed)
-            hint = did_you_mean(key.text, (*allowed, *LATER_KEYS))
+            hint = did_you_mean(key.text, allowed)
         self.problems.add(key, Code.UNKNOWN_KEY, f"unknown key {shown(key.text)}{hint}", suggestion)
 
     def needed(self, mapping: yamlfile.Mapping, values: Mapping[str, yamlfile.Node], place: Place) -> None:
@@ -143,6 +140,11 @@ class Reading:
         """How long something lasts."""
         scalar = self.scalar(node, what)
         return read_span(scalar.text, what, scalar, self.problems) if scalar else None
+
+    def days(self, node: yamlfile.Node | None, what: str) -> int | None:
+        """How many days."""
+        scalar = self.scalar(node, what)
+        return read_days(scalar.text, what, scalar, self.problems) if scalar else None
 
     def versions(self, node: yamlfile.Node | None) -> VersionRange | None:
         """A range of versions."""

@@ -33,6 +33,7 @@ class Form(StrEnum):
     TOOL = "tool"  # a tool's id, with or without @VERSION
     DAY = "day"  # 2026-10-01, UTC
     SPAN = "span"  # 7d
+    DAYS = "days"  # 90d, in whole days
     VERSIONS = "versions"  # >=1.7, <2
     NAMES = "names"  # a list of names; of `words`, where there are any
     HOSTS = "hosts"  # a list of names and patterns
@@ -180,8 +181,8 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
             name="privacy",
             form=Form.MAPPING,
             of=Place.PRIVACY,
-            says="what leaves the machine about people",
-            without="login names, home-relative paths",
+            says="what leaves the machine about people, and for how long it is kept",
+            without="login names, home-relative paths, kept for as long as the server's own setting says",
         ),
     ),
     Place.PRIVACY: (
@@ -198,6 +199,12 @@ KEYS: Final[dict[Place, tuple[Key, ...]]] = {  # in the order in which `policy f
             words=("home-relative",),
             says="`home-relative`: `~` for the home; there is nothing else",
             without="`home-relative`",
+        ),
+        Key(
+            name="retention",
+            form=Form.DAYS,
+            says="how many days events are kept, `90d`: it only shortens what the server's setting allows",
+            without="the server's own setting",
         ),
     ),
     Place.SCOPE: (
@@ -315,9 +322,6 @@ AUDIENCE_KEYS: Final = (*(key.name for key in _AUDIENCE), "percent")
 
 RULES: Final = ("banned", "approved", "unlisted", "scopes")
 """One of these at least is in a policy."""
-
-LATER_KEYS: Final = ("retention",)
-"""Keys of the language that this version cannot honour, so it refuses them: ignored, they would mislead."""
 
 
 def names(place: Place) -> tuple[str, ...]:

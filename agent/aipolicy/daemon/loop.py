@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -67,6 +67,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 _STATUS_EVERY_S = 30.0
+_FORGET_EVERY_S = 3600.0
 _DIRECTORY_WAIT_S = 2.0
 _CLOSE_S = 1.5
 _STUCK_S = 120.0
@@ -92,6 +93,7 @@ class Daemon:
         self._stopping = False
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._status_due = 0.0
+        self._forget_due = 0.0
         self._service = Service(environ, os.getpid())
         folder = settings.state_dir(admin=machine.is_admin(), environ=environ)
         self._state = Path(os.path.abspath(folder))
@@ -313,11 +315,20 @@ class Daemon:
                 beats, moved = self._processes.beats, now
             if now - moved < _STUCK_S:
                 self._service.alive()
+            if now >= self._forget_due:
+                self._forget_due = now + _FORGET_EVERY_S
+                self._forget_what_is_old()
             if now >= self._status_due:
                 self._status_due = now + _STATUS_EVERY_S
                 self._orders.look()
                 self._say_whether_the_directory_answers()
                 self._keep_status()
+
+    def _forget_what_is_old(self) -> None:
+        """What the policy lets nobody keep any longer, of what the server has."""
+        days = self._keeper.current.privacy.retention_days
+        if days is not None and (gone := self._store.forget_before(self._now() - timedelta(days=days))):
+            logger.info("events older than the policy's retention removed here events=%d", gone)
 
     def _refreshed(self) -> bool:
         """Whether another policy is in force now. The server is told at once which of its own is, or not."""
@@ -330,6 +341,7 @@ class Daemon:
     def _obey(self) -> None:
         """Another policy is in force, or the same one says something else now."""
         self._use_policy()
+        self._forget_due = 0.0
         self._scanner.judge_again()
         if self._courier is not None:
             self._courier.check_in_soon()

@@ -5,12 +5,14 @@ Every function runs inside the caller's transaction; store.py says when.
 
 import gzip
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from aipolicy.core.model import Event, Gone, Health, Outcome, Record, Unseen
+from aipolicy.core.wire import finding_key
 
 WAITING: Final = 0
 SEALED: Final = 1
@@ -141,6 +143,26 @@ def forget_sent(connection: sqlite3.Connection, keep: int) -> None:
     )
 
 
+def forget_before(connection: sqlite3.Connection, moment: datetime, holding: Collection[str]) -> int:
+    """Remove the events that are done with and happened before; how many. What waits stays, however old.
+
+    holding: keys of findings that the server still has as what is here now: the last event of each stays.
+    """
+    last: set[str] = set()
+    old: list[tuple[int]] = []
+    for n, record in connection.execute("SELECT n, record FROM event WHERE status IN (2, 3) ORDER BY n DESC"):
+        event = _event(record)
+        if event is None:
+            continue
+        key = finding_key(event.about.verdict.finding) if isinstance(event.about, Outcome) else ""
+        is_last = key in holding and key not in last
+        last.add(key)
+        if event.time < moment and not is_last:
+            old.append((n,))
+    connection.executemany("DELETE FROM event WHERE n = ?", old)
+    return len(old)
+
+
 def refuse(connection: sqlite3.Connection, spool: str, seq: int, new_spool: str) -> tuple[bool, bytes | None]:
     """The server will never take this batch: cut it in two, or give its only event up.
 
@@ -245,8 +267,13 @@ def is_note(record: bytes) -> bool:
 
 
 def _about(record: bytes) -> Outcome | Gone | Unseen | Health | None:
+    event = _event(record)
+    return None if event is None else event.about
+
+
+def _event(record: bytes) -> Event | None:
     try:
-        return msgspec.json.decode(record, type=Event).about
+        return msgspec.json.decode(record, type=Event)
     except msgspec.MsgspecError:
         return None
 

@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 
 from aipolicy.core.model import Event, Health, Record
-from aipolicy.core.wire import MAX_BATCH_EVENTS, MAX_BODY_BYTES, findings_digest
+from aipolicy.core.wire import MAX_BATCH_EVENTS, MAX_BODY_BYTES, finding_key, findings_digest
 from aipolicy.state import spool
 from aipolicy.state.ballast import Ballast
 from aipolicy.state.changes import everything_again, everything_gone
@@ -190,6 +190,18 @@ class Store:
                 return refused
 
             return self._journal.write(work) or False
+
+    def forget_before(self, moment: datetime) -> int:
+        """Remove the events that the server has, or refused, and that happened before; how many.
+
+        What it does not have yet stays: nothing is lost because a machine was away. So does the last event of
+        each finding that holds: the server has it, and whoever asks what is stored of them must see it.
+        """
+        with self._lock:
+            known = self._journal.book.view().known.values()
+            told = (self._journal.as_told(each.outcome) for each in known)
+            holding = {finding_key(outcome.verdict.finding) for outcome in told}
+            return self._journal.write(lambda c: spool.forget_before(c, moment, holding)) or 0
 
     def renew_spool(self) -> bool:
         """Number from 1 again under a new spool id: the server knows other contents under ours."""

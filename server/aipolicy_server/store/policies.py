@@ -37,6 +37,7 @@ class NewPolicy(Record, frozen=True, kw_only=True):
     by: str
     at_us: int
     copy_of: int | None = None
+    retention_days: int | None = None
 
 
 class Moved(Record, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ def publish(connection: Connection, new: NewPolicy, expected: int) -> Published 
         "at": new.at_us,
         "copy_of": new.copy_of,
         "content": new.content,
+        "retention_days": new.retention_days,
     }
     connection.execute(sa.insert(schema.policies), row)
     published = latest(connection)
@@ -222,6 +224,7 @@ def _published(row: Any) -> Published:
         at=from_us(row.at),
         copy_of=row.copy_of,
         step=_step(row),
+        retention_days=row.retention_days,
     )
 
 

@@ -215,6 +215,7 @@ policies = Table(
     Column("at", BigInteger, nullable=False),
     Column("copy_of", BigInteger),
     Column("content", LargeBinary, nullable=False),
+    Column("retention_days", Integer),
     Index(None, "version", "number"),
 )
 

@@ -14,17 +14,19 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from aipolicy.core.inventory import Head, InForce, KindOfFinding, Writer
+from aipolicy.core.inventory import Arrivals, Head, InForce, KindOfFinding, Writer
 from aipolicy.core.model import Action, Confidence, Ruling, State
 from aipolicy_server.clock import to_us
 from aipolicy_server.store import policies, rollouts, schema
 
 _PAGE: Final = 1000
 _MOST_KNOWN: Final = 50_000
+_SAMPLES: Final = 500
 _DAY_US: Final = 86_400_000_000
 
 _devices = schema.devices.c
 _findings = schema.findings.c
+_events = schema.events.c
 
 
 class _Evidence(msgspec.Struct, gc=False):
@@ -72,8 +74,9 @@ def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
     with reading() as connection:
         number = rollouts.for_everybody(connection)
         last = policies.answer(connection, number) if number else None
+        arrivals = _arrivals(connection)
     in_force = None if last is None else InForce(number=last.number, name=last.name, content=last.content)
-    yield writer.head(Head(taken_at=now, policy=in_force))
+    yield writer.head(Head(taken_at=now, policy=in_force, arrivals=arrivals))
     after = 0
     while True:
         with reading() as connection:
@@ -84,6 +87,18 @@ def lines(reading: Reading, now: datetime) -> Iterator[bytes]:
         yield b"".join(_written(writer, kinds, devices, findings))
         after = devices[-1].n
     yield writer.end()
+
+
+def _arrivals(connection: Connection) -> Arrivals:
+    """From a few events, by their numbers: to count those of an age, every one would have to be read."""
+    first, last = connection.execute(sa.select(sa.func.min(_events.n), sa.func.max(_events.n))).one()
+    if first is None:
+        return Arrivals(events=0, days=())
+    count = last - first + 1
+    step = max(1, count // _SAMPLES)
+    some = sa.select(_events.received).where(_events.n.in_(range(first, last + 1, step)))
+    rows = connection.execute(some.order_by(_events.n)).scalars()
+    return Arrivals(events=count, days=tuple(received // _DAY_US for received in rows))
 
 
 def _page(connection: Connection, after: int) -> Sequence[Any]:

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -12,9 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aipolicy.cli import main
+from aipolicy.core.inventory import Arrivals
 from aipolicy.core.model import Action, Ruling, State
 from aipolicy.tools import texts
-from fleets import Had, had, kind, lines
+from fleets import NOW, Had, had, kind, lines
 
 OLD = "mode: block\nbanned: [cursor]\n"
 NEW = "mode: block\nbanned: [claude-code]\nunlisted: warn\n"
@@ -27,9 +29,11 @@ def new(tmp_path: Path) -> str:
     return str(path)
 
 
-def snapshot(folder: Path, *devices: Iterable[Had], policy: str | None = OLD) -> str:
+def snapshot(
+    folder: Path, *devices: Iterable[Had], policy: str | None = OLD, arrivals: Arrivals | None = None
+) -> str:
     path = folder / "fleet.gz"
-    path.write_bytes(gzip.compress(b"".join(lines(devices, policy))))
+    path.write_bytes(gzip.compress(b"".join(lines(devices, policy, arrivals=arrivals))))
     return str(path)
 
 
@@ -256,3 +260,19 @@ def test_own_tool_files_that_are_new_are_named_as_not_looked_for(tmp_path: Path,
     said = plan(new, "--snapshot", snapshot(tmp_path, *FLEET), "--catalog", str(folder))
     assert said.exit_code == 0, said.output
     assert "Nobody has looked for these yet, so who has them is not known: our-own." in said.stdout
+
+
+def test_a_shorter_retention_is_said_with_how_many_events_it_removes(tmp_path: Path) -> None:
+    shorter = tmp_path / "new.yaml"
+    shorter.write_text(OLD + "privacy: {retention: 30d}\n")
+    today = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
+    arrivals = Arrivals(events=4_000, days=(today - 90, today - 31, today - 30, today))
+    said = plan(str(shorter), "--snapshot", snapshot(tmp_path, *FLEET, arrivals=arrivals)).stdout
+    assert (
+        "note: Events are kept for 30 days at most (was for as long as the server's own setting says)" in said
+    )
+    assert "Of now about 4,000 events, about 2,000 would be removed." in said
+    older = plan(str(shorter), "--snapshot", snapshot(tmp_path, *FLEET)).stdout
+    assert "How many those are, this inventory does not tell." in older
+    same = plan(str(shorter), "--snapshot", snapshot(tmp_path, *FLEET), "--against", str(shorter)).stdout
+    assert "Events are kept" not in same

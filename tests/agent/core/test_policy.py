@@ -202,8 +202,8 @@ def test_every_code_has_a_wrong_policy() -> None:
         ("aproved: [qoder]", "unknown key 'aproved', did you mean 'approved'?"),
         ("exemption: []", "unknown key 'exemption', did you mean 'exemptions'?"),
         (
-            "banned: []\nprivacy: {retention: 90d}",
-            "the key 'retention' is not supported by this version of aipolicy",
+            "banned: []\nprivacy: {retention: 90}",
+            "retention is a number of days like 90d, not '90'",
         ),
         ("mode: Block\nbanned: []", "'Block' is no mode, did you mean 'block'?"),
         ("unlisted: warning", "'warning' is no action, did you mean 'warn'?"),

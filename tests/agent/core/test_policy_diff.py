@@ -155,6 +155,30 @@ BOB = "{name: pilot, users: [bob], banned: [{tool: cursor, action: warn}]}"
             ["what leaves the machine: usernames plain becomes hash"],
         ),
         (
+            BASE,
+            BASE + "privacy: {retention: 90d}",
+            [
+                "events are kept for 90 days at most (was for as long as the server's own setting says); "
+                "older ones are removed for good"
+            ],
+        ),
+        (
+            BASE + "privacy: {retention: 090d}",
+            BASE + "privacy: {retention: 1d}",
+            ["events are kept for 1 day at most (was for 90 days at most); older ones are removed for good"],
+        ),
+        (
+            BASE + "privacy: {retention: 30d}",
+            BASE + "privacy: {retention: 3650d}",
+            ["events are kept for 3,650 days at most (was for 30 days at most)"],
+        ),
+        (
+            BASE + "privacy: {retention: 30d}",
+            BASE,
+            ["events are kept for as long as the server's own setting says (was for 30 days at most)"],
+        ),
+        (BASE + "privacy: {retention: 30d}", BASE + "privacy:\n  retention: '030d'", []),
+        (
             BASE + "tests: [{tool: claude-code, expect: block}]",
             BASE + "tests: [{tool: claude-code, expect: block}, {tool: qoder, expect: report}]",
             ["the tests: 1 before, 2 now, not the same"],

@@ -1,14 +1,18 @@
 """Batches: sealed for good, numbered without gaps, given up only one by one, dropped only by the bound."""
 
 import gzip
+from datetime import timedelta
 
 import msgspec
+import pytest
 
 from aipolicy.core.model import Health
 from aipolicy.core.wire import MAX_BODY_BYTES
+from aipolicy.state.changes import full_look
 from aipolicy.state.identity import Identity
-from aipolicy.state.records import Changes, Told
-from sightings import enrolled_store, numbered, open_store, tell_numbers
+from aipolicy.state.records import Changes, Look, Told
+from aipolicy.state.store import Store
+from sightings import NOON, enrolled_store, numbered, open_store, seen, tell_numbers
 from spool_reading import batch_of, drain, losses, numbers
 
 
@@ -188,3 +192,44 @@ def test_a_record_too_large_for_the_wire_is_counted_instead(tmp_path):
     assert store.tell(Health(part="test", condition="x", detail="x" * 100_000))
     about = batch_of(store.next_batch()).events[0].about
     assert (about.condition, about.count) == ("oversized", 1)
+
+
+def test_of_what_is_old_only_what_the_server_has_goes(tmp_path):
+    now = [NOON]
+    store = Store.open(str(tmp_path / "state"), now=lambda: now[0])
+    store.save_identity(Identity(device="d", token="t"))
+    tell_numbers(store, [1, 2])
+    sent = store.next_batch()
+    assert store.acknowledge(sent.spool, sent.seq)
+    now[0] += timedelta(days=30)
+    tell_numbers(store, [3])
+    sent = store.next_batch()
+    assert store.acknowledge(sent.spool, sent.seq)
+    tell_numbers(store, [4])
+    store.next_batch()
+    tell_numbers(store, [5])
+    assert store.forget_before(NOON) == 0
+    assert store.forget_before(NOON + timedelta(seconds=1)) == 2
+    assert [about.condition for about in store.health_told()] == ["number 3", "number 4", "number 5"]
+    assert store.forget_before(NOON + timedelta(days=99)) == 1
+    assert store.pending() == 2, "what waits or is out stays, however old"
+    store.close()
+
+
+@pytest.mark.parametrize("hide", [False, True], ids=["by name", "by pseudonym"])
+def test_the_last_event_of_what_is_here_stays_however_old(hide, tmp_path):
+    now = [NOON]
+    store = Store.open(str(tmp_path / "state"), now=lambda: now[0])
+    store.save_identity(Identity(device="d", token="t"))
+    store.hide_people(hide)
+    here, gone = seen(), seen("qoder")
+    store.change(lambda ledger: full_look(ledger, [here, gone], Look()))
+    now[0] += timedelta(days=1)
+    store.change(lambda ledger: full_look(ledger, [seen(version="9.9.9")], Look()))
+    drain(store)
+    uid = here.outcome.verdict.finding.owner.uid
+    assert len(store.events_about(uid)) == 4
+    store.forget_before(NOON + timedelta(days=99))
+    (left,) = store.events_about(uid)
+    assert b'"9.9.9"' in left
+    store.close()
