@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aipolicy import tools
+from aipolicy.cli.guard import SWITCHED_OFF
 from aipolicy.core import policy
 from aipolicy.platforms.own_program import PARTS
 from aipolicy.settings import SYSTEM_POLICY, load
@@ -41,7 +42,18 @@ def test_the_guard_has_no_mount_namespace_and_no_limit_of_time() -> None:
     keys = {line.partition("=")[0] for line in guard.splitlines()}
     assert not {key for key in keys if key.startswith(("Protect", "Private", "ReadOnly", "Inaccessible"))}
     assert not {"CPUQuota", "MountAPIVFS", "RootDirectory", "NoExecPaths"} & keys
-    assert "Before=systemd-user-sessions.service" in guard
+    assert not {"MemoryMax", "MemoryHigh"} & keys
+
+
+def test_the_guard_is_there_before_any_ordinary_service_and_nobody_waits_for_it_for_long() -> None:
+    guard = (PACKAGING / "units/aipolicy-guard.service").read_text()
+    said = dict(line.split("=", 1) for line in guard.splitlines() if "=" in line)
+    assert said["DefaultDependencies"] == "no"
+    assert {"basic.target", "systemd-user-sessions.service", "shutdown.target"} <= set(said["Before"].split())
+    assert said["Conflicts"] == "shutdown.target"
+    assert int(said["TimeoutStartSec"]) <= 20
+    assert int(said["WatchdogSec"]) <= 20
+    assert said["SuccessExitStatus"] == said["RestartPreventExitStatus"] == str(SWITCHED_OFF)
 
 
 def test_the_settings_and_the_policy_that_come_with_it_are_right() -> None:

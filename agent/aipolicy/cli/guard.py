@@ -1,17 +1,24 @@
 """`aipolicy guard`: the exec gate of Linux, in the foreground."""
 
 import os
+import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
-from aipolicy.daemon.guard.command import deadman_command, guard_socket
+from aipolicy.daemon.guard.command import deadman_command, guard_socket, is_of_agent
 from aipolicy.platforms import this_machine
+from aipolicy.platforms.linux_calls import TERM
+from aipolicy.platforms.service import Service
 from aipolicy.settings import SettingsError, load
 from aipolicy.state.instance import AlreadyRunning, InstanceLock
 from aipolicy.state.safe_mode_file import in_safe_mode
+
+SWITCHED_OFF: Final = 3
+"""Exit code: nothing failed, and packaging/agent/units/aipolicy-guard.service does not start it again."""
 
 
 @click.command()
@@ -47,10 +54,12 @@ def guard(
 
         serve(folder, settings.tools, machine, guard_socket(folder))
         return
+    if settings.guard == "off" and not of_agent:
+        _stay_away()
     if not os.path.isdir(folder):
         raise Failure(f"{folder}: no such folder: run the agent once, or give its state folder with --state")
     try:
-        lock = InstanceLock.take(Path(folder), os.getpid(), "guard")
+        lock = _locked(Path(folder), of_agent)
     except AlreadyRunning as error:
         raise Failure(str(error)) from error
     if lock is not None:
@@ -59,3 +68,24 @@ def guard(
         click.echo("the agent is in safe mode: nothing is refused until that is over", err=True)
     command = deadman_command(folder, settings.tools, only, of_agent=of_agent)
     os.execv(command[0], command)  # noqa: S606  ourselves, without a shell on purpose
+
+
+def _stay_away() -> None:
+    """Ends as the unit expects it of a guard that is switched off: well, and not to be started again."""
+    said = "guard: off in the settings: programs start unasked"
+    Service(inputs.environ(), os.getpid()).ready(said)
+    click.echo(said, err=True)
+    sys.exit(SWITCHED_OFF)
+
+
+def _locked(folder: Path, of_agent: bool) -> InstanceLock | None:
+    """A guard that the agent started while its service was away makes room for that service."""
+
+    def end(pid: int) -> None:
+        if not is_of_agent(pid):
+            raise AlreadyRunning(folder, pid, "guard")
+        os.kill(pid, TERM)
+
+    if of_agent:
+        return InstanceLock.take(folder, os.getpid(), "guard")
+    return InstanceLock.take_from(folder, os.getpid(), "guard", end)

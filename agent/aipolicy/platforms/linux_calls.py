@@ -6,11 +6,13 @@ import select
 import signal
 import stat
 import threading
+import time
 from typing import Any, NamedTuple
 
 _os: Any = os  # typeshed hides these names on other systems
 _select: Any = select
 _signal: Any = signal
+_time: Any = time
 
 
 def effective_uid() -> int:
@@ -21,6 +23,11 @@ def system_names() -> tuple[str, str, str]:
     """Host name, kernel release and processor architecture, uname(2); not made printable yet."""
     names = _os.uname()
     return str(names.nodename), str(names.release), str(names.machine)
+
+
+def seconds_since_boot() -> float:
+    """Sleep included, whatever the clock is set to: CLOCK_BOOTTIME of clock_gettime(2)."""
+    return float(_time.clock_gettime(_time.CLOCK_BOOTTIME))
 
 
 def is_ready(fd: int) -> bool:

@@ -2,12 +2,15 @@
 
 import importlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from aipolicy.state.folder import StateError
 
+_END_S = 5.0
+_LOOK_S = 0.01
 _LOCK_NAMES = {"agent": "instance.lock", "guard": "guard.lock"}
 
 
@@ -51,6 +54,24 @@ class InstanceLock:
             return None
         _note_pid(descriptor, pid)
         return cls(descriptor)
+
+    @classmethod
+    def take_from(cls, folder: Path, pid: int, what: str, ends: Callable[[int], None]) -> Self | None:
+        """As `take`, but another one is told to end, by `ends` with its pid, and its lock is waited for.
+
+        Raises AlreadyRunning where it has not ended after _END_S.
+        """
+        end: float | None = None
+        while True:
+            try:
+                return cls.take(folder, pid, what)
+            except AlreadyRunning as error:
+                if end is None:
+                    ends(error.pid)
+                    end = time.monotonic() + _END_S
+                elif time.monotonic() > end:
+                    raise
+            time.sleep(_LOOK_S)
 
     def outlive_exec(self) -> None:
         """Stay held by the program that this process becomes."""

@@ -120,6 +120,24 @@ def test_one_agent_per_folder(tmp_path):
     again.release()
 
 
+def test_a_lock_is_taken_from_one_who_ends_and_not_from_one_who_does_not(tmp_path, monkeypatch):
+    lock = InstanceLock.take(tmp_path, 111, "guard")
+    asked = []
+
+    def end(pid):
+        asked.append(pid)
+        lock.release()
+
+    taken = InstanceLock.take_from(tmp_path, 222, "guard", end)
+    assert taken is not None
+    assert asked == [111]
+    monkeypatch.setattr("aipolicy.state.instance._END_S", 0.05)
+    with pytest.raises(AlreadyRunning, match="pid 222"):
+        InstanceLock.take_from(tmp_path, 333, "guard", asked.append)
+    assert asked == [111, 222]  # it is asked once
+    taken.release()
+
+
 def test_a_lock_file_without_a_pid_is_still_a_lock(tmp_path):
     lock = InstanceLock.take(tmp_path, 111)
     (tmp_path / "instance.lock").write_text("")

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from aipolicy.daemon.repeats import QUIET_S, Repeats
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.enforce.guard import messages
-from aipolicy.platforms.linux_calls import TERM
+from aipolicy.platforms.linux_calls import TERM, seconds_since_boot
 from aipolicy.platforms.linux_marks import marks_of
 from aipolicy.platforms.linux_terminal import terminal_of
 
@@ -87,6 +87,8 @@ class GuardLink:
         self._reporter = reporter
         self._teller = teller
         self._before = before
+        self._back: datetime | None = None
+        """Since when it is in force again, where that was before we saw it."""
         self._now = now
         self._closed = threading.Event()
         self._channel: socket.socket | None = None
@@ -275,6 +277,8 @@ class GuardLink:
         if not self._wanted():  # it is about to be left alone, or ended
             self._life = life
             return
+        if report["gate"]:
+            self._find_gap(report)
         if not report["gate"]:
             self._away(str(report["reason"]))
         elif marks_of(int(report["gate"])).filesystems == 0:
@@ -297,9 +301,21 @@ class GuardLink:
             self._life = life
             self._after_gap()
 
+    def _find_gap(self, report: messages.Message) -> None:
+        """This guard may have taken the place of one that the agent before us saw: as in an upgrade."""
+        age_s = report.get("gate_age_s")  # a guard of an older version does not say
+        if self._before is None or self.state == "away" or age_s is None:
+            return
+        now = self._reporter.now()
+        began, booted = now - timedelta(seconds=float(age_s)), now - timedelta(seconds=seconds_since_boot())
+        if began > self._before >= booted:  # at boot it comes before whatever it is to refuse
+            self._away("another one took its place")
+            self._back = began
+
     def _was(self, why: str) -> str:
         """What was wrong until now, from when to when; nothing where all was well."""
-        conditions, now = self._reporter.conditions, self._reporter.now()
+        conditions, now = self._reporter.conditions, self._back or self._reporter.now()
+        self._back = None
         before = next((problem for problem in conditions.problems() if problem.part == "guard"), None)
         if before is None:
             return why

@@ -17,7 +17,7 @@ from aipolicy.enforce.guard.filesystems import Filesystems
 from aipolicy.enforce.guard.gate import Gate
 from aipolicy.enforce.guard.questions import CAP_S, MOST_WAITING
 from aipolicy.enforce.guard.shared import Shared
-from aipolicy.platforms.linux_calls import ENDING, KILL, STOPPING, TERM, pidfd_open
+from aipolicy.platforms.linux_calls import ENDING, KILL, STOPPING, TERM, pidfd_open, seconds_since_boot
 from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_permission import PermissionGroup
 from aipolicy.platforms.linux_self import (
@@ -49,7 +49,8 @@ class Deadman:
 
     state: the folder with the table, and where safe mode is noted. classifier: the command that starts the
     classifier. only: see Filesystems. of_agent: started by the agent, which ends it as well. cap_s: how long
-    a program waits for its verdict. service: who is told once that programs are refused from now on.
+    a program waits for its verdict. service: who is told that programs are refused from now on, and then that
+    we are alive.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Deadman:
     ) -> None:
         self._cap_s = cap_s
         self._service, self._began = service, time.monotonic()
+        self._told, self._said_alive = False, float("-inf")
         self._most_waiting = 0
         self._of_agent = of_agent
         self._state = state
@@ -82,6 +84,7 @@ class Deadman:
         """No gate: before the first look, and while the agent is in safe mode."""
         self._away_since: float | None = time.time()
         self._starts = self._classifier_starts = 0
+        self._gate_began = 0.0
         self._reason = ""
 
     def run(self) -> int:
@@ -126,11 +129,18 @@ class Deadman:
         self._report()
 
     def _tell_service(self, now: float) -> None:
-        """Once; also where nothing will be refused for now: in safe mode, or where the gate does not hold."""
+        """Ready once, also where nothing will be refused for now: in safe mode, or where the gate does not
+        hold. Then that we are alive: stopped together with our gate, we would leave everybody waiting.
+        """
+        if self._service is None:
+            return
         settled = self._shared.get("ready") or self._held_back or self._ends
-        if self._service is not None and (settled or now - self._began > _KEPT_WAITING_S):
+        if not self._told and (settled or now - self._began > _KEPT_WAITING_S):
             self._service.ready()
-            self._service = None
+            self._told = True
+        if (every := self._service.alive_every_s) is not None and now - self._said_alive >= every / 2:
+            self._service.alive()
+            self._said_alive = now
 
     def _obey_safe_mode(self) -> None:
         """While it lasts, the kernel asks nobody; then the gate has a new life, as after our own start."""
@@ -182,6 +192,7 @@ class Deadman:
         self._looked = self._moved
         self._gate, self._gate_fd = _forked(self._be_gate)
         self._away_since = None
+        self._gate_began = seconds_since_boot()
         self._starts += 1
 
     def _be_gate(self) -> None:
@@ -229,6 +240,7 @@ class Deadman:
                 "deadman": os.getpid(),
                 "of_agent": self._of_agent,
                 "gate": self._gate,
+                "gate_age_s": seconds_since_boot() - self._gate_began,
                 "starts": self._starts,
                 "classifier_starts": self._classifier_starts,
                 "away_since": self._away_since,

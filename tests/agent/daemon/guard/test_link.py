@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -144,6 +144,35 @@ def test_a_guard_that_ended_unseen_is_away_since_it_was_last_seen(tmp_path: Path
     assert "was last seen in force at 2026-03-01 12:00:00 UTC" in problem.detail
     bench.link.close()
     bench.store.close()
+
+
+@pytest.mark.parametrize(
+    ("seen_s_ago", "age_s", "away"),
+    [(60, 50, True), (60, 70, False), (60, None, False), (10 * 366 * 86_400, 50, False)],
+    ids=["exchanged since", "the same one", "it does not say", "before this boot"],
+)
+def test_a_guard_that_was_exchanged_while_there_was_no_agent_was_away_in_between(
+    tmp_path: Path, seen_s_ago: float, age_s: float | None, away: bool
+) -> None:
+    """As in an upgrade of the package: both are stopped, and the new guard is there before the new agent."""
+    seen = datetime.now(UTC) - timedelta(seconds=seen_s_ago)
+    bench = Bench(tmp_path, before=seen)
+    listener = messages.listening(bench.socket)
+    bench.link.start()
+    channel: list[socket.socket] = []
+    until(lambda: channel or _accept(listener, channel))
+    # Without marks of its own it never counts as in force here, which is another reason to be away.
+    report = {"deadman": 7, "starts": 1, "of_agent": False, "gate": os.getpid(), "reason": "", "numbers": {}}
+    messages.send(channel[0], {"report": {**report, **({"gate_age_s": age_s} if age_s else {})}})
+    until(lambda: bench.gaps or None)
+    (problem,) = bench.reporter.conditions.problems()
+    (told, *_more) = bench.store.health_told()
+    assert told.detail.startswith("another one took its place") == away
+    assert (problem.since, told.condition) == (seen, "away")
+    bench.link.close()
+    bench.store.close()
+    channel[0].close()
+    listener.close()
 
 
 def test_a_clock_that_was_put_back_since_makes_no_gap_begin_tomorrow(tmp_path: Path) -> None:
