@@ -11,7 +11,7 @@ _NOT_TOLD = frozenset({"server"})
 """An event that says the server cannot be reached reaches it when that is over: `status` says it instead."""
 
 
-_BY_THE_SPOOL = frozenset({("spool", "overflow"), ("spool", "refused"), ("spool", "damaged")})
+_BY_THE_SPOOL = frozenset(("spool", told) for told in ("overflow", "refused", "damaged", "set aside"))
 """What the spool tells of itself, beside what is told here of the disk under it."""
 
 

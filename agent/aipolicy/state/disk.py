@@ -28,7 +28,13 @@ class NotDurable(Exception):
 
 
 class Replaced(Exception):
-    """The database was damaged: it was renamed aside and a new, empty one is in its place."""
+    """The database was renamed aside, and a new, empty one is in its place. newer: it was not damaged, but a
+    newer aipolicy's.
+    """
+
+    def __init__(self, why: str, *, newer: bool = False) -> None:
+        super().__init__(why)
+        self.newer = newer
 
 
 class Disk:
@@ -104,7 +110,7 @@ class Disk:
                 self._ballast.give_back()
                 self._connection = self._connect(to_write)
         except schema.Damaged as damage:
-            raise self._replace(str(damage)) from damage
+            raise self._replace(str(damage), newer=isinstance(damage, schema.Newer)) from damage
         except sqlite3.Error as error:
             if _is_damage(error):
                 raise self._replace(str(error)) from error
@@ -173,14 +179,14 @@ class Disk:
         logger.warning("state not durable error=%s code=%s", error, _code(error))
         return NotDurable(str(error))
 
-    def _replace(self, why: str) -> NotDurable | Replaced:
+    def _replace(self, why: str, *, newer: bool = False) -> NotDurable | Replaced:
         self.close()
         try:
-            aside = _set_aside(self._path)
+            aside = _set_aside(self._path, "newer" if newer else "corrupt")
         except OSError as error:
             return NotDurable(f"{why}; it cannot be renamed aside: {error.strerror}")
-        logger.error("state database damaged why=%s renamed_to=%s", why, aside)
-        return Replaced(f"{why}; it was renamed to {aside.name}")
+        logger.error("state database set aside why=%s renamed_to=%s", why, aside)
+        return Replaced(f"{why}; it was renamed to {aside.name}", newer=newer)
 
 
 def _transaction(connection: sqlite3.Connection, work: Work[T]) -> T:
@@ -214,14 +220,14 @@ def _check_file(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename the database to `spool.corrupt-N`; of earlier ones none is kept, so that they don't pile up."""
-    earlier = sorted(path.parent.glob(f"{path.stem}.corrupt-*"))
+def _set_aside(path: Path, what: str) -> Path:
+    """Rename the database to `spool.WHAT-N`; of earlier ones none is kept, so that they don't pile up."""
+    earlier = sorted(path.parent.glob(f"{path.stem}.{what}-*"))
     numbers = [int(p.name.rpartition("-")[2]) for p in earlier if p.name.rpartition("-")[2].isdigit()]
     for old in earlier:
         with contextlib.suppress(OSError):  # a folder somebody put there stays
             old.unlink()
-    aside = path.with_name(f"{path.stem}.corrupt-{max(numbers, default=0) + 1}")
+    aside = path.with_name(f"{path.stem}.{what}-{max(numbers, default=0) + 1}")
     # The database first: SQLite throws away a log without its database, but would replay one into a new one.
     path.rename(aside)
     for companion in schema.companions(path):

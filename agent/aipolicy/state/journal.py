@@ -162,7 +162,7 @@ class Journal:
             except NotDurable:
                 return None
             except Replaced as replaced:
-                self._begin_anew(str(replaced))
+                self._begin_anew(replaced)
         return None
 
     def _load(self, connection: Connection) -> None:
@@ -173,14 +173,14 @@ class Journal:
     def _hidden(self, about: About) -> About:
         return about if self._key is None else hidden(about, self._key)
 
-    def _begin_anew(self, why: str) -> None:
+    def _begin_anew(self, replaced: Replaced) -> None:
         self.book.start_anew()
         self._loaded = True
         self._stamped = None
-        detail = (
-            f"The state database was damaged ({why}). What waited in it is lost; all findings are told again."
-        )
-        event = self._event(Health(part="spool", condition="damaged", detail=detail), self._now())
+        condition, lost = ("set aside", "not sent") if replaced.newer else ("damaged", "lost")
+        detail = f"The state database was {condition} ({replaced}). "
+        detail += f"What waited in it is {lost}; all findings are told again."
+        event = self._event(Health(part="spool", condition=condition, detail=detail), self._now())
         self.fresh.insert(0, (None, event))
 
     def _event(self, about: About, now: datetime) -> Event:

@@ -39,7 +39,11 @@ _SHAPE = {
 
 
 class Damaged(Exception):
-    """The file at the database's place is damaged, foreign or newer than we are; the text says which."""
+    """The file at the database's place is damaged or foreign; the text says which."""
+
+
+class Newer(Damaged):
+    """It is whole, and a newer aipolicy wrote it."""
 
 
 def create(path: Path, spool: str) -> None:
@@ -98,6 +102,8 @@ def check(connection: sqlite3.Connection) -> None:
         # A file of 0 bytes passes every integrity check; only this shows it.
         raise Damaged("it is empty or no database of ours")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA:
+        raise Newer(f"a newer aipolicy wrote it: its schema is {version}, this one knows {SCHEMA}")
     if version != SCHEMA:
         raise Damaged(f"its schema is {version}, this agent knows {SCHEMA}")
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()

@@ -138,14 +138,16 @@ def test_damage_is_renamed_aside_and_told(damage, tmp_path):
     old_spool = filled(state)
     damage(state / "spool.db")
     store = open_store(state)
-    assert os.path.lexists(state / "spool.corrupt-1")
+    aside, condition = ("spool.newer-1", "set aside") if damage is newer else ("spool.corrupt-1", "damaged")
+    assert os.path.lexists(state / aside)
     assert store.identity().token == "token-1", "it is still the same device"
     assert store.current() == {}, "all findings will be told again"
     assert store.tell(Health(part="test", condition="number 1"))
     assert store.next_batch().spool != old_spool
     abouts = [e.about for e in told(store)]
-    assert (abouts[0].part, abouts[0].condition) == ("spool", "damaged")
-    assert "spool.corrupt-1" in abouts[0].detail
+    assert (abouts[0].part, abouts[0].condition) == ("spool", condition)
+    assert aside in abouts[0].detail
+    assert ("a newer aipolicy wrote it" in abouts[0].detail) == (damage is newer)
     assert len(abouts) == 2
     store.close()
     store = open_store(state)
