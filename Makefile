@@ -11,7 +11,7 @@ OURS := -m pip install -q --no-deps --no-build-isolation
 DATED := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} PYTHONHASHSEED=0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm packages-test lock clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm reproducible packages-test lock clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ deb: bundle              ## the agent's package for Debian and Ubuntu, into dist
 
 rpm: bundle              ## the agent's package for Fedora and RHEL, into dist/
 	packaging/agent/build_rpm
+
+reproducible:            ## wheel, deb and rpm of the last commit, built twice: the same bytes?
+	packaging/reproducible
 
 packages-test: deb rpm $(VENV)/.develop ## what the packages hold, and one of them in a container of its own
 	AIPOLICY_PACKAGES=1 $(BIN)/pytest -q tests/packaging
