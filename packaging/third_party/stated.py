@@ -77,7 +77,7 @@ class Stated:
         """The licence. Raises Refused."""
         if licence not in self._said["allowed"] and not self._may(_SPDX.parse(licence)):
             raise Refused(
-                f"{name} is under {licence}, which components.toml does not allow: read it, say there why"
+                f"{name} is under {licence}, which components.toml does not allow: leave it out, or say why"
             )
         return licence
 
