@@ -14,6 +14,7 @@ Which OS package owns a file: `machine.packages[path] = "openssh-server"`.
 A contained process that runs a file of ours nevertheless: `machine.same_files.add(pid)`.
 What serves the FUSE filesystem that a program lies on: `machine.served[pid] = (other_pid,)`.
 A folder or file that others than root may change: `machine.open_to_all.add("/etc/codex")`.
+What management gave: `machine.settings.append(Managed(...))`.
 Whatever may not be read is named in `machine.denied` (pids) or `machine.far` (path prefix -> reason).
 """
 
@@ -26,6 +27,7 @@ from pathlib import Path
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
 from aipolicy.platforms.machine import Image, Root, Terminal, User
+from aipolicy.platforms.management import Managed
 
 ROOT = User(name="root", uid=0, gid=0, home="")
 
@@ -119,6 +121,7 @@ class FakeMachine:
     far: dict[str, str] = field(default_factory=dict)
     open_to_all: set[str] = field(default_factory=set)
     installed_as: str = "an installation"
+    settings: list[Managed] = field(default_factory=list)
     path: list[str] = field(default_factory=lambda: ["usr/local/bin", "usr/bin"])
 
     def __post_init__(self) -> None:
@@ -220,6 +223,9 @@ class FakeMachine:
 
     def is_admin(self) -> bool:
         return self.admin
+
+    def managed(self) -> tuple[Managed, ...]:
+        return tuple(self.settings)
 
     def my_pid(self) -> int:
         return self.me

@@ -1,13 +1,14 @@
-"""The agent's settings: flags above environment above `agent.yaml` and its drop-ins above defaults."""
+"""The agent's settings: flags above environment above management above `agent.yaml` and its drop-ins."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from aipolicy.core import yamlfile
 from aipolicy.core.problem import shown
+from aipolicy.platforms.management import Managed
 from aipolicy.settings_files import SettingsFile, settings_files
 
 SYSTEM_STATE = "/var/lib/aipolicy"
@@ -26,15 +27,17 @@ class Settings:
     policy: the policy file. policy_from: auto takes the policy that the server publishes once it does so,
     and the file before that; file takes the file alone. state: the folder for spool and ledger. server: the
     server's address, None to keep all events here. enrolment_secret_file: the file that holds the enrolment
-    secret. proxy: the HTTP proxy's address. ca: a PEM file with the private CA; the system's own trust store
-    otherwise. tools: a folder with IT's own tool files. tags: labels for the policy. scan_every_s: seconds
-    from scan to scan. stop_at_most: how many programs that run here a new policy may newly stop without being
-    accepted first; 0 is no limit. native_controls: whether this agent writes the vendors' managed settings:
-    on, off, or auto, which is on for root with the system's state folder. guard: whether root's agent on
-    Linux starts the exec gate where no service does: on, off, or auto, which is on. healthy_after_s: how many
-    seconds an agent lives on after its first scan until its start counts as a good one. safe_mode: whether an
-    agent whose starts go wrong again and again only reports: on, off, or auto, which is on. files: no
-    setting, but the files that they were read from; of a key that stands in several the last one counts.
+    secret. enrolment_secret: the secret itself, from management alone, where only administrators may read
+    it; the file counts before it. proxy: the HTTP proxy's address. ca: a PEM file with the private CA; the
+    system's own trust store otherwise. tools: a folder with IT's own tool files. tags: labels for the policy.
+    scan_every_s: seconds from scan to scan. stop_at_most: how many programs that run here a new policy may
+    newly stop without being accepted first; 0 is no limit. native_controls: whether this agent writes the
+    vendors' managed settings: on, off, or auto, which is on for root with the system's state folder. guard:
+    whether root's agent on Linux starts the exec gate where no service does: on, off, or auto, which is on.
+    healthy_after_s: how many seconds an agent lives on after its first scan until its start counts as a good
+    one. safe_mode: whether an agent whose starts go wrong again and again only reports: on, off, or auto,
+    which is on. files: no setting, but the files that they were read from; of a key that stands in several
+    the last one counts.
     """
 
     policy: str | None = None
@@ -42,6 +45,7 @@ class Settings:
     state: str | None = None
     server: str | None = None
     enrolment_secret_file: str | None = None
+    enrolment_secret: str | None = field(default=None, repr=False)
     proxy: str | None = None
     ca: str | None = None
     tools: str | None = None
@@ -69,11 +73,14 @@ class Settings:
         return os.path.join(home, "aipolicy")
 
 
-KEYS: Final = frozenset(field.name for field in fields(Settings)) - {"files"}
+KEYS: Final = frozenset(one.name for one in fields(Settings)) - {"files", "enrolment_secret"}
+"""What files and environment may say; not the secret itself: everybody reads the ones, children the other."""
 
 
-def load(config: str | None, environ: Map[str, str], **flags: Any) -> Settings:
-    """Settings from `config` (or the system's file where it exists), the environment and the flags given.
+def load(
+    config: str | None, environ: Map[str, str], managed: Iterable[Managed] = (), **flags: Any
+) -> Settings:
+    """Settings from `config` (or the system's file where it exists), management, environment and flags.
 
     Drop-ins of `config` count above it, see settings_files.py. Raises SettingsError with all that is wrong.
     """
@@ -87,16 +94,24 @@ def load(config: str | None, environ: Map[str, str], **flags: Any) -> Settings:
     wrong: list[str] = []
     for file in read:
         wrong += file.wrong
-        for key, value in _settings(file):
-            if isinstance(value, SettingsError):
-                wrong.append(str(value))
-            else:
-                found[key] = value
+        wrong += _taken(_settings(file), found)
+    wrong += _taken(_from_management(managed), found)
     if wrong:
         raise SettingsError("\n".join(wrong))
     settings = replace(settings, **found, files=tuple(file.path for file in read))
     settings = replace(settings, **_from_environment(environ))
     return replace(settings, **{name: value for name, value in flags.items() if value is not None})
+
+
+def _taken(settings: Iterable[tuple[str, Any]], found: dict[str, Any]) -> list[str]:
+    """Adds them to `found`; what is wrong."""
+    wrong = []
+    for key, value in settings:
+        if isinstance(value, SettingsError):
+            wrong.append(str(value))
+        else:
+            found[key] = value
+    return wrong
 
 
 def _settings(file: SettingsFile) -> Iterator[tuple[str, Any]]:
@@ -117,10 +132,7 @@ def _settings(file: SettingsFile) -> Iterator[tuple[str, Any]]:
 
 def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
     if key.text not in KEYS:
-        known = ", ".join(sorted(KEYS))
-        raise SettingsError(
-            f"{path}:{key.line}:{key.column}: unknown setting {shown(key.text)}; known: {known}"
-        )
+        raise _unknown(f"{path}:{key.line}:{key.column}", key.text)
     where = f"{path}:{node.line}:{node.column}"
     if key.text == "tags":
         if isinstance(node, yamlfile.Sequence) and all(isinstance(n, yamlfile.Scalar) for n in node.items):
@@ -129,6 +141,32 @@ def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
     if not isinstance(node, yamlfile.Scalar) or not node.text:
         raise SettingsError(f"{where}: {key.text} is one text")
     return _checked(where, key.text, node.text)
+
+
+def _from_management(managed: Iterable[Managed]) -> Iterator[tuple[str, Any]]:
+    """Each name with its value, or with the SettingsError that it is."""
+    for one in managed:
+        try:
+            yield one.name, _managed(one)
+        except SettingsError as error:
+            yield one.name, error
+
+
+def _managed(one: Managed) -> Any:
+    where = f"{one.place}: {one.name}"
+    if one.name not in KEYS | {"enrolment_secret"}:
+        raise _unknown(one.place, one.name)
+    if one.name == "tags":
+        if isinstance(one.value, tuple):
+            return one.value
+        raise SettingsError(f"{where} is a list of words")
+    if isinstance(one.value, tuple):
+        raise SettingsError(f"{where} is one text")
+    return _checked(where, one.name, one.value)
+
+
+def _unknown(where: str, name: str) -> SettingsError:
+    return SettingsError(f"{where}: unknown setting {shown(name)}; known: {', '.join(sorted(KEYS))}")
 
 
 def _checked(where: str, setting: str, text: str) -> str | int:

@@ -23,18 +23,31 @@ class NoSecret(Exception):
     """There is no enrolment secret; the text says what to do."""
 
 
-def secret_from_file(path: str | None) -> str:
-    """The secret in a file, read anew each time, so that IT can exchange it. Raises NoSecret."""
-    if path is None:
+def secret_of(path: str | None, managed: str | None) -> str:
+    """The secret in a file, read anew each time, so that IT can exchange it; else the one of management.
+
+    Raises NoSecret.
+    """
+    if path is not None:
+        return _from_file(path)
+    if managed is None:
         raise NoSecret("set `enrolment_secret_file` to the file with the secret that IT handed out")
+    return _as_secret("enrolment_secret", managed)
+
+
+def _from_file(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             text = file.read(_LONGEST_SECRET + 1)
     except OSError as error:
         raise NoSecret(f"{path}: {error.strerror}: put the enrolment secret there") from error
-    secret = text.decode("ascii", "replace").strip()
+    return _as_secret(path, text.decode("ascii", "replace"))
+
+
+def _as_secret(place: str, text: str) -> str:
+    secret = text.strip()
     if not secret or len(text) > _LONGEST_SECRET or not secret.isprintable() or not secret.isascii():
-        raise NoSecret(f"{path}: it must hold one line, the enrolment secret")
+        raise NoSecret(f"{place}: it must hold one line, the enrolment secret")
     return secret
 
 

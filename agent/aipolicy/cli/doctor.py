@@ -50,7 +50,7 @@ def doctor(state: str | None, policy_file: str | None, quick: bool, form: str) -
     Exit code: 0 nothing, 1 something, 2 error.
     """
     machine = this_machine()
-    settings, read = _settings()
+    settings, read = _settings(machine)
     catalog, checks = _tools(settings.tools)
     checks = (
         read,
@@ -83,12 +83,13 @@ def _brief(checks: tuple[Check, ...]) -> tuple[str, ...]:
     return (*(_line(check) for check in checks if not check.good), *([f"ok    {well}"] if well else []))
 
 
-def _settings() -> tuple[Settings, Check]:
+def _settings(machine: Machine) -> tuple[Settings, Check]:
+    managed = machine.managed()
     try:
-        settings = load(None, inputs.environ())
+        settings = load(None, inputs.environ(), managed)
     except SettingsError as error:
         return Settings(), Check(part="settings", good=False, says=str(error).replace("\n", "; "))
-    read = ", ".join(settings.files)
+    read = ", ".join((*settings.files, *dict.fromkeys(one.place for one in managed)))
     return settings, Check(part="settings", good=True, says=f"read from {read}" if read else "no file")
 
 

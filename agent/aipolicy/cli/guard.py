@@ -13,7 +13,6 @@ from aipolicy.daemon.guard.command import deadman_command, guard_socket, is_of_a
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.linux_calls import TERM
 from aipolicy.platforms.service import Service
-from aipolicy.settings import SettingsError, load
 from aipolicy.state.instance import AlreadyRunning, InstanceLock
 from aipolicy.state.safe_mode_file import in_safe_mode
 
@@ -44,10 +43,7 @@ def guard(
     machine = this_machine()
     if machine.os != "linux" or not machine.is_admin():
         raise Failure("the guard needs Linux and root: it answers for everybody's programs")
-    try:
-        settings = load(config, inputs.environ(), state=state, tools=tools)
-    except SettingsError as error:
-        raise Failure(str(error)) from error
+    settings = inputs.settings(machine, config, state=state, tools=tools)
     folder = os.path.abspath(settings.state_dir(admin=True, environ=inputs.environ()))
     if classify:
         from aipolicy.daemon.guard.service import serve

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aipolicy import __version__
 from aipolicy.central.policy_source import LastGood, PolicyText
@@ -21,7 +21,7 @@ from aipolicy.daemon.directory import Directory
 from aipolicy.daemon.judge import Surroundings
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.machine import Machine
-from aipolicy.settings import SYSTEM_POLICY, SettingsError
+from aipolicy.settings import SYSTEM_POLICY, Settings, SettingsError
 from aipolicy.settings import load as load_settings
 from aipolicy.state import sights
 from aipolicy.state.evidence import EvidenceCache
@@ -34,6 +34,7 @@ __all__ = [
     "moment",
     "now",
     "policy",
+    "settings",
     "surroundings",
     "tool",
 ]
@@ -58,22 +59,27 @@ def moment(at: str | None) -> datetime:
     return day
 
 
+def settings(machine: Machine, config: str | None = None, **flags: Any) -> Settings:
+    """The agent's settings here; flags: those of the command line, by the settings' names."""
+    try:
+        return load_settings(config, environ(), machine.managed(), **flags)
+    except SettingsError as error:
+        raise Failure(str(error)) from error
+
+
 def surroundings(machine: Machine, hostname: str | None = None) -> Surroundings:
     """What a decision may know of this machine, as the agent here would say, as far as we may read it.
 
     hostname: as if it had that name. Where first sights may not be read, every grace begins now.
     """
-    try:
-        settings = load_settings(None, environ())
-    except SettingsError as error:
-        raise Failure(str(error)) from error
-    kept = sights.read(Path(settings.state_dir(admin=machine.is_admin(), environ=environ())))
+    here = settings(machine)
+    kept = sights.read(Path(here.state_dir(admin=machine.is_admin(), environ=environ())))
     name = hostname or machine.host(__version__).hostname
     return Surroundings(
         device=name,
         hostname=name,
         os=machine.os,
-        tags=frozenset(settings.tags),
+        tags=frozenset(here.tags),
         groups=Directory(machine.groups_of, _DIRECTORY_WAIT_S).groups,
         first_seen=lambda tool: kept.get(tool, {}),
     )
@@ -109,11 +115,8 @@ def _content(path: str) -> bytes:
 
 def _published() -> PolicyText | None:
     """What the server published and the agent here has in force."""
-    try:
-        settings = load_settings(None, environ())
-    except SettingsError as error:
-        raise Failure(str(error)) from error
-    folder = settings.state_dir(admin=this_machine().is_admin(), environ=environ())
+    machine = this_machine()
+    folder = settings(machine).state_dir(admin=machine.is_admin(), environ=environ())
     kept = LastGood(Path(folder)).load()
     return kept if kept is not None and kept.number else None
 

@@ -9,7 +9,7 @@ import click
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.platforms import this_machine
-from aipolicy.settings import SYSTEM_POLICY, SettingsError, load
+from aipolicy.settings import SYSTEM_POLICY
 from aipolicy.state.folder import StateError
 
 
@@ -41,19 +41,16 @@ def run(
     )
     for chatty in ("urllib3", "watchdog"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    environ = inputs.environ()
-    try:
-        settings = load(
-            config,
-            environ,
-            policy=policy,
-            server=server,
-            state=state,
-            enrolment_secret_file=enrolment_secret_file,
-            scan_every_s=scan_every_s,
-        )
-    except SettingsError as error:
-        raise Failure(str(error)) from error
+    machine = this_machine()
+    settings = inputs.settings(
+        machine,
+        config,
+        policy=policy,
+        server=server,
+        state=state,
+        enrolment_secret_file=enrolment_secret_file,
+        scan_every_s=scan_every_s,
+    )
 
     from aipolicy.daemon.loop import Daemon
     from aipolicy.daemon.policy_keeper import NoGoodPolicy
@@ -62,8 +59,8 @@ def run(
         daemon = Daemon(
             settings,
             os.path.abspath(settings.policy or SYSTEM_POLICY),
-            this_machine(),
-            environ,
+            machine,
+            inputs.environ(),
         )
     except (StateError, NoGoodPolicy, ValueError) as error:
         raise Failure(str(error)) from error

@@ -8,7 +8,7 @@ import click
 from aipolicy.cli import inputs
 from aipolicy.cli.errors import Failure
 from aipolicy.platforms import this_machine
-from aipolicy.settings import Settings, SettingsError, load
+from aipolicy.settings import Settings
 from aipolicy.state.folder import StateError
 from aipolicy.state.identity import Identity, load_identity
 from aipolicy.state.instance import InstanceLock
@@ -24,11 +24,9 @@ def unenrol(config: str | None, server: str | None, state: str | None, offline: 
 
     The agent has to be stopped before. The policy stays, the one that the server published included.
     """
-    try:
-        settings = load(config, inputs.environ(), server=server, state=state)
-    except SettingsError as error:
-        raise Failure(str(error)) from error
-    folder = Path(settings.state_dir(admin=this_machine().is_admin(), environ=inputs.environ()))
+    machine = this_machine()
+    settings = inputs.settings(machine, config, server=server, state=state)
+    folder = Path(settings.state_dir(admin=machine.is_admin(), environ=inputs.environ()))
     if not folder.is_dir():
         raise Failure(f"{folder}: no agent has run with this folder: give the agent's with --state")
     try:

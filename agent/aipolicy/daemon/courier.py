@@ -9,7 +9,7 @@ from datetime import datetime
 
 from aipolicy.central.backoff import Backoff
 from aipolicy.central.check_in import CheckInCaller, Enforced
-from aipolicy.central.enrol import Enroller, secret_from_file
+from aipolicy.central.enrol import Enroller, secret_of
 from aipolicy.central.first_sights import SightsExchange
 from aipolicy.central.http import Client
 from aipolicy.central.published_policy import PolicyFetcher
@@ -47,7 +47,12 @@ class Courier:
         client = Client(server, proxy=settings.proxy, ca=settings.ca)
         fetcher = PolicyFetcher(client, orders.published)
         enroller = Enroller(
-            store, client, lambda: secret_from_file(settings.enrolment_secret_file), host, now, _backoff()
+            store,
+            client,
+            lambda: secret_of(settings.enrolment_secret_file, settings.enrolment_secret),
+            host,
+            now,
+            _backoff(),
         )
         self._uploader = Uploader(store, client, enroller, now, _backoff())
         self._check_in = CheckInCaller(

@@ -42,13 +42,15 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def socket_path(state_dir: str, *, admin: bool, system_state: str) -> str:
     """Where the socket lies.
 
-    Root's state folder is closed to everybody else, so root's socket lies in /run, one name per state folder.
+    Root's state folder is closed to everybody else, so root's socket lies in /run, one name per state folder;
+    macOS has no /run, but what it was called before.
     """
     if not admin:
         return os.path.join(state_dir, "agent.sock")
+    run = "/run" if os.path.isdir("/run") else "/var/run"
     if state_dir == system_state:
-        return "/run/aipolicy/agent.sock"
-    return f"/run/aipolicy/agent-{hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:8]}.sock"
+        return f"{run}/aipolicy/agent.sock"
+    return f"{run}/aipolicy/agent-{hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:8]}.sock"
 
 
 class LocalApi:

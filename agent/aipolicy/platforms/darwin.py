@@ -13,6 +13,7 @@ from aipolicy.platforms import posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_packages import root_only
 from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
+from aipolicy.platforms.management import Managed, in_preferences
 from aipolicy.platforms.psutil_processes import ProcessTable
 
 _FOLDERS = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
@@ -40,6 +41,9 @@ class DarwinMachine:
 
     def installation(self) -> str:
         return ""
+
+    def managed(self) -> tuple[Managed, ...]:
+        return tuple(in_preferences())
 
     def my_pid(self) -> int:
         return os.getpid()

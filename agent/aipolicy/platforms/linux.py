@@ -21,6 +21,7 @@ from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_process import ProcessTable
 from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
+from aipolicy.platforms.management import Managed
 
 
 class LinuxMachine:
@@ -54,6 +55,9 @@ class LinuxMachine:
 
     def installation(self) -> str:
         return linux_installation.installation(self.root, None if self.is_admin() else effective_uid())
+
+    def managed(self) -> tuple[Managed, ...]:
+        return ()
 
     def my_pid(self) -> int:
         return os.getpid()

@@ -71,8 +71,9 @@ def pidfd_signal(fd: int, number: int) -> None:
 TERM = int(signal.SIGTERM)
 KILL = 9
 CONT = int(getattr(signal, "SIGCONT", 18))
-ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
-"""What asks a process to end in order."""
+_ENDING = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+ENDING = tuple(getattr(signal, name) for name in _ENDING if hasattr(signal, name))
+"""What asks a process to end in order; SIGBREAK is how our service of Windows does."""
 STOPPING = tuple(getattr(signal, name) for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU") if hasattr(signal, name))
 """What a terminal stops its programs with; SIGSTOP cannot be ignored."""
 

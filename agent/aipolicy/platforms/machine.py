@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aipolicy.core.model import Owner, Process, Record, Unseen
 from aipolicy.core.wire import HostInfo
+from aipolicy.platforms.management import Managed
 
 
 class User(Record, frozen=True, kw_only=True):
@@ -120,6 +121,9 @@ class Machine(Files, Protocol):
 
         Of an ordinary person's agent: that person's part of it. It leaves the machine as a hash only.
         """
+
+    def managed(self) -> tuple[Managed, ...]:
+        """The settings that the firm's management of devices gave, a later one above an earlier one."""
 
     def my_pid(self) -> int: ...
 

@@ -4,17 +4,19 @@ Accounts have no uid there: a stable number is made from the account's name. Ele
 so it looks at oneself only.
 """
 
+import importlib
 import os
 import platform
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
 from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
+from aipolicy.platforms.management import Managed, in_registry
 from aipolicy.platforms.psutil_processes import ProcessTable
 
 
@@ -50,6 +52,13 @@ class WindowsMachine:
 
     def installation(self) -> str:
         return ""
+
+    def managed(self) -> tuple[Managed, ...]:
+        try:
+            winreg: Any = importlib.import_module("winreg")
+        except ImportError:  # another system looks at this module
+            return ()
+        return tuple(in_registry(winreg))
 
     def my_pid(self) -> int:
         return os.getpid()

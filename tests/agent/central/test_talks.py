@@ -8,7 +8,7 @@ import pytest
 import faults as fault
 from aipolicy.central.backoff import Backoff
 from aipolicy.central.check_in import CheckInCaller, Enforced
-from aipolicy.central.enrol import Enroller, NoSecret, secret_from_file
+from aipolicy.central.enrol import Enroller, NoSecret, secret_of
 from aipolicy.central.http import Client
 from aipolicy.central.upload import Uploader
 from aipolicy.core.model import Health, Outcome
@@ -70,7 +70,7 @@ def test_a_wrong_secret_is_not_hammered_and_says_so(tmp_path):
 def test_a_secret_file_is_read_anew(tmp_path):
     path = tmp_path / "secret"
     with FaultServer() as server:
-        agent = Agent(tmp_path, server, secret=lambda: secret_from_file(str(path)))
+        agent = Agent(tmp_path, server, secret=lambda: secret_of(str(path), None))
         tell_numbers(agent.store, [1])
         missing = agent.uploader.run_once()
         assert (missing.condition, missing.wait_s) == ("not enrolled", 2)
@@ -85,12 +85,12 @@ def test_a_file_that_holds_no_secret(content, tmp_path):
     path = tmp_path / "secret"
     path.write_bytes(content)
     with pytest.raises(NoSecret, match="secret"):
-        secret_from_file(str(path))
+        secret_of(str(path), None)
 
 
 def test_no_file_set():
     with pytest.raises(NoSecret, match="enrolment_secret_file"):
-        secret_from_file(None)
+        secret_of(None, None)
 
 
 def test_a_rejected_token_is_exchanged_and_nothing_lost(tmp_path):
