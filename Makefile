@@ -11,7 +11,7 @@ OURS := -m pip install -q --no-deps --no-build-isolation
 DATED := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} PYTHONHASHSEED=0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm reproducible packages-test lock clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm reproducible packages-test recipes-test lock clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -70,6 +70,10 @@ reproducible:            ## wheel, deb and rpm of the last commit, built twice: 
 
 packages-test: deb rpm $(VENV)/.develop ## what the packages hold, and one of them in a container of its own
 	AIPOLICY_PACKAGES=1 $(BIN)/pytest -q tests/packaging
+
+recipes-test: deb $(VENV)/.develop ## the recipes of docs/rollout.md: linted and, where possible, run
+	AIPOLICY_PACKAGES=1 $(BIN)/pytest -q tests/packaging/test_ansible_role.py tests/packaging/test_msi_in_wine.py \
+	  tests/packaging/test_macos_recipe.py tests/packaging/test_mdm_recipes.py tests/packaging/test_scripts.py
 
 # The system's Python, not one that somebody compiled: its libraries name no folder that a stranger could make.
 SYSTEM_PYTHON ?= /usr/bin/python3

@@ -57,8 +57,8 @@ class Container:
 
 
 @contextlib.contextmanager
-def debian(folder: Path) -> Iterator[Container]:
-    """Booted; skips the test that needs it where that cannot be had."""
+def debian(folder: Path, *more: str) -> Iterator[Container]:
+    """Booted, with these packages of its own; skips the test that needs it where that cannot be had."""
     for needed in ("systemd-nspawn", "mmdebstrap", "mkfs.ext4"):
         if shutil.which(needed) is None:
             pytest.skip(f"needs root and {needed}")
@@ -69,7 +69,7 @@ def debian(folder: Path) -> Iterator[Container]:
     _done("mkfs.ext4", "-q", str(image))
     _done("mount", "-o", "loop", str(image), str(root))
     try:
-        debian_files(root)
+        debian_files(root, *more)
         with _booted(root, folder / "console") as leader:
             container = Container(leader, root)
             _share_no_filesystem(container)
@@ -78,19 +78,19 @@ def debian(folder: Path) -> Iterator[Container]:
         _done("umount", "--lazy", str(root))
 
 
-def debian_files(root: Path) -> None:
+def debian_files(root: Path, *more: str) -> None:
     """Lays the files of a Debian 12 into `root`; skips the test that needs them where they cannot be had."""
-    _done("tar", "-xf", str(_archive()), "-C", str(root))
+    _done("tar", "-xf", str(_archive(more)), "-C", str(root))
 
 
-def _archive() -> Path:
-    """The files of a fresh Debian, fetched once."""
-    archive = CACHE / "debian-12-systemd.tar"
+def _archive(more: tuple[str, ...]) -> Path:
+    """The files of a fresh Debian, fetched once for each choice of packages."""
+    archive = CACHE / f"debian-12-{'+'.join(('systemd', *more))}.tar"
     with locked("debian"):
         if not archive.exists():
             part = archive.with_suffix(".part")
             made = subprocess.run(
-                [*_DEBIAN, "bookworm", str(part)],
+                [*_DEBIAN, *(f"--include={name}" for name in more), "bookworm", str(part)],
                 capture_output=True,
                 text=True,
                 check=False,
