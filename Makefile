@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BUNDLE := build/bundle
+SERVER_BUNDLE := build/server-bundle
 LOCKS := packaging/locks
 # Only what the locks name, and only if it is what it was when they were written; our own code needs nothing else.
 # What is imported is compiled then.
@@ -11,7 +12,7 @@ OURS := -m pip install -q --no-deps --no-build-isolation
 DATED := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} PYTHONHASHSEED=0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm reproducible packages-test recipes-test lock clean
+.PHONY: help run test lint typecheck format docs mutations corpus bench fuzz wheel bundle deb rpm server-bundle server-deb server-image reproducible packages-test recipes-test lock clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -60,15 +61,28 @@ wheel: $(VENV)/.develop  ## build the wheel into dist/
 bundle: $(BUNDLE)/.made  ## the agent in a folder that needs no Python: build/bundle/aipolicy
 
 deb: bundle              ## the agent's package for Debian and Ubuntu, into dist/
-	packaging/agent/build_deb
+	packaging/build_deb agent
 
 rpm: bundle              ## the agent's package for Fedora and RHEL, into dist/
 	packaging/agent/build_rpm
 
+server-bundle: $(SERVER_BUNDLE)/.made ## the server in a folder that needs no Python: build/server-bundle/aipolicy-server
+
+server-deb: server-bundle ## the server's package for Debian and Ubuntu, into dist/
+	packaging/build_deb server
+
+BUILDAH := buildah --root $(CURDIR)/build/image/store --runroot $(CURDIR)/build/image/run --storage-driver vfs
+server-image: server-bundle ## the server's image, build/image/aipolicy-server.tar for `podman load`; needs root, mmdebstrap, buildah
+	packaging/server/rootfs build/image/rootfs
+	rm -f build/image/aipolicy-server.tar
+	$(BUILDAH) build --quiet --format docker --isolation chroot -f packaging/server/Containerfile -t aipolicy-server .
+	$(BUILDAH) push --quiet aipolicy-server docker-archive:build/image/aipolicy-server.tar:aipolicy-server:latest
+	rm -rf build/image/store build/image/run
+
 reproducible:            ## wheel, deb and rpm of the last commit, built twice: the same bytes?
 	packaging/reproducible
 
-packages-test: deb rpm $(VENV)/.develop ## what the packages hold, and one of them in a container of its own
+packages-test: deb rpm server-deb $(VENV)/.develop ## what the packages hold, and one of them in a container of its own
 	AIPOLICY_PACKAGES=1 $(BIN)/pytest -q tests/packaging
 
 recipes-test: deb $(VENV)/.develop ## the recipes of docs/rollout.md: linted and, where possible, run
@@ -77,13 +91,21 @@ recipes-test: deb $(VENV)/.develop ## the recipes of docs/rollout.md: linted and
 
 # The system's Python, not one that somebody compiled: its libraries name no folder that a stranger could make.
 SYSTEM_PYTHON ?= /usr/bin/python3
-$(BUNDLE)/.made: $(shell git ls-files agent policies packaging/agent/entries packaging/agent/aipolicy.spec packaging/third_party) pyproject.toml $(LOCKS)/agent.txt $(LOCKS)/bundle.txt
-	@test -x $(BUNDLE)/venv/bin/python || $(SYSTEM_PYTHON) -m venv $(BUNDLE)/venv
-	@$(BUNDLE)/venv/bin/python $(FETCH) --only-binary :all: -r $(LOCKS)/agent.txt -r $(LOCKS)/bundle.txt
-	@$(BUNDLE)/venv/bin/python $(OURS) --force-reinstall .
-	@$(DATED) $(BUNDLE)/venv/bin/pyinstaller --log-level ERROR --noconfirm --distpath $(BUNDLE) --workpath $(BUNDLE)/work packaging/agent/aipolicy.spec
-	@$(DATED) $(BUNDLE)/venv/bin/python packaging/third_party/bill.py aipolicy $(BUNDLE)/work/aipolicy $(BUNDLE)
+BUNDLED := $(shell git ls-files agent policies packaging/bundling.py packaging/own_environment.py packaging/third_party) pyproject.toml $(LOCKS)/agent.txt $(LOCKS)/bundle.txt
+$(BUNDLE)/.made: $(BUNDLED) $(shell git ls-files packaging/agent/entries packaging/agent/aipolicy.spec)
+	$(call freeze,agent bundle,packaging/agent/aipolicy.spec,aipolicy)
+$(SERVER_BUNDLE)/.made: $(BUNDLED) $(LOCKS)/server.txt $(shell git ls-files server packaging/server/entries packaging/server/aipolicy-server.spec)
+	$(call freeze,agent server bundle,packaging/server/aipolicy-server.spec,aipolicy-server)
+
+# freeze LOCKS SPEC NAME
+define freeze
+	@test -x $(@D)/venv/bin/python || $(SYSTEM_PYTHON) -m venv $(@D)/venv
+	@$(@D)/venv/bin/python $(FETCH) --only-binary :all: $(patsubst %,-r $(LOCKS)/%.txt,$(1))
+	@$(@D)/venv/bin/python $(OURS) --force-reinstall .
+	@$(DATED) $(@D)/venv/bin/pyinstaller --log-level ERROR --noconfirm --distpath $(@D) --workpath $(@D)/work $(2)
+	@$(DATED) $(@D)/venv/bin/python packaging/third_party/bill.py $(3) $(@D)/work/$(3) $(@D)
 	@touch $@
+endef
 
 lock: $(VENV)/.run       ## write the locks anew from pyproject.toml; newest versions with NEWEST=1
 	@$(BIN)/python $(FETCH) --only-binary :all: -r $(LOCKS)/lock.txt

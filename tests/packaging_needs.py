@@ -8,6 +8,8 @@ import pytest
 CHECKOUT = Path(__file__).parents[1]
 PACKAGING = CHECKOUT / "packaging/agent"
 BUNDLE = CHECKOUT / "build/bundle/aipolicy"
+SERVER_PACKAGING = CHECKOUT / "packaging/server"
+SERVER_BUNDLE = CHECKOUT / "build/server-bundle/aipolicy-server"
 DIST = CHECKOUT / "dist"
 
 NEEDS_PACKAGES = pytest.mark.skipif(

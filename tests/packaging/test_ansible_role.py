@@ -157,7 +157,7 @@ def test_the_life_of_a_machine(box: Container, tmp_path: Path) -> None:
     policy.write_text("name: of-ansible\nbanned: [claude-code]\n")
     settings = {"server": "https://192.0.2.1", "tags": ["engineering", "berlin"], "guard": "on"}
     wanted = {
-        "aipolicy_agent_package": str(built("*.deb")),
+        "aipolicy_agent_package": str(built("aipolicy_*.deb")),
         "aipolicy_agent_settings": settings,
         "aipolicy_agent_policy": str(policy),
     }
@@ -227,7 +227,7 @@ def main_pid(box: Container) -> str:
 def test_from_an_address_only_what_the_checksum_names(box: Container, tmp_path: Path) -> None:
     """The address is one inside the container."""
     controller = Controller(tmp_path, box)
-    deb = built("*.deb")
+    deb = built("aipolicy_*.deb")
     (box.root / "srv/web").mkdir()
     shutil.copy(deb, box.root / "srv/web/agent.deb")
     box.run("systemd-run", "--unit=web", "python3", "-m", "http.server", "--directory=/srv/web", "8000")

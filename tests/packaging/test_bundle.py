@@ -1,4 +1,4 @@
-"""The frozen bundle and the packages made of it: what is in them, and that the program does its job.
+"""The frozen bundles and the packages made of them: what is in them, and that the program does its job.
 
 `make packages-test` builds them and runs these; a plain run of the tests skips them.
 """
@@ -19,7 +19,7 @@ from aipolicy.observe.containers import HAS_ENDED, Task
 from aipolicy.platforms.machine import Root
 from aipolicy.platforms.own_program import AIPOLICY, GATE, INSIDE, PARTS
 from endtoend.test_contract import schema
-from packaging_needs import BUNDLE, NEEDS_PACKAGES, PACKAGING, built
+from packaging_needs import BUNDLE, NEEDS_PACKAGES, PACKAGING, SERVER_BUNDLE, SERVER_PACKAGING, built
 
 pytestmark = NEEDS_PACKAGES
 
@@ -43,9 +43,9 @@ def output_of(*command: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def programs() -> list[Path]:
-    """All ELF files of the bundle."""
-    files = [path for path in BUNDLE.rglob("*") if path.is_file() and not path.is_symlink()]
+def programs(bundle: Path) -> list[Path]:
+    """All ELF files of a bundle."""
+    files = [path for path in bundle.rglob("*") if path.is_file() and not path.is_symlink()]
     return [path for path in files if path.read_bytes()[:4] == b"\x7fELF"]
 
 
@@ -76,23 +76,31 @@ def test_nothing_but_the_standard_library_is_in_the_gate() -> None:
     assert not {"click", "yaml", "msgspec", "psutil", "requests", "hyperscan"} & modules(GATE)
 
 
-def test_no_library_is_looked_for_outside_the_bundle() -> None:
+@pytest.mark.parametrize("bundle", [BUNDLE, SERVER_BUNDLE], ids=["agent", "server"])
+def test_no_library_is_looked_for_outside_the_bundle(bundle: Path) -> None:
     """A RUNPATH into a folder that a stranger may make would be a way into a program of root's."""
-    for program in programs():
+    assert len(programs(bundle)) > 20
+    for program in programs(bundle):
         dynamic = output_of("readelf", "-d", program)
         for path in re.findall(r"R(?:UN)?PATH\).*\[(.*)\]", dynamic):
             assert all(one.startswith("$ORIGIN") for one in path.split(":")), (program, path)
 
 
-def test_the_packages_ask_for_the_glibc_that_it_needs() -> None:
+def glibc(bundle: Path) -> str:
+    """The oldest version with which it can run."""
     needed = (0, 0)
-    for program in programs():
+    for program in programs(bundle):
         symbols = output_of("objdump", "-T", program)
         for major, minor in re.findall(r"GLIBC_(\d+)\.(\d+)", symbols):
             needed = max(needed, (int(major), int(minor)))
-    version = ".".join(map(str, needed))
+    return ".".join(map(str, needed))
+
+
+def test_the_packages_ask_for_the_glibc_that_it_needs() -> None:
+    version = glibc(BUNDLE)
     assert f"libc6 (>= {version})" in (PACKAGING / "debian/control").read_text()
     assert f"Requires: glibc >= {version}\n" in (PACKAGING / "aipolicy.rpm.spec").read_text()
+    assert f"libc6 (>= {glibc(SERVER_BUNDLE)})" in (SERVER_PACKAGING / "debian/control").read_text()
 
 
 def test_it_scans_by_every_tool_file(tmp_path: Path) -> None:
@@ -148,12 +156,12 @@ def test_the_look_into_containers_is_a_program_of_its_own(tmp_path: Path) -> Non
     assert (told.returncode, told.stderr) == (HAS_ENDED, "")
 
 
-@pytest.mark.parametrize("kind", ["deb", "rpm"])
-def test_their_own_linters_find_nothing(kind: str, tmp_path: Path) -> None:
-    if kind == "deb":
-        command = ["lintian", "--allow-root", "--fail-on=error,warning", str(built("*.deb"))]
+@pytest.mark.parametrize("package", ["aipolicy_*.deb", "aipolicy-server_*.deb", "*.rpm"])
+def test_their_own_linters_find_nothing(package: str) -> None:
+    if package.endswith("deb"):
+        command = ["lintian", "--allow-root", "--fail-on=error,warning", str(built(package))]
     else:
-        command = ["rpmlint", "--config", str(PACKAGING / "rpmlint.toml"), str(built("*.rpm"))]
+        command = ["rpmlint", "--config", str(PACKAGING / "rpmlint.toml"), str(built(package))]
     linted = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"}
     )

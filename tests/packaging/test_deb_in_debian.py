@@ -28,7 +28,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     tool = npm_prefix(CLAUDE_NATIVE)
     with debian(tmp_path_factory.mktemp("debian")) as container:
         shutil.copytree(tool / "lib", container.root / "usr/local/lib", symlinks=True, dirs_exist_ok=True)
-        shutil.copy(built("*.deb"), container.root / "root/agent.deb")
+        shutil.copy(built("aipolicy_*.deb"), container.root / "root/agent.deb")
         yield container
 
 
@@ -42,15 +42,9 @@ def ways_in_etc(box: Container) -> list[Path]:
     ]
 
 
-def ours(box: Container) -> list[str]:
-    """All that bears our name, dpkg's and systemd's notes included."""
-    found = box.run("find", "/", "/run", "/tmp", "/dev/shm", "-xdev", "-iname", "*aipolicy*").stdout
-    return sorted(set(found.split()))
-
-
 def test_the_life_of_the_package(box: Container) -> None:
     """One story, since each step needs the one before."""
-    before = ours(box)
+    before = box.ours()
     box.run("dpkg", "--install", "/root/agent.deb")
 
     # Installed: both units run, and a package alone stops nothing.
@@ -95,5 +89,5 @@ def test_the_life_of_the_package(box: Container) -> None:
 
     # Purged: nothing of it is left.
     box.run("dpkg", "--purge", "aipolicy")
-    assert ours(box) == before
+    assert box.ours() == before
     assert not (box.root / "etc/aipolicy").exists()

@@ -73,7 +73,7 @@ def run(*command: object, cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 def test_the_sums(key: Key, tmp_path: Path) -> None:
-    shutil.copy(built("*.deb"), tmp_path / "agent.deb")
+    shutil.copy(built("aipolicy_*.deb"), tmp_path / "agent.deb")
     key.sign("sums", tmp_path)
     signature = ("gpgv", "--keyring", key.public, "SHA256SUMS.asc", "SHA256SUMS")
     sums = ("sha256sum", "--check", "SHA256SUMS")
@@ -113,7 +113,7 @@ def test_a_repository_for_apt(key: Key, tmp_path: Path) -> None:
     root.mkdir()
     debian_files(root)
     signed = tmp_path / "signed"
-    key.sign("apt_repository", signed, built("*.deb"))
+    key.sign("apt_repository", signed, built("aipolicy_*.deb"))
     trusted = root / "etc/apt/keyrings/aipolicy.gpg"
     trusted.parent.mkdir(exist_ok=True)
     shutil.copy(key.public, trusted)

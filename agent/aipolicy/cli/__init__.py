@@ -47,7 +47,7 @@ class _Main(Verbs):
             if cmd_name != "server" or (missing.name or "").partition(".")[0] == "aipolicy":
                 raise
             if frozen():
-                how = "this package holds the agent alone"
+                how = "this package holds the agent alone, the server is the package aipolicy-server"
             else:
                 how = "install them with `pip install 'aipolicy[server]'`"
             raise click.ClickException(

@@ -1,14 +1,15 @@
-"""Writes the man pages of the agent's command and all its verbs into a folder: `man_pages.py FOLDER`."""
+"""Writes the man pages of a program and all its verbs into a folder: `man_pages.py PROGRAM FOLDER`."""
 
+import importlib
 import sys
 
 import click
 from click_man.core import write_man_pages
 
 from aipolicy import __version__
-from aipolicy.cli import main
 from aipolicy.cli.verbs import Verbs
 
+PROGRAMS = {"aipolicy": ("aipolicy.cli", "main"), "aipolicy-server": ("aipolicy_server.cli", "server")}
 SERVER = "server"
 """The server's verb: it is not in the agent's package."""
 
@@ -26,4 +27,7 @@ def with_all_verbs(group: click.Group) -> click.Group:
 
 
 if __name__ == "__main__":
-    write_man_pages("aipolicy", with_all_verbs(main), version=__version__, target_dir=sys.argv[1])
+    program, folder = sys.argv[1:]
+    module, attribute = PROGRAMS[program]
+    command = getattr(importlib.import_module(module), attribute)
+    write_man_pages(program, with_all_verbs(command), version=__version__, target_dir=folder)
