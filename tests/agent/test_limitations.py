@@ -72,6 +72,11 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_a_program_is_judged_by_the_bytes_that_run",
     ),
     "How each kind of install": ("test_the_answer_is_right_or_a_known_fault",),
+    "What runs in a container is judged": (
+        "test_what_is_mounted_beside_the_script_is_not_entered",
+        "test_no_link_leads_out",
+    ),
+    "Of a folder with more than": ("test_a_folder_of_countless_names_is_read_in_part",),
     # Naming
     "A tool whose content marks": (
         "test_its_marks_patched_away_escapes",
