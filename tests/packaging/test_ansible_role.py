@@ -37,6 +37,8 @@ def environ(home: Path) -> dict[str, str]:
         "ANSIBLE_HOME": str(home / "ansible"),
         "ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles"),
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",  # a shared one would outlive the container
         "LC_ALL": "C.UTF-8",
     }
 
