@@ -178,7 +178,7 @@ class Device:
             **{
                 k: v
                 for k, v in changes.items()
-                if k in ("published", "refused", "refused_why", "ceiling", "tags", "first_sights")
+                if k in ("published", "refused", "refused_why", "ceiling", "tags", "first_sights", "scanned")
             },
         )
         reply = self.post(msgspec.json.encode(said), wire.CHECK_IN_PATH, **{"content-encoding": ""})

@@ -117,6 +117,7 @@ def api_router() -> APIRouter:
         standing: Annotated[str, Query(pattern=f"^({'|'.join(STANDINGS)})?$")] = "",
         held: bool = False,
         safe: bool = False,
+        unscanned: bool = False,
         silent: bool = False,
         banned: bool = False,
         after: After = None,
@@ -130,6 +131,7 @@ def api_router() -> APIRouter:
             standing=standing,
             held=held,
             safe=safe,
+            unscanned=unscanned,
             silent=silent,
             banned=banned,
         )

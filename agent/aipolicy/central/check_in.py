@@ -27,7 +27,7 @@ _LONGEST_WHY: Final = 2000
 class Enforced(Record, frozen=True, kw_only=True):
     """What the device enforces: versions of policy and catalog, the mode, how it sees new processes.
 
-    published, refused, refused_why, ceiling, tags: see wire.CheckIn.
+    published, refused, refused_why, ceiling, tags, scanned: see wire.CheckIn.
     """
 
     policy: str
@@ -39,6 +39,7 @@ class Enforced(Record, frozen=True, kw_only=True):
     refused_why: str = ""
     ceiling: str = ""
     tags: tuple[str, ...] = ()
+    scanned: bool = False
 
 
 class CheckInCaller:
@@ -108,6 +109,7 @@ class CheckInCaller:
             refused_why=enforced.refused_why[:_LONGEST_WHY],
             ceiling=enforced.ceiling[:_LONGEST_WHY],
             tags=_within_bounds(enforced.tags),
+            scanned=enforced.scanned,
             first_sights=None if self._sights is None else self._sights.digest(),
         )
 

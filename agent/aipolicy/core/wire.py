@@ -104,6 +104,8 @@ class CheckIn(Record, frozen=True, kw_only=True):
     ceiling: what keeps it below the policy's mode, in words, empty where nothing does.
     tags: labels that IT gave the device, null where the agent does not tell them.
     first_sights: digest of what it knows of when graces began, null where the agent does not tell that.
+    scanned: whether its first scan since its start has ended: before that, what it has is not known. Null
+    where the agent does not tell that.
     """
 
     schema: str = "aipolicy.checkin/1"
@@ -120,6 +122,7 @@ class CheckIn(Record, frozen=True, kw_only=True):
     ceiling: str = ""
     tags: tuple[str, ...] | None = None
     first_sights: str | None = None
+    scanned: bool | None = None
 
 
 class CheckInReply(Record, frozen=True, kw_only=True):

@@ -94,6 +94,7 @@ class Daemon:
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._status_due = 0.0
         self._forget_due = 0.0
+        self._first_scan_told = False
         self._service = Service(environ, os.getpid())
         folder = settings.state_dir(admin=machine.is_admin(), environ=environ)
         self._state = Path(os.path.abspath(folder))
@@ -433,6 +434,9 @@ class Daemon:
         self._controls.seen(self._scanner.findings)
         self._controls.refresh()
         self._status_due = 0.0
+        if not self._first_scan_told and self._courier is not None:
+            self._courier.check_in_soon()
+        self._first_scan_told = True
 
     def _enforced(self) -> Enforced:
         policy, refused = self._keeper.current, self._orders.refused or self._keeper.refused
@@ -446,6 +450,7 @@ class Daemon:
             refused_why=refused.why if refused else "",
             ceiling="; ".join(f"{one.part}: {one.reason}" for one in self._ceilings.current),
             tags=self._settings.tags,
+            scanned=self._scanner.status is not None,
         )
 
     # --- what people are told ---------------------------------------------------------------------------

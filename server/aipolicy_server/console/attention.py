@@ -35,6 +35,7 @@ def notices(overview: Overview, stuck: Sequence[EventRow], silent: Sequence[Devi
         *_held_policy(overview),
         *_silent(overview, silent),
         *_never_seen(overview),
+        *_unscanned(overview),
         *_held(overview),
         *_policies(overview),
     ]
@@ -129,6 +130,21 @@ def _never_seen(overview: Overview) -> list[Notice]:
             text=f"{plural(overview.never_seen, 'device')} enrolled and never reported.",
             more="Look at its agent with: aipolicy doctor",
             url="/devices",
+        )
+    ]
+
+
+def _unscanned(overview: Overview) -> list[Notice]:
+    if not overview.unscanned:
+        return []
+    devices = f"{plural(overview.unscanned, 'device')} {'has' if overview.unscanned == 1 else 'have'}"
+    return [
+        Notice(
+            weight="mild",
+            shape="open",
+            text=f"{devices} not ended the first scan.",
+            more="What is installed there is not known yet: seconds on most, minutes where much is new.",
+            url="/devices?unscanned=1",
         )
     ]
 

@@ -15,7 +15,7 @@ from aipolicy_server.store.policies import STANDINGS
 from aipolicy_server.store.rows import DeviceFilter, EventFilter
 
 EVENT_FIELDS: Final = ("q", "tool", "ruling", "done", "kind", "owner", "device", "from", "to")
-DEVICE_FIELDS: Final = ("q", "tool", "policy", "standing", "held", "safe", "silent", "banned")
+DEVICE_FIELDS: Final = ("q", "tool", "policy", "standing", "held", "safe", "unscanned", "silent", "banned")
 _LONGEST: Final = 1_000
 
 
@@ -75,6 +75,7 @@ def read_devices(query: Mapping[str, str]) -> tuple[Asked, DeviceFilter]:
         standing=values["standing"],
         held=bool(values["held"]),
         safe=bool(values["safe"]),
+        unscanned=bool(values["unscanned"]),
         silent=bool(values["silent"]),
         banned=bool(values["banned"]),
     )

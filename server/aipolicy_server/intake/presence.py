@@ -43,6 +43,7 @@ class Presence:
             refused=request.refused,
             refused_why=request.refused_why,
             ceiling=request.ceiling,
+            scanned=request.scanned,
             tags=None if request.tags is None else msgspec.json.encode(request.tags).decode(),
         )
         self._note(device, seen)

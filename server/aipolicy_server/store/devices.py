@@ -143,6 +143,7 @@ class Seen(Record, frozen=True, kw_only=True):
     refused: int | None = None
     refused_why: str | None = None
     ceiling: str | None = None
+    scanned: bool | None = None
     tags: str | None = None
 
 
@@ -162,6 +163,7 @@ def note_seen(connection: Connection, seen: Sequence[tuple[str, Seen]]) -> None:
             "its_refused": one.refused,
             "its_refused_why": one.refused_why,
             "its_ceiling": one.ceiling,
+            "its_scanned": one.scanned,
             "its_tags": one.tags,
         }
         for device, one in sorted(seen)
@@ -202,6 +204,8 @@ _PRESENCE = (
         refused=_or_keep("refused"),
         refused_why=_or_keep("refused_why"),
         ceiling=_or_keep("ceiling"),
+        # One that starts anew has told what it found before.
+        scanned=sa.case((schema.presence.c.scanned.is_(True), True), else_=_or_keep("scanned")),
         tags=_or_keep("tags"),
     )
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -63,6 +63,11 @@ def is_held() -> sa.ColumnElement[bool]:
     return sa.and_(_devices.revoked.is_(None), sa.func.coalesce(_presence.ceiling, "") != "")
 
 
+def is_unscanned() -> sa.ColumnElement[bool]:
+    """Not revoked, and its first scan has not ended: what it has is not known yet."""
+    return sa.and_(_devices.revoked.is_(None), _presence.scanned.is_(False))
+
+
 def is_in_safe_mode() -> sa.ColumnElement[bool]:
     """Not revoked, and only reports since its starts went wrong: one of what `daemon.ceilings` joins to what
     a check-in says.
@@ -90,6 +95,8 @@ def _conditions(
         yield is_held()
     if which.safe:
         yield is_in_safe_mode()
+    if which.unscanned:
+        yield is_unscanned()
     if which.silent:
         yield is_silent(cutoff)
     if which.banned:
@@ -142,28 +149,46 @@ def _row(row: Any, counted: Any, same_name: int, cutoff: datetime) -> DeviceRow:
         refused=row.refused,
         refused_why=row.refused_why,
         ceiling=row.ceiling,
+        scanned=row.scanned,
         findings=counted.findings if counted is not None else 0,
         banned=int(counted.banned) if counted is not None else 0,
         same_name=max(0, same_name - (row.revoked is None)),
     )
 
 
-def counts(connection: Connection, cutoff: datetime) -> tuple[int, int, int, int, int]:
-    """How many devices are not revoked; of them: how many are silent, never reported, are held back, and how
-    many of these by safe mode.
+class Counts(NamedTuple):
+    """How many devices are not revoked; of them: how many are silent, never reported, have not ended their
+    first scan, are held back, and how many of these by safe mode.
     """
+
+    devices: int
+    silent: int
+    never_seen: int
+    unscanned: int
+    held: int
+    safe: int
+
+
+def counts(connection: Connection, cutoff: datetime) -> Counts:
+    """Of the whole fleet."""
     row = connection.execute(
         sa.select(
             sa.func.count(),
-            sa.func.sum(sa.case((is_silent(cutoff), 1), else_=0)),
-            sa.func.sum(sa.case((_presence.last_seen.is_(None), 1), else_=0)),
-            sa.func.sum(sa.case((is_held(), 1), else_=0)),
-            sa.func.sum(sa.case((is_in_safe_mode(), 1), else_=0)),
+            *(
+                sa.func.coalesce(sa.func.sum(sa.case((which, 1), else_=0)), 0)
+                for which in (
+                    is_silent(cutoff),
+                    _presence.last_seen.is_(None),
+                    is_unscanned(),
+                    is_held(),
+                    is_in_safe_mode(),
+                )
+            ),
         )
         .select_from(schema.devices.join(schema.presence, _presence.device == _devices.n))
         .where(_devices.revoked.is_(None))
     ).one()
-    return row[0], int(row[1] or 0), int(row[2] or 0), int(row[3] or 0), int(row[4] or 0)
+    return Counts(*map(int, row))
 
 
 def in_force(connection: Connection) -> tuple[PolicyCount, ...]:

@@ -50,21 +50,17 @@ Reading = Callable[[], AbstractContextManager[Connection]]
 
 def overview(connection: Connection, *, now: datetime) -> Overview:
     """Counts by ruling and by tool, the latest enforcement, alarms."""
-    devices, silent, never_seen, held, safe = fleet.counts(connection, now - SILENT_AFTER)
+    counts = fleet.counts(connection, now - SILENT_AFTER)
     latest = policies.latest(connection)
     current = latest.number if latest else 0
     return Overview(
-        devices=devices,
-        silent=silent,
-        never_seen=never_seen,
+        **counts._asdict(),
         with_banned=inventory.with_banned(connection),
         rulings=inventory.rulings(connection),
         tools=inventory.tools(connection),
         policies=fleet.in_force(connection),
         enforcement=eventlog.latest_acts(connection, 20),
         alarms=fleet.alarms(connection, 20),
-        held=held,
-        safe=safe,
         current=current,
         rollout=policies.rollout(connection, current),
         step=latest.step if latest else None,

@@ -24,6 +24,7 @@ class DeviceRow(Record, frozen=True, kw_only=True):
     published: the number of this server's policy that it enforces, 0 for one of its own, null before it says.
     refused, refused_why: the number of the policy that it was given and refuses, and why; null or 0 for none.
     ceiling: what keeps it below the policy's mode, in words; null or empty where nothing does.
+    scanned: whether it has looked at everything since its start, null before it says.
     findings, banned: how many findings it has now, and how many of them are of banned tools.
     same_name: how many other devices, not revoked, carry the same hostname (enrolled again, or a clone).
     """
@@ -48,6 +49,7 @@ class DeviceRow(Record, frozen=True, kw_only=True):
     refused: int | None
     refused_why: str | None
     ceiling: str | None
+    scanned: bool | None
     findings: int
     banned: int
     same_name: int
@@ -179,6 +181,8 @@ class AlarmRow(Record, frozen=True, kw_only=True):
 class Overview(Record, frozen=True, kw_only=True):
     """The first page. devices: not revoked. with_banned: devices that have a banned tool now.
 
+    unscanned: devices whose first scan has not ended.
+
     held: devices that something keeps below the policy's mode. safe: of these, in safe mode. current: number
     of the policy published last, 0 for none. rollout: where devices stand next to it. step: how far it may
     come, null for everybody.
@@ -191,6 +195,7 @@ class Overview(Record, frozen=True, kw_only=True):
     devices: int
     silent: int
     never_seen: int
+    unscanned: int
     with_banned: int
     rulings: tuple[RulingCount, ...]
     tools: tuple[ToolRow, ...]
@@ -282,7 +287,8 @@ class DeviceFilter(Record, frozen=True, kw_only=True):
     """Which devices. text: part of hostname or id. tool: has a finding of it. silent, banned: only those.
 
     standing: next to the policy published last; see store.policies.standing. held: only those that something
-    keeps below the policy's mode. safe: only those in safe mode.
+    keeps below the policy's mode. safe: only those in safe mode. unscanned: only those whose first
+    scan has not ended.
     """
 
     text: str = ""
@@ -291,6 +297,7 @@ class DeviceFilter(Record, frozen=True, kw_only=True):
     standing: str = ""
     held: bool = False
     safe: bool = False
+    unscanned: bool = False
     silent: bool = False
     banned: bool = False
 

@@ -5,6 +5,7 @@ No row is shared between devices, so that two devices never wait for each other.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -74,6 +75,7 @@ presence = Table(
     Column("refused", BigInteger),
     Column("refused_why", Text),
     Column("ceiling", Text),
+    Column("scanned", Boolean),
     Column("tags", Text),
     PrimaryKeyConstraint("device"),
 )

@@ -13,6 +13,7 @@ CALM = Overview(
     devices=3,
     silent=0,
     never_seen=0,
+    unscanned=0,
     with_banned=0,
     rulings=(),
     tools=(),
@@ -91,6 +92,13 @@ def test_policy_versions_side_by_side() -> None:
     never = PolicyCount(policy=None, mode=None, devices=1)
     assert texts(msgspec.structs.replace(CALM, policies=(*CALM.policies, never)))[0].startswith("Nothing")
     assert texts(msgspec.structs.replace(CALM, policies=(*CALM.policies, one)))[0].startswith("2 policy")
+
+
+def test_devices_that_have_not_ended_their_first_scan_are_not_passed_over() -> None:
+    assert texts(msgspec.structs.replace(CALM, unscanned=1)) == [
+        "1 device has not ended the first scan. "
+        "What is installed there is not known yet: seconds on most, minutes where much is new."
+    ]
 
 
 def test_safe_mode_is_said_by_itself_and_not_twice() -> None:
