@@ -135,7 +135,7 @@ def relayed(network: Path, port: int) -> Iterator[None]:
         relay.wait()
 
 
-@pytest.fixture(scope="module", params=["bookworm"])
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """With Claude Code in /usr/local, as `npm install --global` puts it, a person who has copies of it under
     other names, which a service of theirs and one of the machine's start at boot, and the debs in /root.
