@@ -25,8 +25,13 @@ AIDER = "aider-chat==0.86.2"
 _USUAL = "/var/cache/aipolicy-tests" if root() else "~/.cache/aipolicy-tests"
 CACHE = Path(os.environ.get("AIPOLICY_TEST_CACHE", _USUAL)).expanduser()
 _MOST_S = 600
-NPM_PATIENCE = ("--fetch-timeout=20000", "--fetch-retries=4")
-"""npm's own is 5 minutes for an answer that never comes."""
+NPM_PATIENCE = (
+    "--fetch-timeout=20000",
+    "--fetch-retries=3",
+    "--fetch-retry-mintimeout=500",
+    "--fetch-retry-maxtimeout=2000",
+)
+"""npm's own is 5 minutes for an answer that never comes, and up to a minute before it asks again."""
 _NPM = [
     *NPM_PATIENCE,
     "--no-audit",
