@@ -1,10 +1,11 @@
 """The agent's settings: flags above environment above management above `agent.yaml` and its drop-ins."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NoReturn
 
 from aipolicy.core import yamlfile
 from aipolicy.core.problem import shown
@@ -95,7 +96,7 @@ def load(
     for file in read:
         wrong += file.wrong
         wrong += _taken(_settings(file), found)
-    wrong += _taken(_from_management(managed), found)
+    wrong += _taken(((one.name, partial(_managed, one)) for one in managed), found)
     if wrong:
         raise SettingsError("\n".join(wrong))
     settings = replace(settings, **found, files=tuple(file.path for file in read))
@@ -103,31 +104,28 @@ def load(
     return replace(settings, **{name: value for name, value in flags.items() if value is not None})
 
 
-def _taken(settings: Iterable[tuple[str, Any]], found: dict[str, Any]) -> list[str]:
-    """Adds them to `found`; what is wrong."""
+def _taken(settings: Iterable[tuple[str, Callable[[], Any]]], found: dict[str, Any]) -> list[str]:
+    """Adds them to `found`; what is wrong. settings: each key with what reads its value, or raises."""
     wrong = []
-    for key, value in settings:
-        if isinstance(value, SettingsError):
-            wrong.append(str(value))
-        else:
-            found[key] = value
+    for key, read in settings:
+        try:
+            found[key] = read()
+        except SettingsError as error:
+            wrong.append(str(error))
     return wrong
 
 
-def _settings(file: SettingsFile) -> Iterator[tuple[str, Any]]:
-    """Each key with its value, or with the SettingsError that it is."""
+def _settings(file: SettingsFile) -> Iterator[tuple[str, Callable[[], Any]]]:
     root = file.root
-    if root is None:
-        return
-    if not isinstance(root, yamlfile.Mapping):
-        where = f"{file.path}:{root.line}:{root.column}"
-        yield "", SettingsError(f"{where}: a mapping is needed, like `server: https://...`")
-        return
-    for key, node in root.items:
-        try:
-            yield key.text, _value(file.path, key, node)
-        except SettingsError as error:
-            yield key.text, error
+    if isinstance(root, yamlfile.Mapping):
+        for key, node in root.items:
+            yield key.text, partial(_value, file.path, key, node)
+    elif root is not None:
+        yield "", partial(_no_mapping, f"{file.path}:{root.line}:{root.column}")
+
+
+def _no_mapping(where: str) -> NoReturn:
+    raise SettingsError(f"{where}: a mapping is needed, like `server: https://...`")
 
 
 def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
@@ -141,15 +139,6 @@ def _value(path: str, key: yamlfile.Scalar, node: yamlfile.Node) -> Any:
     if not isinstance(node, yamlfile.Scalar) or not node.text:
         raise SettingsError(f"{where}: {key.text} is one text")
     return _checked(where, key.text, node.text)
-
-
-def _from_management(managed: Iterable[Managed]) -> Iterator[tuple[str, Any]]:
-    """Each name with its value, or with the SettingsError that it is."""
-    for one in managed:
-        try:
-            yield one.name, _managed(one)
-        except SettingsError as error:
-            yield one.name, error
 
 
 def _managed(one: Managed) -> Any:
