@@ -308,8 +308,7 @@ class Daemon:
                 self._obey()
             if noted != self._sights.changes:  # a state folder may be lost before the next check-in
                 noted = self._sights.changes
-                if self._courier is not None:
-                    self._courier.check_in_soon()
+                self._check_in_soon()
             self._sights.flush()
             now = time.monotonic()
             if self._processes.beats != beats:
@@ -335,8 +334,8 @@ class Daemon:
         """Whether another policy is in force now. The server is told at once which of its own is, or not."""
         before = self._keeper.number, self._keeper.refused
         changed = self._keeper.refresh()
-        if self._courier is not None and before != (self._keeper.number, self._keeper.refused):
-            self._courier.check_in_soon()
+        if before != (self._keeper.number, self._keeper.refused):
+            self._check_in_soon()
         return changed
 
     def _obey(self) -> None:
@@ -344,8 +343,7 @@ class Daemon:
         self._use_policy()
         self._forget_due = 0.0
         self._scanner.judge_again()
-        if self._courier is not None:
-            self._courier.check_in_soon()
+        self._check_in_soon()
         self._status_due = 0.0
 
     def _live_on(self) -> bool:
@@ -403,6 +401,10 @@ class Daemon:
         if self._courier is not None:
             self._courier.wake()
 
+    def _check_in_soon(self) -> None:
+        if self._courier is not None:
+            self._courier.check_in_soon()
+
     def _judge(self, policy: Policy | None = None) -> Judge:
         """By the policy in force, or another one."""
         host = self._machine.host(__version__)
@@ -434,8 +436,8 @@ class Daemon:
         self._controls.seen(self._scanner.findings)
         self._controls.refresh()
         self._status_due = 0.0
-        if not self._first_scan_told and self._courier is not None:
-            self._courier.check_in_soon()
+        if not self._first_scan_told:
+            self._check_in_soon()
         self._first_scan_told = True
 
     def _enforced(self) -> Enforced:
