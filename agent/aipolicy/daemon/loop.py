@@ -12,17 +12,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
-import msgspec
-
 from aipolicy import __version__
 from aipolicy.central.check_in import Enforced
 from aipolicy.central.policy_source import ACCEPTED, FilePolicy, LastGood, NotedVersion, PolicyText
 from aipolicy.central.published_policy import UNTIL_PUBLISHED, OfServerElseFile, PublishedPolicy
-from aipolicy.core.model import Action, Unseen
+from aipolicy.core.model import Action
 from aipolicy.core.policy import Policy
 from aipolicy.core.privacy import Usernames
-from aipolicy.core.status import STATUS_FILE, Mine, PolicyStatus, ServerStatus, Status
+from aipolicy.core.status import Mine
 from aipolicy.core.tools import Catalog
+from aipolicy.daemon.agent_status import AgentStatus, in_use
 from aipolicy.daemon.catalog_keeper import catalog_at_start, catalog_in_safe_mode, own_sha256, prove_own
 from aipolicy.daemon.ceilings import Ceilings, sources
 from aipolicy.daemon.courier import Courier
@@ -56,7 +55,6 @@ from aipolicy.settings import SYSTEM_STATE, Settings
 from aipolicy.state import tags
 from aipolicy.state.brake import ServerBrake
 from aipolicy.state.evidence import EvidenceCache
-from aipolicy.state.files import write_safely
 from aipolicy.state.folder import prepare_folder
 from aipolicy.state.instance import InstanceLock
 from aipolicy.state.sights import Sights
@@ -87,7 +85,7 @@ class Daemon:
         """Raises StateError, NoGoodPolicy, ValueError (server address), each with words for the person."""
         self._settings = settings
         self._machine = machine
-        self._started = self._now()
+        started = self._now()
         # No Event: a signal handler would wait for itself where it interrupts the thread in the Event's own
         # lock, as a second signal does that interrupts the handler of the first.
         self._stopping = False
@@ -157,8 +155,8 @@ class Daemon:
             now=self._now,
             keeping=keeps_them(settings, self._state, machine),
         )
-        self._process_source, self._why_polling = process_source(machine, time.monotonic)
-        self._installs, self._why_folders = install_source(machine, catalog.wanted.install_names, ())
+        self._process_source, why_polling = process_source(machine, time.monotonic)
+        self._installs, why_folders = install_source(machine, catalog.wanted.install_names, ())
         self._processes = ProcessWatch(
             machine=machine,
             source=self._process_source,
@@ -198,6 +196,23 @@ class Daemon:
             )
         self._moments = Moments(lambda: self._keeper.written, self._sights)
         self._watch = FileWatch(policy_file, self._wake)
+        self._status = AgentStatus(
+            state=self._state,
+            settings=settings,
+            machine=machine,
+            store=self._store,
+            conditions=self._reporter.conditions,
+            keeper=self._keeper,
+            judge=self._judge,
+            controls=self._controls,
+            guard=self._guard,
+            scanner=self._scanner,
+            courier=self._courier,
+            catalog=catalog.version,
+            process_events=lambda: in_use(self._process_source.way, why_polling),
+            install_events=lambda: in_use(self._installs.way, why_folders),
+            started=started,
+        )
         self._api = self._open_api()
         self._use_policy()
 
@@ -322,7 +337,7 @@ class Daemon:
                 self._status_due = now + _STATUS_EVERY_S
                 self._orders.look()
                 self._say_whether_the_directory_answers()
-                self._keep_status()
+                self._status.keep()
 
     def _forget_what_is_old(self) -> None:
         """What the policy lets nobody keep any longer, of what the server has."""
@@ -386,7 +401,7 @@ class Daemon:
         end = time.monotonic() + _CLOSE_S
         for closer in closers:
             closer.join(max(0.0, end - time.monotonic()))
-        self._keep_status(running=False)
+        self._status.keep(running=False)
         self._cache.close()
         self._store.close()
         if self._lock is not None:
@@ -462,7 +477,7 @@ class Daemon:
             return None
         path = socket_path(str(self._state), admin=self._machine.is_admin(), system_state=SYSTEM_STATE)
         try:
-            api = LocalApi(path, {"status": lambda _uid: self._status(), "mine": self._mine})
+            api = LocalApi(path, {"status": lambda _uid: self._status.now(), "mine": self._mine})
         except OSError as error:
             detail = f"{path}: {error.strerror or error}; `aipolicy status` and `mine` cannot ask this agent"
             self._reporter.conditions.wrong("local socket", "closed", detail, self._now())
@@ -481,59 +496,9 @@ class Daemon:
     def _mine(self, uid: int) -> Mine:
         return mine(self._store, self._sights, self._machine.owner(uid))
 
-    def _status(self, *, running: bool = True) -> Status:
-        policy, problems = self._keeper.current, self._reporter.conditions.problems()
-        most = self._judge().most_here()
-        return Status(
-            running=running,
-            healthy=running and not problems,
-            pid=os.getpid(),
-            started=self._started,
-            agent_version=__version__,
-            scope="machine" if self._machine.is_admin() else "user",
-            layers={
-                "native controls": self._controls.layer,
-                "guard": "off" if self._guard is None else self._guard.state,
-                "ending": "in force" if most is Action.BLOCK else "off",
-            },
-            controls=self._controls.states,
-            guard=None if self._guard is None else self._guard.status,
-            process_events=_way(self._process_source.way, self._why_polling),
-            install_events=_way(self._installs.way, self._why_folders),
-            settings=self._settings.files,
-            policy=PolicyStatus(
-                file=self._keeper.file if not self._keeper.number else self._settings.server or "",
-                number=self._keeper.number,
-                name=policy.name,
-                version=policy.version,
-                mode=most,
-                since=self._keeper.since,
-            ),
-            catalog=self._catalog.version,
-            server=ServerStatus(
-                url=self._settings.server,
-                device=self._store.identity().device,
-                pending=self._store.pending(),
-                last_ok=self._courier.last_ok if self._courier is not None else None,
-            ),
-            scan=self._scanner.status,
-            soon_blocked=self._scanner.soon_blocked,
-            problems=problems,
-        )
-
-    def _keep_status(self, *, running: bool = True) -> None:
-        try:
-            write_safely(self._state / STATUS_FILE, msgspec.json.encode(self._status(running=running)))
-        except OSError as error:  # a full disk; the socket still answers
-            logger.debug("status not written error=%s", error)
-
 
 def _locked(state: Path) -> InstanceLock | None:
     """The state folder, made where it is missing, for this agent alone: before anything in it is touched."""
     with contextlib.suppress(OSError):  # a full or read-only disk: work without a lock, as without a disk
         prepare_folder(str(state))
     return InstanceLock.take(state, os.getpid())
-
-
-def _way(way: str, why_not: Unseen | None) -> str:
-    return way if why_not is None else f"{way} ({why_not.reason})"
