@@ -6,9 +6,9 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-_PG_TABLES: Final = (
-    "events, batches, findings, alarms, presence, devices, policies, rollouts, brakes, removals"
-)
+from aipolicy_server.store.schema import METADATA
+
+_PG_TABLES: Final = ", ".join(METADATA.tables)
 
 
 def compact(engine: Engine) -> str:

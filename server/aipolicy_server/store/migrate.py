@@ -18,6 +18,8 @@ _FOLDER = Path(__file__).with_name("migrations")
 def upgrade(engine: Engine) -> bool:
     """Brings the database up to date in one transaction. True: something was changed. Raises BadDatabase."""
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # a big table takes longer than a request may
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         one_at_a_time(connection, Lock.MIGRATION)
         if _is_current(connection):
             return False

@@ -130,3 +130,21 @@ def test_devices_of_the_first_version_are_kept(empty: sa.Engine) -> None:
     with empty.connect() as connection:
         row = connection.exec_driver_sql("SELECT policy, published, refused, ceiling FROM presence").one()
     assert tuple(row) == ("cafe", None, None, None)
+
+
+def test_a_step_that_takes_longer_than_a_request_may_is_waited_for(cluster: Cluster) -> None:
+    url = parse_url(cluster.new_database())
+    as_superuser = sa.create_engine(url)
+    with as_superuser.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN IF current_setting('statement_timeout') <> '0' THEN"
+            " RAISE query_canceled; END IF; END $$"
+        )
+        connection.exec_driver_sql("CREATE EVENT TRIGGER slow ON ddl_command_start EXECUTE FUNCTION slow()")
+    as_superuser.dispose()
+    engine = open_engine(url)
+    assert migrate.upgrade(engine) is True
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "30s", "a request's"
+    engine.dispose()
