@@ -14,6 +14,9 @@ _NOT_TOLD = frozenset({"server"})
 _BY_THE_SPOOL = frozenset(("spool", told) for told in ("overflow", "refused", "damaged", "set aside"))
 """What the spool tells of itself, beside what is told here of the disk under it."""
 
+_BEGUN_ANEW = frozenset(("spool", told) for told in ("damaged", "set aside"))
+"""What was told before that is not known here any more."""
+
 
 class Conditions:
     """What is wrong now, by part. A change is handed to `report` once; the threads share one instance."""
@@ -23,6 +26,8 @@ class Conditions:
         self._report = report
         self._lock = threading.Lock()
         self._problems: dict[str, Problem] = {}
+        told = tuple(told)
+        self._forgotten = any((h.part, h.condition) in _BEGUN_ANEW for h in told)
         self._told = {h.part: h.condition for h in told if (h.part, h.condition) not in _BY_THE_SPOOL}
 
     def wrong(self, part: str, condition: str, detail: str, now: datetime, count: int = 0) -> None:
@@ -36,10 +41,10 @@ class Conditions:
             self._report(Health(part=part, condition=condition, detail=detail, count=count))
 
     def well(self, part: str, condition: str, detail: str = "") -> None:
-        """`part` is well again; reported only where something else was told before."""
+        """`part` is well again; reported only where something else was told before, or may have been."""
         with self._lock:
             self._problems.pop(part, None)
-            news = part in self._told and self._is_news(part, condition)
+            news = (part in self._told or self._forgotten) and self._is_news(part, condition)
         if news:
             self._report(Health(part=part, condition=condition, detail=detail))
 

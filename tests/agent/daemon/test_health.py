@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from aipolicy.core.model import Health
 from aipolicy.daemon.health import Conditions
 
@@ -53,3 +55,11 @@ def test_events_that_the_spool_lost_are_no_condition_of_its_disk() -> None:
     conditions = Conditions(told.append, [Health(part="spool", condition="overflow", count=7)])
     conditions.well("spool", "writable")
     assert told == []
+
+
+@pytest.mark.parametrize("how", ["damaged", "set aside"])
+def test_after_what_was_told_is_lost_all_that_is_well_is_told_once(how: str) -> None:
+    told = [Health(part="spool", condition=how)]
+    Conditions(told.append, tuple(told)).well("policy", "in force")
+    Conditions(told.append, tuple(told)).well("policy", "in force")
+    assert [(h.part, h.condition) for h in told] == [("spool", how), ("policy", "in force")]
