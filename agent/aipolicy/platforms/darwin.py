@@ -12,15 +12,16 @@ from aipolicy.core.wire import HostInfo, printable
 from aipolicy.platforms import posix_users
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_packages import root_only
-from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
+from aipolicy.platforms.machine import User
 from aipolicy.platforms.management import Managed, in_preferences
+from aipolicy.platforms.psutil_machine import PsutilMachine
 from aipolicy.platforms.psutil_processes import ProcessTable
 
 _FOLDERS = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _SYSTEM = ("/System/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/bin/", "/sbin/")
 
 
-class DarwinMachine:
+class DarwinMachine(PsutilMachine):
     """Implements machine.Machine."""
 
     os: Final = "macos"
@@ -28,7 +29,7 @@ class DarwinMachine:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._home = environ.get("HOME")
-        self._table = ProcessTable(self._owner_of, posix=True)
+        super().__init__(ProcessTable(self._owner_of, posix=True))
 
     def host(self, agent_version: str) -> HostInfo:
         name, release, arch = map(printable, system_names())
@@ -39,14 +40,8 @@ class DarwinMachine:
     def is_admin(self) -> bool:
         return effective_uid() == 0
 
-    def installation(self) -> str:
-        return ""
-
     def managed(self) -> tuple[Managed, ...]:
         return tuple(in_preferences())
-
-    def my_pid(self) -> int:
-        return os.getpid()
 
     def users(self) -> tuple[User, ...]:
         return posix_users.users_here(
@@ -74,44 +69,11 @@ class DarwinMachine:
     def processes(self) -> Iterator[Process | Unseen]:
         yield from self._table.all(None if self.is_admin() else effective_uid())
 
-    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
-        return self._table.one(pid, family)
-
-    def other_roots(self) -> Iterator[Root | Unseen]:
-        return iter(())
-
-    def image(self, pid: int) -> Image | None:
-        return self._table.image(pid)
-
-    def program(self, pid: int) -> str:
-        return self._table.program(pid)
-
-    def program_out_of_reach(self, process: Process) -> str | None:
-        return self.out_of_reach(process.exe)
-
-    def script_place(self, process: Process) -> str | None:
-        return process.script
-
-    def serving(self, pid: int) -> tuple[int, ...]:
-        return ()
-
-    def lies_here(self, process: Process) -> bool:
-        return True
-
-    def parent(self, pid: int) -> int | None:
-        return self._table.parent(pid)
-
-    def descendants(self, pid: int) -> tuple[int, ...]:
-        return self._table.descendants(pid)
-
     def is_init(self, pid: int) -> bool:
         return pid == 1
 
     def is_kernel(self, pid: int) -> bool:
         return pid == 0
-
-    def terminal(self, pid: int) -> Terminal | None:
-        return None
 
     def os_package(self, path: str) -> str | Unseen | None:
         """macOS has no package database of its own; what lies in the system's folders is the system's."""
@@ -122,6 +84,3 @@ class DarwinMachine:
 
     def _owner_of(self, process: Any) -> Owner:  # a psutil.Process: typeshed has its uids on POSIX only
         return self.owner(process.uids().effective)
-
-    def hold(self, pid: int) -> Hold | Unseen | None:
-        return self._table.hold(pid)

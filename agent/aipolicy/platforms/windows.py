@@ -15,12 +15,13 @@ import psutil
 
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.wire import HostInfo
-from aipolicy.platforms.machine import Hold, Image, Root, Terminal, User
+from aipolicy.platforms.machine import User
 from aipolicy.platforms.management import Managed, in_registry
+from aipolicy.platforms.psutil_machine import PsutilMachine
 from aipolicy.platforms.psutil_processes import ProcessTable
 
 
-class WindowsMachine:
+class WindowsMachine(PsutilMachine):
     """Implements machine.Machine."""
 
     os: Final = "windows"
@@ -36,7 +37,7 @@ class WindowsMachine:
             home=environ.get("USERPROFILE", ""),
         )
         self._names = {self._me.uid: self._me.name}
-        self._table = ProcessTable(self._owner_of, posix=False)
+        super().__init__(ProcessTable(self._owner_of, posix=False))
 
     def host(self, agent_version: str) -> HostInfo:
         return HostInfo(
@@ -50,18 +51,12 @@ class WindowsMachine:
     def is_admin(self) -> bool:
         return False
 
-    def installation(self) -> str:
-        return ""
-
     def managed(self) -> tuple[Managed, ...]:
         try:
             winreg: Any = importlib.import_module("winreg")
         except ImportError:  # another system looks at this module
             return ()
         return tuple(in_registry(winreg))
-
-    def my_pid(self) -> int:
-        return os.getpid()
 
     def users(self) -> tuple[User, ...]:
         return (self._me,) if os.path.isdir(self._me.home) else ()
@@ -81,53 +76,17 @@ class WindowsMachine:
     def processes(self) -> Iterator[Process | Unseen]:
         yield from self._table.all(self._me.uid)
 
-    def process(self, pid: int, family: str | None = None) -> Process | Unseen | None:
-        return self._table.one(pid, family)
-
-    def other_roots(self) -> Iterator[Root | Unseen]:
-        return iter(())
-
-    def image(self, pid: int) -> Image | None:
-        return self._table.image(pid)
-
-    def program(self, pid: int) -> str:
-        return self._table.program(pid)
-
-    def program_out_of_reach(self, process: Process) -> str | None:
-        return self.out_of_reach(process.exe)
-
-    def script_place(self, process: Process) -> str | None:
-        return process.script
-
-    def serving(self, pid: int) -> tuple[int, ...]:
-        return ()
-
-    def lies_here(self, process: Process) -> bool:
-        return True
-
-    def parent(self, pid: int) -> int | None:
-        return self._table.parent(pid)
-
-    def descendants(self, pid: int) -> tuple[int, ...]:
-        return self._table.descendants(pid)
-
     def is_init(self, pid: int) -> bool:
         return pid in (0, 4)  # the idle process and the kernel's own
 
     def is_kernel(self, pid: int) -> bool:
         return pid in (0, 4)
 
-    def terminal(self, pid: int) -> Terminal | None:
-        return None
-
     def os_package(self, path: str) -> str | Unseen | None:
         return "windows" if path.lower().startswith(self._system.lower() + "\\") else None
 
     def root_only(self, path: str) -> bool:
         return path.lower().startswith((self._system.lower() + "\\", self.root.lower() + "program files"))
-
-    def hold(self, pid: int) -> Hold | Unseen | None:
-        return self._table.hold(pid)
 
     def _owner_of(self, process: psutil.Process) -> Owner:
         name = process.username().rpartition("\\")[2]
