@@ -1,5 +1,6 @@
 """`aipolicy policy import`: a policy from the rules that IT has in another product."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def import_(file: str, read_as: str | None, output: str | None, tools_dir: str |
     except NotReadable as error:
         kinds = f"(read as {read_as}; --from says otherwise)"
         raise Failure(f"{printable(file)}: {printable(str(error))} {kinds}") from error
+    if not rules:
+        raise Failure(f"{printable(file)}: no rule is in it (read as {read_as}; --from says otherwise)")
     carried = carry_over(rules, inputs.catalog(tools_dir), Path(file).name)
     if output is not None:
         _write(output, carried.policy)
@@ -68,8 +71,8 @@ def import_(file: str, read_as: str | None, output: str | None, tools_dir: str |
 
 def _read(file: str) -> bytes:
     try:
-        with open(file, "rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
+        with click.open_file(file, "rb") as opened:
+            data: bytes = opened.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or str(error)
         raise Failure(f"{printable(file)}: the file cannot be read: {why}") from error
@@ -81,9 +84,15 @@ def _read(file: str) -> bytes:
 
 
 def _write(output: str, policy: str) -> None:
+    """A full disk leaves no half policy behind, which might even be right YAML."""
     try:
         with open(output, "x", encoding="utf-8") as file:
-            file.write(policy)
+            try:
+                file.write(policy)
+                file.flush()
+            except OSError:
+                os.unlink(output)
+                raise
     except FileExistsError as error:
         raise Failure(f"{printable(output)} exists already: name a new file, or remove it") from error
     except (OSError, ValueError) as error:

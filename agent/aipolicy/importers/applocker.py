@@ -1,4 +1,4 @@
-"""AppLocker policies as Get-AppLockerPolicy -Xml and the Group Policy editor write them, UTF-16 included.
+"""AppLocker policies as Get-AppLockerPolicy -Xml, a report of group policies or Intune has them, also UTF-16.
 
 Elements and attributes by Microsoft's AppLocker CSP reference and published policies, 2026.
 """
@@ -34,20 +34,26 @@ class _Element:
 
 
 def looks_like(data: bytes) -> bool:
-    """Whether it may be an AppLocker policy."""
-    return b"AppLockerPolicy" in data.replace(b"\0", b"")[:4000]
+    """Whether it may be an AppLocker policy, or some other XML, which is no plain list at least."""
+    text = data.replace(b"\0", b"")
+    return text[:200].lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t")[:1] == b"<" and b"<plist" not in text[:2000]
 
 
 def read(data: bytes) -> list[ForeignRule]:
     """The rules in their order. Raises NotReadable."""
-    policy = _tree(data)
-    if policy.name != "AppLockerPolicy":
-        raise NotReadable(f"the document is a {policy.name!r}, not an AppLockerPolicy")
-    return [
-        _rule(rule, collection)
-        for collection in policy.named("RuleCollection")
-        for rule in collection.named(*_RULES)
-    ]
+    document = _tree(data)
+    collections = [*_collections(document)]
+    if not collections and document.name != "AppLockerPolicy":
+        raise NotReadable(f"the document is a {document.name!r} without any RuleCollection of AppLocker's")
+    return [_rule(rule, collection) for collection in collections for rule in collection.named(*_RULES)]
+
+
+def _collections(element: _Element) -> Iterator[_Element]:
+    """At any place: Intune has one by itself, a report of group policies has them deep inside."""
+    if element.name == "RuleCollection":
+        yield element
+    for child in element.children:
+        yield from _collections(child)
 
 
 def _tree(data: bytes) -> _Element:
@@ -78,6 +84,8 @@ def _tree(data: bytes) -> _Element:
     except expat.ExpatError as error:
         why = expat.errors.messages.get(error.code, "unknown error")
         raise NotReadable(f"line {error.lineno}: this is not XML: {why}") from error
+    except LookupError as error:
+        raise NotReadable(f"line 1: {error}: save it as UTF-8") from error
     return top.children[0]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from aipolicy.importers.foreign import Clue, ForeignRule, Kind, NotReadable
 
 _DECISION: Final = re.compile(r"(?:\d+\.\s+)?(allow|deny)(?:_audit|_syslog|_log)?\s+(.*)")
-_SET: Final = re.compile(r"(?:->\s*)?%(\w+)=(.*)")
+_SET: Final = re.compile(r"(?:->\s*)?%(\w+)\s*=(.*)")
 _NARROWER: Final = ("ftype", "trust", "device", "filehash", "sha256hash", "pattern", "mode")
 _KEYWORDS: Final = ("untrusted", "execdirs", "systemdirs")
 
@@ -31,7 +31,7 @@ def read(data: bytes) -> list[ForeignRule]:
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
         if defined := _SET.fullmatch(line):
-            sets[defined[1]] = tuple(value.strip() for value in defined[2].split(","))
+            sets[defined[1]] = _split(defined[2])
         elif line and not line.startswith("#"):
             rules += _rules(line, number, sets)
     return rules
@@ -69,9 +69,12 @@ def _rules(line: str, number: int, sets: dict[str, tuple[str, ...]]) -> list[For
 
 
 def _values(value: str, sets: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    if value.startswith("%"):
-        return sets.get(value[1:], ())
-    return (value,) if value else ()
+    return sets.get(value[1:], ()) if value.startswith("%") else _split(value)
+
+
+def _split(values: str) -> tuple[str, ...]:
+    """Values with commas between them; one with a comma or blank in it stands in quotes."""
+    return tuple(value.strip().strip('"') for value in values.split(",") if value.strip())
 
 
 def _glob(place: str) -> str:

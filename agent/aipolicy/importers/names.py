@@ -2,8 +2,13 @@
 
 import csv
 import io
+import re
+from typing import Final
 
 from aipolicy.importers.foreign import Clue, ForeignRule, Kind, NotReadable
+
+_ITEM: Final = re.compile(r"^(?:[-*•\u2013]\s*|\d{1,4}[.)]\s+|\[[ xX]?\]\s+)+")
+"""`- `, `12. `, `[ ] `."""
 
 
 def read(data: bytes) -> list[ForeignRule]:
@@ -14,14 +19,21 @@ def read(data: bytes) -> list[ForeignRule]:
         raise NotReadable(f"this is not UTF-8 (byte {error.start})") from error
     rules: list[ForeignRule] = []
     for number, line in enumerate(text.splitlines(), 1):
-        word = _first_cell(line.partition("#")[0]).lstrip("-*•\u2013 \t").strip()
+        word = _plain(_first_cell(line.partition("#")[0]))
         if word:
             rules.append(ForeignRule(at=f"line {number}", says=word[:80], clues=(_clue(word),)))
     return rules
 
 
+def _plain(cell: str) -> str:
+    """Without what begins an item of a list, and with usual blanks: pages and sheets have others."""
+    cell = " ".join(cell.split())
+    return _ITEM.sub("", cell)
+
+
 def _first_cell(line: str) -> str:
-    delimiter = next((mark for mark in (";", "\t", ",") if mark in line), ",")
+    line = line.strip().removeprefix("|")  # a row of a table in Markdown
+    delimiter = next((mark for mark in (";", "\t", "|", ",") if mark in line), ",")
     try:
         return next(iter(next(csv.reader(io.StringIO(line), delimiter=delimiter), [])), "")
     except csv.Error:  # a NUL, a cell of 100 kB

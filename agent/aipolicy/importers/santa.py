@@ -6,6 +6,7 @@ Source/common/SNTSyncConstants.mm, 2026; keys and values in any case, the names 
 
 import json
 import plistlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -26,12 +27,13 @@ _HASHES: Final = {
 }
 _PLATFORM: Final = "platform"
 _DEEPEST: Final = 8
+_DER_SEQUENCE: Final = b"\x30"
+"""A signature begins so, and what it signs is inside it."""
 
 
 def looks_like(data: bytes) -> bool:
     """Whether it may be a file of Santa's rules."""
-    head = data[:200].lstrip(b"\xef\xbb\xbf \r\n\t")
-    return head[:1] in (b"{", b"[") or head.startswith(b"bplist") or b"<plist" in data[:2000]
+    return _is_json(data) or data.startswith(b"bplist") or b"<plist" in data[:2000].replace(b"\0", b"")
 
 
 def read(data: bytes) -> list[ForeignRule]:
@@ -46,12 +48,22 @@ def read(data: bytes) -> list[ForeignRule]:
     return [_rule(rule, number) for number, rule in enumerate((r for found in rules for r in found), 1)]
 
 
+def _is_json(data: bytes) -> bool:
+    head = data[:200].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t")
+    return head[:1] == b"{" or re.match(rb"\[\s*[]{]", head) is not None
+
+
 def _document(data: bytes) -> Any:
-    if data[:200].lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"{", b"["):
+    if _is_json(data):
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
             raise NotReadable(f"this is not JSON: {error}") from error
+    if data.startswith(_DER_SEQUENCE):
+        raise NotReadable(
+            "it is a signed profile: take the signature off with `security cms -D -i FILE > profile.plist` "
+            "or `openssl smime -verify -noverify -inform der -in FILE > profile.plist`"
+        )
     try:
         return plistlib.loads(data)
     except Exception as error:  # plistlib raises what its parsers do

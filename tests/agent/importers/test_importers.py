@@ -94,6 +94,17 @@ def test_a_profile_with_static_rules_is_read() -> None:
         assert banned(imported(plistlib.dumps(profile, fmt=form))) == ["vendor:anthropic"]
 
 
+def test_json_in_utf_16_is_read() -> None:
+    text = santa(santa_rule("TEAMID", "BLOCKLIST", "Q6L2SF6YDW"))
+    assert banned(imported(text.encode("utf-16"))) == ["vendor:anthropic"]
+
+
+def test_a_signed_profile_is_told_how_to_be_read() -> None:
+    profile = plistlib.dumps({"StaticRules": [santa_rule("TEAMID", "BLOCKLIST", "Q6L2SF6YDW")]})
+    with pytest.raises(NotReadable, match="security cms -D -i FILE"):
+        imported(b"\x30\x82\x0a\x00\x06\x09*\x86H\x86\xf7\r\x01\x07\x02" + profile)
+
+
 # --- AppLocker ----------------------------------------------------------------------------------------------
 
 
@@ -223,6 +234,25 @@ def test_broken_xml_names_its_line() -> None:
         imported("<AppLockerPolicy>\n\n<a></AppLockerPolicy>")
 
 
+def test_rules_as_intune_and_a_report_of_group_policies_have_them_are_read() -> None:
+    whole = applocker(publisher(ANTHROPIC))
+    alone = whole[whole.index("<RuleCollection") : whole.index("</AppLockerPolicy>")]
+    report = f'<GPO xmlns:q1="x"><Computer><q1:AppLockerPolicy>{alone}</q1:AppLockerPolicy></Computer></GPO>'
+    assert banned(imported(alone)) == banned(imported(report)) == ["vendor:anthropic"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('<?xml version="1.0"?><SiPolicy><FileRules/></SiPolicy>', "without any RuleCollection"),
+        ('<?xml version="1.0" encoding="klingon"?><AppLockerPolicy/>', "line 1: unknown encoding: klingon"),
+    ],
+)
+def test_other_xml_is_no_plain_list(text: str, words: str) -> None:
+    with pytest.raises(NotReadable, match=words):
+        imported(text)
+
+
 # --- fapolicyd ----------------------------------------------------------------------------------------------
 
 
@@ -269,6 +299,16 @@ def test_the_rules_that_fapolicyd_comes_with_are_about_no_ai_tool() -> None:
     assert (carried.rules, carried.carried) == (5, 0)
 
 
+def test_values_stand_in_a_list_of_their_own_in_quotes_or_in_a_set_with_blanks_around_its_sign() -> None:
+    """As parse_set_line and assign_object of fapolicyd's library/rules.c take them."""
+    carried = imported(
+        "%ours = /usr/local/bin/ollama, /usr/local/bin/aider\n"
+        "deny perm=execute all : path=%ours\n"
+        'deny perm=execute all : path=/usr/local/bin/codex,"/usr/local/bin/gemini"\n'
+    )
+    assert banned(carried) == ["ollama", "aider", "codex", "gemini-cli"]
+
+
 # --- a plain list -------------------------------------------------------------------------------------------
 
 
@@ -279,6 +319,13 @@ def test_names_ids_aliases_and_packages_are_known_and_the_rest_is_told_with_a_gu
     )
     assert banned(carried) == ["claude-code", "cursor", "codex", "aider", "opencode"]
     assert "did you mean 'claude'" in why(carried, "line 7")
+
+
+@pytest.mark.parametrize(
+    "line", ["3. Cursor", "- [ ] Cursor", "[x] Cursor", "| Cursor | Anysphere |", "\u00a0Cursor"]
+)
+def test_an_item_of_a_page_or_a_sheet_is_known_by_what_it_says(line: str) -> None:
+    assert banned(imported(f"{line}\nClaude\u00a0Code\n")) == ["cursor", "claude-code"]
 
 
 # --- whatever comes -----------------------------------------------------------------------------------------
