@@ -49,21 +49,25 @@ _PYTHON_PATH: Final = re.compile(
     rb"(?:#!\s*|exec' \"?)(/[^\n\"]*?/bin)/[^/\n\" ]*(?:python|pypy)", re.IGNORECASE
 )
 _JAVASCRIPT_LINE: Final = re.compile(rb"#![^\n]*\b(?:node|nodejs|bun|deno|tsx)\b")
-_IMPORTED: Final = re.compile(rb"^\s*from ([\w.]+) import (\w+)", re.MULTILINE)
+_IMPORTED: Final = re.compile(
+    rb"^\s*from ([\w.]+) import (\w+)(?:[ \t]{1,9}as[ \t]{1,9}(\w+))?", re.MULTILINE
+)
+_CALLED: Final = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?:\.\w+)*\(")
 _REQUIRED: Final = re.compile(rb"['\"]([A-Za-z][\w.-]*)(?:==[\w.]+)?['\"]")
 
 
 class ScriptHead(NamedTuple):
     """What the beginning of a script tells about its origin.
 
-    python, javascript: what runs it. bin: the folder of the interpreter it names. imports: (module,
-    attribute) pairs that it imports. quoted: quoted words, as old entry scripts name their distribution.
+    python, javascript: what runs it. bin: the folder of the interpreter it names. starts: (module,
+    attribute) pairs that it imports and calls. quoted: quoted words, as old entry scripts name their
+    distribution.
     """
 
     python: bool = False
     javascript: bool = False
     bin: str | None = None
-    imports: frozenset[tuple[str, str]] = frozenset()
+    starts: frozenset[tuple[str, str]] = frozenset()
     quoted: frozenset[str] = frozenset()
 
 
@@ -73,10 +77,12 @@ def read_script_head(head: bytes) -> ScriptHead:
     path = _PYTHON_PATH.search(first_lines)
     if path is None and not _PYTHON_LINE.match(head) and not _PYTHON_EXEC.match(head):
         return ScriptHead(javascript=_JAVASCRIPT_LINE.match(head) is not None)
+    called = set(_CALLED.findall(head))
+    imported = _IMPORTED.findall(head)
     return ScriptHead(
         python=True,
         bin=os.fsdecode(path.group(1)) if path else None,
-        imports=frozenset((m.decode(), a.decode()) for m, a in _IMPORTED.findall(head)),
+        starts=frozenset((m.decode(), a.decode()) for m, a, name in imported if (name or a) in called),
         quoted=frozenset(word.decode() for word in _REQUIRED.findall(head)),
     )
 
@@ -222,9 +228,7 @@ class OwnerPackages:
         for site in (site for folder in bins for site in self._sites_of(os.path.dirname(folder))):
             for distribution in self._wanted_in(site):
                 entries = entry_points(distribution.folder, self._root)
-                if any(
-                    (entry.module, entry.attribute.partition(".")[0]) in head.imports for entry in entries
-                ):
+                if any((entry.module, entry.attribute.partition(".")[0]) in head.starts for entry in entries):
                     return _python_reference(distribution)
                 if distribution.name in head.quoted and any(
                     e.name == os.path.basename(path) for e in entries

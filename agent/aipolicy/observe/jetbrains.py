@@ -1,4 +1,4 @@
-"""Plugins of JetBrains editors and of Android Studio, in each user's folder of each product and version."""
+"""Plugins of JetBrains editors and of Android Studio: below a product's folder, or in one for plugins."""
 
 import os
 from collections.abc import Iterator
@@ -9,52 +9,34 @@ from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.examine.plugin_jar import Plugin
-from aipolicy.observe.look import Look, may_be_folder
-from aipolicy.platforms.machine import User
+from aipolicy.observe.look import Look
 
 NAME: Final = "jetbrains"
 
-_PRODUCTS: Final = (
-    ".local/share/JetBrains/*",
-    ".local/share/Google/*",
-    "Library/Application Support/JetBrains/*/plugins",
-    "Library/Application Support/Google/*/plugins",
-    "AppData/Roaming/JetBrains/*/plugins",
-    "AppData/Roaming/Google/*/plugins",
-)
-_NOT_PRODUCTS: Final = frozenset({"Toolbox", "consentOptions", "PrivacyPolicy"})
+_BRANDS: Final = ("JetBrains", "Google")
+_NO_PRODUCT: Final = frozenset({"Toolbox", "apps", "RemoteDev", "dist", "config", "common", ""})
+_OF_AN_EDITOR: Final = "product-info.json"
+"""Beside its own `plugins`: what lies in those is a part of the editor."""
 _MOST_JARS: Final = 40
-_MOST_FOLDERS: Final = 2_000
+_MOST_FILES: Final = 2_000
 
 
 def observe(look: Look) -> Iterator[Extension | Unseen]:
     if not look.wanted.plugins:
         return
-    for user in look.users:
-        for place in _PRODUCTS:
-            try:
-                yield from _products(look, user, place)
-            except CannotLook as reason:
-                if not reason.absent:
-                    yield reason.unseen()
+    for done, folder in enumerate(dict.fromkeys(f for tree in look.trees for f in tree.plugins)):
+        look.progress("editor plugins", done)
+        if not os.path.lexists(f"{os.path.dirname(os.path.dirname(folder))}/{_OF_AN_EDITOR}"):
+            yield from _plugin(look, folder, product_of(folder))
 
 
-def _products(look: Look, user: User, place: str) -> Iterator[Extension | Unseen]:
-    before, _, after = place.partition("*")
-    outer = look.resolve(f"{user.home}/{before.rstrip('/')}")
-    for product in _folders(outer):
-        if product in _NOT_PRODUCTS:
-            continue
-        plugins = f"{outer}/{product}{after}"
-        try:
-            names = list(_folders(look.resolve(plugins)))
-        except CannotLook as reason:
-            if not reason.absent:
-                yield reason.unseen()
-            continue
-        for done, name in enumerate(names):
-            look.progress("editor plugins", done)
-            yield from _plugin(look, f"{plugins}/{name}", product)
+def product_of(folder: str) -> str:
+    """The editor that a plugin's folder belongs to, and its version: the folder below that of the brand."""
+    names = folder.split("/")[:-1]
+    for brand in _BRANDS:
+        if brand in names:
+            return next((n for n in names[names.index(brand) + 1 :] if n not in _NO_PRODUCT), brand)
+    return next((n.lstrip(".") for n in reversed(names[:-1]) if n not in _NO_PRODUCT), "unknown")
 
 
 def _plugin(look: Look, folder: str, product: str) -> Iterator[Extension | Unseen]:
@@ -93,21 +75,12 @@ def _extension(look: Look, folder: str, product: str, plugin: Plugin) -> Iterato
     )
 
 
-def _folders(folder: str) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [e.name for e, _ in zip(entries, range(_MOST_FOLDERS), strict=False) if may_be_folder(e)]
-    except OSError as error:
-        raise cannot_look(folder, error) from error
-    yield from sorted(names)
-
-
 def _jars(lib: str, name: str) -> list[str]:
     """The jar that bears the plugin's name comes first: it has the descriptor."""
     try:
         with os.scandir(lib) as entries:
             jars = [
-                e.path for e, _ in zip(entries, range(_MOST_FOLDERS), strict=False) if e.name.endswith(".jar")
+                e.path for e, _ in zip(entries, range(_MOST_FILES), strict=False) if e.name.endswith(".jar")
             ]
     except OSError as error:
         raise cannot_look(lib, error) from error

@@ -37,6 +37,8 @@ _DENO_CACHE: Final = re.compile(r"/npm/registry\.npmjs\.org$|/deno/npm/[^/]+$")
 _YARN_CACHES: Final = ("/.yarn/cache", "/.yarn/berry/cache")
 """Of a project, and of a person: yarnpkg.com, cacheFolder and globalFolder."""
 _IN_EXTENSION: Final = re.compile(r"/extensions/[^/]+/")
+_PLUGIN_FOLDER: Final = re.compile(r"/(?:JetBrains|Google)/.+/[^/]+$|[/.]plugins/[^/]+$")
+"""Below the product's folder; older editors and Toolbox have one for plugins (jetbrains.com, directories)."""
 _EXTENSION_FOLDER: Final = re.compile(r"([\w-]+\.[\w.-]*?\w)-\d+\.\d[\w.+-]*", re.ASCII)
 
 
@@ -45,9 +47,10 @@ class Tree:
     """What one walk found; paths as the system gave them.
 
     top: where it began. shared: whether everybody may write there. extensions: folders that may be a wanted
-    editor extension. pnpm_globals: pnpm's folders of global packages. deno_caches, yarn_caches: where these
-    keep packages. programs: files outside of bins that bear a wanted program's name. loose: other executable
-    files there that are as large as a tool. entries: how many names were looked at.
+    editor extension. plugins: those that may be a plugin of a JetBrains editor. pnpm_globals: pnpm's folders
+    of global packages. deno_caches, yarn_caches: where these keep packages. programs: files outside of bins
+    that bear a wanted program's name. loose: other executable files there that are as large as a tool.
+    entries: how many names were looked at.
     """
 
     top: str
@@ -56,6 +59,7 @@ class Tree:
     sites: list[str] = field(default_factory=list)
     bins: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
+    plugins: list[str] = field(default_factory=list)
     pnpm_globals: list[str] = field(default_factory=list)
     deno_caches: list[str] = field(default_factory=list)
     yarn_caches: list[str] = field(default_factory=list)
@@ -176,6 +180,8 @@ class _Walk:
         name = folder.rpartition("/")[2]
         if name == "global" and any(_VERSION_FOLDER.fullmatch(child) for child in inner):
             self._keep(self.tree.pnpm_globals, folder)
+        if "lib" in inner and self._wanted.plugins and _PLUGIN_FOLDER.search(folder):
+            self._keep(self.tree.plugins, folder)
         in_extensions = _holds_extensions(folder)
         for child in inner:
             path = f"{folder}/{child}"

@@ -154,15 +154,18 @@ def _loads(
         if not equals and waiting and (option in valued or option in _NODE_TYPED):
             value = waiting.pop(0)
         if option in _NODE_TYPED:
-            found += _IMPORTED.findall(value)
+            found += filter(None, _IMPORTED.findall(value))
         elif option in loading and value:
             found.append(value)
     return tuple(found[:_MOST_LOADS])
 
 
 _IMPORTED: Final = re.compile(
-    rb"""\b(?:import|require|Worker)\)?\s{0,9}\(\s{0,9}["'`]([^"'`\n]{1,4096})["'`]"""
+    rb"""\b(?:import|require|Worker)\)?\s{0,9}\(\s{0,9}(?:new\s{1,9}URL\s{0,9}\(\s{0,9})?"""
+    rb"""["'`]([^"'`\n]{1,4096})["'`]"""
+    rb"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`$\\]*`|//[^\n]*|/\*[^*]*\*/"""
 )
+"""What code imports. Texts and comments are passed over: code that quotes such a call imports nothing."""
 
 
 # --- programs that run another program file --------------------------------------------------------------

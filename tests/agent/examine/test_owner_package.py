@@ -101,6 +101,7 @@ def test_the_script_that_an_installer_wrote(style: str, tmp_path: Path) -> None:
         (RECORDINGS / "pypi" / style)
         .read_bytes()
         .replace(b"from llm.cli import cli", b"from aider.main import main")
+        .replace(b"cli()", b"main()")
     )
     folder = aider(tmp_path / "venv")
     script = put(tmp_path / "venv" / "bin" / "aider", recorded)
@@ -115,6 +116,20 @@ def test_a_copy_of_the_script_under_another_name(tmp_path: Path) -> None:
     assert (
         name(put(tmp_path / "bin" / "notes", line + b"from aider.main import main\nmain()\n")) == "aider-chat"
     )
+
+
+def test_a_script_that_calls_the_start_by_another_name(tmp_path: Path) -> None:
+    aider(tmp_path / "venv")
+    line = f"#!{tmp_path}/venv/bin/python\n".encode()
+    text = b"from aider.main import main as start\nstart(['--help'])\n"
+    assert name(put(tmp_path / "bin" / "notes", line + text)) == "aider-chat"
+
+
+def test_a_script_that_only_tries_whether_the_tool_can_be_imported(tmp_path: Path) -> None:
+    aider(tmp_path / "venv")
+    line = f"#!{tmp_path}/venv/bin/python\n".encode()
+    text = b"try:\n    from aider.main import main\nexcept ImportError:\n    main = None\nprint(main)\n"
+    assert owner(put(tmp_path / "bin" / "doctor", line + text)) is None
 
 
 def test_an_old_entry_script_quotes_its_distribution(tmp_path: Path) -> None:

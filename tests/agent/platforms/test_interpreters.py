@@ -142,6 +142,10 @@ LOADS = [
     ("/usr/bin/node -p new(require('worker_threads').Worker)('./a.js')", ["worker_threads", "./a.js"]),
     ("/usr/bin/node -e readFileSync('SECRET');require.resolve('SECRET');important('SECRET')", []),
     ("/n/bun -e import('./a.js')", ["./a.js"]),
+    # it quotes such a call, or speaks of it
+    ("""/usr/bin/node -e help="import('./a.js')";more='require(`b`)';""", []),
+    ("/usr/bin/node -e //import('./a.js')", []),
+    ("/usr/bin/node -e /*import('./a.js')*/import('./b.js')", ["./b.js"]),
 ]
 
 
@@ -152,6 +156,12 @@ def test_a_script_given_as_an_option_is_found(called: str, expected: list[str]) 
     assert ran is not None
     assert [load.decode() for load in ran.loads] == expected
     assert SECRET not in repr(ran)
+
+
+def test_a_thread_of_a_url() -> None:
+    ran = what_runs(b"/usr/bin/node", [b"node", b"-e", b"new (w.Worker)(new URL('file:///a.js'))"])
+    assert ran is not None
+    assert ran.loads == (b"file:///a.js",)
 
 
 def test_a_title_over_the_arguments_is_no_call_without_a_script() -> None:
