@@ -15,7 +15,7 @@ from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.examine.python_package import named_in_folder
-from aipolicy.observe.below import Below
+from aipolicy.observe.below import MODULES, Below
 from aipolicy.observe.loose import Disguises, is_as_a_program, is_disguised
 from aipolicy.observe.not_entered import IN_HOME_PRUNED, IN_HOME_SKIPPED, is_a_store, is_pruned
 
@@ -142,12 +142,18 @@ class _Walk:
         return self.tree
 
     def _look_below(self) -> None:
-        """Large programs in the folders that were not entered."""
-        below = Below(self._bounds.disguises, self._bounds.out_of_reach, self._bounds.most_entries)
+        """Large programs in the folders that were not entered, and packages that lie in another package."""
+        first_parts = frozenset(name.partition("/")[0] for name in self._wanted.npm)
+        bounds = self._bounds
+        below = Below(bounds.disguises, bounds.out_of_reach, bounds.most_entries, first_parts)
         for done, folder in enumerate(self._not_entered):
             self._progress("folders of packages", done)
-            for path in below.files_of(folder):
-                self._keep(self.tree.loose, path)
+            of_packages = folder.rpartition("/")[2] in _OF_PACKAGES
+            for path in below.found_in(folder):
+                if not path.endswith(MODULES):
+                    self._keep(self.tree.loose, path)
+                elif of_packages and not self._is_part_of_extension(path):
+                    self._keep(self.tree.node_modules, path)
         if below.is_exhausted:
             most = f"more than {self._bounds.most_entries:,} files in packages and caches"
             self.tree.cannot(CannotLook(self.tree.top, f"{most}: only a part was looked at"))
@@ -198,7 +204,7 @@ class _Walk:
         """Note what a folder is by its name; whether that is all there is to know of it."""
         tree = self.tree
         if name == "node_modules":
-            if not _IN_EXTENSION.search(path):  # what an extension is made of is the extension
+            if not _IN_EXTENSION.search(path):  # below it is looked for what an extension brings along
                 self._keep(tree.node_modules, path)
             return True
         if name in _SITES:
@@ -232,6 +238,11 @@ class _Walk:
         if found is not None or (in_extensions and len(self.tree.extensions) < _MOST_RENAMED):
             self._keep(self.tree.extensions, path)  # one under another name is known by its package.json
         return False  # whoever's it is, a tool's program may lie in it
+
+    def _is_part_of_extension(self, path: str) -> bool:
+        """Whether it lies in what may be a wanted extension: what that is made of is the extension."""
+        found = _IN_EXTENSION.search(path)
+        return found is not None and path[: found.end() - 1] in self.tree.extensions
 
     def _keep(self, places: list[str], path: str) -> None:
         if len(places) < self._bounds.most_places:

