@@ -97,6 +97,11 @@ def cut_headers(exchange: Exchange) -> None:
     exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: appl")
 
 
+def cut_gzip(exchange: Exchange) -> None:
+    """As the inventory comes, but not all of it."""
+    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n\x1f\x8b")
+
+
 def close_at_once(exchange: Exchange) -> None:
     """No answer at all; nothing is stored."""
 

@@ -21,6 +21,7 @@ from aipolicy.core.wire import Problem, printable
 logger = logging.getLogger(__name__)
 
 MOST_REPLY_BYTES: Final = 64 * 1024
+ELSEWHERE: Final = "it points elsewhere: set `server` to the right address"
 _CONNECT_S: Final = 10.0
 _GRACE_S: Final = 2.0
 _HEADERS: Final = {
@@ -87,11 +88,19 @@ class Client:
     ) -> None:
         """`proxy`: used for every server that is not this machine. Raises ValueError, TrustError."""
         self._url = url.rstrip("/")
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a bracket that is not closed, a port that is none
+            right = False
+        if not right:
+            raise ValueError(f"server {url!r} is not an address: write https://HOST[:PORT]")
+        if parts.username or parts.password:
+            raise ValueError(
+                f"server: a name or password in the address is not used: write https://{parts.hostname}"
+            )
         self.host = parts.hostname or ""
         here = _is_loopback(self.host)
-        if parts.scheme not in ("http", "https") or not self.host or parts.username or parts.password:
-            raise ValueError(f"server {url!r} is not an address: write https://HOST[:PORT]")
         if parts.scheme == "http" and not (here or allow_http):
             raise ValueError(
                 f"server {url!r}: over http everybody on the way could read and answer: use https"
@@ -107,12 +116,12 @@ class Client:
         """Where on the server `path` is."""
         return self._url + path
 
-    def session(self) -> requests.Session:
-        """For a long answer that nobody bounds in time; it trusts and goes ways as every request does."""
+    def session(self, line: Line) -> requests.Session:
+        """For a long answer, cut by whoever has the line; it trusts and goes ways as every request does."""
         session = requests.Session()
         session.trust_env = False  # a ~/.netrc would replace our Authorization
         session.proxies = dict(self._proxies)
-        adapter = LineAdapter(Line(), self._context)
+        adapter = LineAdapter(line, self._context)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session
@@ -223,7 +232,7 @@ def _read(response: requests.Response, most_bytes: int) -> Reply | Failure:
     if status == http.HTTPStatus.NOT_MODIFIED:
         return Reply(status=status, body=b"{}")
     if 300 <= status < 400:
-        return failure(f"HTTP {status}: it points elsewhere: set `server` to the right address")
+        return failure(f"HTTP {status}: {ELSEWHERE}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         return failure(f"HTTP {status}: the answer is compressed, which we did not ask for")
     body = b""

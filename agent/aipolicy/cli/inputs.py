@@ -16,6 +16,7 @@ from aipolicy.core import yamlfile
 from aipolicy.core.days import read_day
 from aipolicy.core.problem import Problems
 from aipolicy.core.tools import Catalog
+from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import Scalar
 from aipolicy.daemon.directory import Directory
 from aipolicy.daemon.judge import Surroundings
@@ -110,7 +111,7 @@ def _content(path: str) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(yamlfile.MAX_BYTES + 1)
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}: give the policy with --policy FILE") from error
+        raise Failure(f"{printable(path)}: {error.strerror}: the policy cannot be read") from error
 
 
 def _published() -> PolicyText | None:

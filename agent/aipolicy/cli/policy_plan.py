@@ -1,37 +1,24 @@
 """`aipolicy policy plan`: whom a new policy, or a new catalog, would hit, by what the fleet has."""
 
-import contextlib
 import csv
-import gzip
-import os
-import shutil
 import sys
-import tempfile
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, BinaryIO
 
 import click
-import msgspec
 from click.core import ParameterSource
 
-from aipolicy.central.auth import Bearer
-from aipolicy.central.download import download
-from aipolicy.central.http import Client
-from aipolicy.central.http import Failure as NoAnswer
 from aipolicy.central.publishing import NoToken, admin_token
-from aipolicy.central.trust import TrustError
 from aipolicy.cli import inputs
 from aipolicy.cli.catalog import catalog
 from aipolicy.cli.errors import Failure
+from aipolicy.cli.fleet import Source, fetched, save, saved
 from aipolicy.cli.json_form import in_json
 from aipolicy.cli.planned import MARKDOWN_ROWS, TEXT_ROWS, as_markdown, as_text
-from aipolicy.core import inventory
 from aipolicy.core.blast import Allowed, BadLimit, held, read_limits
-from aipolicy.core.inventory import DeviceInventory, Head, InventoryError, KindOfFinding
+from aipolicy.core.inventory import Head
 from aipolicy.core.lens import audiences_of
 from aipolicy.core.plan import AHEAD, Groups, Plan, Question, later_waves, moments_ahead, plan, wave
 from aipolicy.core.plan_report import InventoryInUse, PlanReport, Wave
@@ -109,9 +96,9 @@ def plan_(
         token = admin_token(token_file, inputs.environ()) if server else ""
     except NoToken as error:
         raise Failure(str(error)) from error
-    with _source(server, snapshot, token, ca, proxy) as source:
+    with saved(snapshot) if snapshot is not None else fetched(server or "", token, ca, proxy) as source:
         if save_snapshot:
-            _save(source, save_snapshot, without_names=without_names)
+            save(source, save_snapshot, without_names=without_names)
         report = _report(source, policy, against, known, renew, members, limits)
     if form == "json":
         click.echo(in_json(report))
@@ -123,7 +110,7 @@ def plan_(
 
 
 def _report(
-    source: Path,
+    source: Source,
     policy: Policy,
     against: str | None,
     known: Catalog,
@@ -132,24 +119,19 @@ def _report(
     limits: tuple[Allowed, ...],
 ) -> PlanReport:
     now = inputs.now().replace(microsecond=0)  # as graces count
-    try:
-        with _lines(source) as (head, values):
-            old = _against(against, head, known)
-            running = frozenset(entry.id for entry in old.entries if entry.grace) if old else frozenset()
-            before: Side = (
-                Reported() if old is None else Judged(old, now, catalog=known.version, running=running)
-            )
-            waves = {step: wave(policy, step) for step in later_waves(policy)}
-            question = Question(
-                before=before,
-                after=Judged(policy, now, catalog=known.version, renew=renew, running=running),
-                moments=tuple(moments_ahead(policy, now, renew=renew, running=running)),
-                waves=tuple(Judged(each, now, renew=renew, running=running) for each in waves.values()),
-                policies=(policy, *waves.values(), *([old] if old else [])),
-            )
-            made = plan(values, question, groups, names=head.names)
-    except InventoryError as error:
-        raise Failure(f"{source}: {error}: get it again, with --server URL") from error
+    with source.lines() as (head, values):
+        old = _against(against, head, known)
+        running = frozenset(entry.id for entry in old.entries if entry.grace) if old else frozenset()
+        before: Side = Reported() if old is None else Judged(old, now, catalog=known.version, running=running)
+        waves = {step: wave(policy, step) for step in later_waves(policy)}
+        question = Question(
+            before=before,
+            after=Judged(policy, now, catalog=known.version, renew=renew, running=running),
+            moments=tuple(moments_ahead(policy, now, renew=renew, running=running)),
+            waves=tuple(Judged(each, now, renew=renew, running=running) for each in waves.values()),
+            policies=(policy, *waves.values(), *([old] if old else [])),
+        )
+        made = plan(values, question, groups, names=head.names)
     return PlanReport(
         made_at=now,
         policy=_in_use(policy),
@@ -308,76 +290,3 @@ def _members(path: str | None) -> Groups | None:
         raise Failure(f"{path}: it is no CSV in UTF-8: {error}") from error
     alike: dict[frozenset[str], frozenset[str]] = {}  # few different ones, for many people
     return {name: alike.setdefault(one, one) for name, one in ((n, frozenset(g)) for n, g in found.items())}
-
-
-@contextlib.contextmanager
-def _source(
-    server: str | None, snapshot: str | None, token: str, ca: str | None, proxy: str | None
-) -> Iterator[Path]:
-    """A file with the inventory: the saved one, or one that is fetched and gone afterwards."""
-    if snapshot is not None:
-        if not Path(snapshot).is_file():
-            raise Failure(f"{snapshot}: no such file: save one with --server URL --save-snapshot FILE")
-        yield Path(snapshot)
-        return
-    with tempfile.NamedTemporaryFile(prefix="aipolicy-inventory-") as file:  # others may not read it
-        _fetch(server or "", token, ca, proxy, file)
-        file.flush()
-        yield Path(file.name)
-
-
-def _fetch(server: str, token: str, ca: str | None, proxy: str | None, into: IO[bytes]) -> None:
-    try:
-        client = Client(server, proxy, ca)
-    except (ValueError, TrustError) as error:
-        raise Failure(str(error)) from error
-    headers = Bearer(token).headers("GET", inventory.INVENTORY_PATH, b"")
-    refusal = download(client, inventory.INVENTORY_PATH, headers, into)
-    if isinstance(refusal, NoAnswer):
-        raise Failure(f"{server}: {refusal.reason}")
-    if refusal is not None:
-        hint = (
-            ": give an admin's token, as `server run` keeps it in admin-token"
-            if refusal.status == 401
-            else ""
-        )
-        raise Failure(f"{server}: {refusal.said()}{hint}")
-
-
-def _save(source: Path, target: str, *, without_names: bool) -> None:
-    """Beside it and renamed, readable by oneself alone: it says who has what."""
-    beside = f"{target}.new"
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as raw:
-            if without_names:
-                with (
-                    gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed,
-                    _lines(source) as (head, values),
-                ):
-                    packed.write(msgspec.json.encode(msgspec.structs.replace(head, names=False)) + b"\n")
-                    packed.writelines(inventory.without_names(values))
-            else:
-                with _lines(source) as (_, values):
-                    for _ in values:  # a broken one is not kept
-                        pass
-                with source.open("rb") as whole:
-                    shutil.copyfileobj(whole, raw)
-        os.replace(beside, target)
-    except OSError as error:
-        raise Failure(f"{target}: {error.strerror}: the inventory can't be saved there") from error
-    except InventoryError as error:
-        raise Failure(f"{source}: {error}: get it again, with --server URL") from error
-
-
-@contextlib.contextmanager
-def _lines(source: Path) -> Iterator[tuple[Head, Iterator[KindOfFinding | DeviceInventory]]]:
-    """Head and values. Raises InventoryError, also while they are read."""
-    try:
-        with source.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            file: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
-            yield inventory.read_head(file.readline(1 << 24)), inventory.read_lines(file)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InventoryError("it broke off or is damaged") from error

@@ -2,7 +2,10 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 # Absent on Windows, where no link can be put into a folder that only we may write.
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -14,8 +17,23 @@ def write_safely(
 ) -> None:
     """Put `content` at `path` so that a reader, a crash or a full disk leaves the old file or the new one.
 
-    `open(path, "w")` would empty the file before it finds the disk full. One writer per file: the name of the
-    temporary file is fixed, so that a kill leaves at most one behind. owner: uid and gid, ours if not given.
+    `open(path, "w")` would empty the file before it finds the disk full. owner: uid and gid, ours if not
+    given. Raises OSError.
+    """
+    with replacing(path) as file:
+        file.write(content)
+        file.flush()
+        if owner is not None and (give := getattr(os, "fchown", None)) is not None:
+            give(file.fileno(), *owner)
+        if mode != _OURS:  # whatever the umask, and after a change of owner, which clears bits of it
+            os.chmod(temporary_of(path), mode)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file for us alone that takes the place of `path` when all is written, and is gone where that failed.
+
+    One writer per file: the name of the temporary file is fixed, so that a kill leaves at most one behind.
     Raises OSError.
     """
     temporary = temporary_of(path)
@@ -23,12 +41,8 @@ def write_safely(
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _OURS)
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
-            if owner is not None and (give := getattr(os, "fchown", None)) is not None:
-                give(descriptor, *owner)
-            if mode != _OURS:  # whatever the umask, and after a change of owner, which clears bits of it
-                os.chmod(temporary, mode)
             os.fsync(descriptor)
         temporary.replace(path)
     except BaseException:
@@ -38,7 +52,7 @@ def write_safely(
 
 
 def temporary_of(path: Path) -> Path:
-    """Where `write_safely` writes first, and what a kill may leave behind."""
+    """Where is written first, and what a kill may leave behind."""
     return path.with_name(f".{path.name}.new")
 
 

@@ -83,6 +83,8 @@ def test_http_is_allowed_to_this_machine(url):
         "central.example",
         "https://",
         "https://user:pass@central.example",
+        "https://[::1",
+        "https://central.example:99999",
         "",
     ],
 )

@@ -12,10 +12,12 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
+import faults as fault
 from aipolicy.cli import main
-from aipolicy.core.inventory import Arrivals
+from aipolicy.core.inventory import INVENTORY_PATH, Arrivals
 from aipolicy.core.model import Action, Ruling, State
 from aipolicy.tools import texts
+from fault_server import Fault, FaultServer
 from fleets import NOW, Had, had, kind, lines
 
 OLD = "mode: block\nbanned: [cursor]\n"
@@ -134,7 +136,7 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path, new: str, damage: str) ->
     said = plan(new, "--snapshot", str(saved), "--save-snapshot", str(tmp_path / "copy"))
     assert said.exit_code == 2
     assert "get it again, with --server URL" in said.stderr
-    assert not (tmp_path / "copy").exists()
+    assert sorted(os.listdir(tmp_path)) == ["fleet.gz", "new.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +155,8 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path, new: str, damage: str) ->
         (("--snapshot", "{saved}", "--catalog", "none"), "none"),
         (("--snapshot", "{saved}", "--without-names"), "--save-snapshot FILE"),
         (("--snapshot", "{saved}", "--save-snapshot", "/proc/none/x"), "can't be saved there"),
+        (("--snapshot", "{saved}", "--save-snapshot", "/dev/null"), "/dev/null: it is no file"),
+        (("--snapshot", "/dev/null"), "/dev/null: it is no file"),
         (("--snapshot", "{saved}", "--server", "http://127.0.0.1:1"), "--server URL or --snapshot FILE"),
     ],
 )
@@ -165,6 +169,30 @@ def test_what_can_not_be_is_said_with_what_to_do(
     said = plan(new, *(option.format(**known) for option in options))
     assert said.exit_code == 2
     assert words in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (fault.redirect, "HTTP 307: it points elsewhere"),
+        (fault.captive_portal, "it does not begin as an inventory does: is --server right?"),
+        (fault.cut_gzip, "no answer that HTTP knows (IncompleteRead)"),
+        (fault.close_at_once, "no answer that HTTP knows (RemoteDisconnected)"),
+    ],
+)
+def test_what_answers_in_place_of_the_server_is_named(
+    tmp_path: Path, new: str, fault: Fault, words: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("aipa_x")
+    with FaultServer(faults=[fault], on=INVENTORY_PATH) as server:
+        said = plan(
+            new, "--server", server.url, "--token-file", str(token), "--save-snapshot", str(tmp_path / "s")
+        )
+        assert said.exit_code == 2
+        assert said.stderr.startswith(f"{server.url}: ")
+    assert words in said.stderr
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_snapshot_is_taken_where_the_environment_names_a_server(tmp_path: Path, new: str) -> None:
