@@ -1,8 +1,12 @@
 """The command line: one file per verb, each imported only when its verb is called."""
 
+import sys
+from typing import Any
+
 import click
 
 from aipolicy import __version__
+from aipolicy.cli import output
 from aipolicy.cli.verbs import Verb, Verbs
 from aipolicy.platforms.own_program import frozen
 
@@ -39,6 +43,26 @@ _VERBS = {
 
 class _Main(Verbs):
     """All verbs; the server's may be missing, since its parts are an extra."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Where nobody reads on (`| head`), click would end with 1, which means a banned tool."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not output.failed(error):
+                raise
+            output.let_go()
+            sys.exit(2)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """A disk that is full below standard output or standard error is no fault of ours to be traced."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if not output.failed(error):
+                raise
+            output.let_go(f"the output cannot be written: {error.strerror}")
+            sys.exit(2)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         try:

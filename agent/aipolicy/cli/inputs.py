@@ -111,7 +111,7 @@ def _content(path: str) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(yamlfile.MAX_BYTES + 1)
     except OSError as error:
-        raise Failure(f"{printable(path)}: {error.strerror}: the policy cannot be read") from error
+        raise Failure(f"{printable(path)}: {error.strerror}: give the file of a policy") from error
 
 
 def _published() -> PolicyText | None:

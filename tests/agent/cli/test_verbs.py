@@ -1,5 +1,8 @@
 """The command line as a person meets it: help, wrong input, what to do next."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +103,28 @@ def test_explain_names_the_rule_and_its_reason(tmp_path: Path) -> None:
     assert "no contract" in out
     assert "banned → block" in out
     assert run("explain", "qoder", "--policy", str(policy))[0] == 0
+
+
+def end_of(*arguments: str, **streams: int) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "aipolicy", *arguments], text=True, check=False, timeout=60, **streams
+    )
+
+
+def test_a_full_disk_below_the_output_is_one_line_and_an_error() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        said = end_of("policy", "explain", stdout=full.fileno(), stderr=subprocess.PIPE)
+        assert (said.returncode, said.stderr) == (
+            2,
+            "the output cannot be written: No space left on device\n",
+        )
+        said = end_of("policy", "explain", "E999", stdout=subprocess.PIPE, stderr=full.fileno())
+        assert (said.returncode, said.stdout) == (2, "")
+
+
+def test_a_reader_who_went_away_is_no_banned_tool() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = end_of("policy", "explain", stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (said.returncode, said.stderr) == (2, "")
