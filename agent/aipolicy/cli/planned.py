@@ -1,9 +1,9 @@
 """A plan for people: as text for a terminal, as Markdown for a comment on a pull request."""
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from aipolicy.cli.text_table import text_table
 from aipolicy.core.plan_report import Change, Effect, Hit, Limit, Moment, PlanReport, Said, Total, Wave
 from aipolicy.core.scan_report import PolicyInUse
 from aipolicy.core.wire import printable
@@ -12,7 +12,6 @@ TEXT_ROWS: Final = 30
 MARKDOWN_ROWS: Final = 15
 """A comment on a pull request is read on a phone, too."""
 _LONGEST: Final = 60
-_WIDTH: Final = 200
 _AHEAD_ROWS: Final = 5
 
 _WORDS: Final = {
@@ -32,8 +31,8 @@ def as_text(report: PlanReport, rows: int) -> str:
     """The whole plan; `rows` lines of the table, the rest counted."""
     parts = [_opening(report)]
     if report.totals:
-        parts.append(_text_table(_TOTAL_HEAD, map(_total_cells, report.totals), right=4))
-        parts.append(_text_table(_CHANGE_HEAD, map(_change_cells, report.changes[:rows]), right=3))
+        parts += ["", text_table(_TOTAL_HEAD, map(_total_cells, report.totals), right=4), ""]
+        parts.append(text_table(_CHANGE_HEAD, map(_change_cells, report.changes[:rows]), right=3))
         parts += _rest(report.changes, rows)
     else:
         parts.append("Nothing changes for anybody.")
@@ -161,22 +160,6 @@ def _count(count: int, word: str) -> str:
 def _short(text: str) -> str:
     text = printable(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def _text_table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int) -> str:
-    """The last `right` columns hold numbers."""
-    from rich.console import Console  # 40 ms that JSON and Markdown do not pay
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="")
-    for place, title in enumerate(head):
-        table.add_column(title.upper(), justify="right" if place >= len(head) - right else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    text = io.StringIO()
-    Console(file=text, width=_WIDTH, highlight=False).print(table)
-    return "\n" + "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -19,8 +19,8 @@ _VERBS = {
     "publish": Verb("aipolicy.cli.publish:publish", "Put a policy into force on every device."),
     "rollback": Verb("aipolicy.cli.publish:rollback", "Put an earlier text into force again."),
     "release": Verb("aipolicy.cli.publish:release", "Give a policy of a canary wave to every device."),
-    "history": Verb("aipolicy.cli.publish:history", "Show what was published, and how far it has come."),
-    "show": Verb("aipolicy.cli.publish:show", "Print a published policy, or what it changed."),
+    "history": Verb("aipolicy.cli.published:history", "Show what was published, and how far it has come."),
+    "show": Verb("aipolicy.cli.published:show", "Print a published policy, or what it changed."),
     "accept": Verb("aipolicy.cli.policy_accept:accept", "Let a policy act that the agent here holds."),
 }
 

@@ -1,29 +1,21 @@
-"""`aipolicy policy publish|rollback|history|show`: policies on the server."""
+"""`aipolicy policy publish|rollback|release`: which policy the server has in force, and for whom."""
 
 import hashlib
 import os
-import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import click
 import msgspec
 
-from aipolicy.central.http import Client
-from aipolicy.central.publishing import Desk, NotDone, NoToken, admin_token
-from aipolicy.central.trust import TrustError
+from aipolicy.central.publishing import Desk
 from aipolicy.cli import git, inputs
+from aipolicy.cli.at_server import at_server, desk_of, refusals, version_of
 from aipolicy.cli.errors import Failure
-from aipolicy.cli.json_form import in_json
 from aipolicy.core import policy as policies
 from aipolicy.core.plan_report import PlanReport
 from aipolicy.core.problem import annotate_all
 from aipolicy.core.publishing import (
     History,
     Published,
-    PublishedText,
     PublishRequest,
     ReleaseRequest,
     RollbackRequest,
@@ -33,32 +25,9 @@ from aipolicy.core.publishing import (
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import MAX_BYTES
 
-T = TypeVar("T", bound=Callable[..., Any])
-
 _LONGEST = 200
 
 
-def _at_server(command: T) -> T:
-    """The options that say which server, and how to reach it."""
-    for option in (
-        click.option("--ca", metavar="FILE", help="A PEM file with your own certificate authority."),
-        click.option("--proxy", metavar="URL", help="The HTTP proxy."),
-        click.option(
-            "--token-file",
-            metavar="FILE",
-            help="The file with the server's admin token; else it is taken from AIPOLICY_TOKEN.",
-        ),
-        click.option(
-            "--server", envvar="AIPOLICY_SERVER", metavar="URL", required=True, help="The central server."
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-_FORMAT = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 _EXPECT = click.option(
     "--expect",
     type=click.IntRange(0),
@@ -71,7 +40,7 @@ _APPROVER = click.option("--approver", default="", help="Who approved it.")
 
 @click.command()
 @click.argument("file", default="policy.yaml")
-@_at_server
+@at_server
 @click.option("--commit", default="", help="The commit that it comes from.")
 @_AUTHOR
 @_APPROVER
@@ -127,8 +96,8 @@ def publish(
         request = _foreseen(plan_file, request) if plan_file else request
     elif plan_file:
         raise Failure("--plan is about the canary wave: give it with --canary PERCENT")
-    desk = _desk(server, token_file, proxy, ca)
-    with _refusals():
+    desk = desk_of(server, token_file, proxy, ca)
+    with refusals():
         known = desk.history()
         before = known.current if expect is None else expect
         if follow_git:
@@ -142,7 +111,7 @@ def publish(
 
 @click.command()
 @click.argument("version")
-@_at_server
+@at_server
 @_AUTHOR
 @_APPROVER
 @_EXPECT
@@ -160,10 +129,10 @@ def rollback(
 
     VERSION is its number, or the version that verdicts name. Agents never go back to a lower number.
     """
-    which = _which(version)
+    which = version_of(version)
     request = RollbackRequest(author=_word("--author", author), approver=_word("--approver", approver))
-    desk = _desk(server, token_file, proxy, ca)
-    with _refusals():
+    desk = desk_of(server, token_file, proxy, ca)
+    with refusals():
         before = desk.history().current if expect is None else expect
         number = desk.show(which).policy.number
         done = desk.roll_back(number, request, before)
@@ -175,14 +144,14 @@ def rollback(
 
 @click.command()
 @click.argument("number", type=click.IntRange(1))
-@_at_server
+@at_server
 @click.option("--reason", default="", help="Why, where the server held it.")
 def release(
     number: int, server: str, token_file: str | None, proxy: str | None, ca: str | None, reason: str
 ) -> None:
     """Give policy NUMBER, which is in its canary wave or held there, to every device."""
-    desk = _desk(server, token_file, proxy, ca)
-    with _refusals():
+    desk = desk_of(server, token_file, proxy, ca)
+    with refusals():
         done = desk.release(number, ReleaseRequest(reason=_word("--reason", reason)))
     click.echo(f"number {done.number}, version {done.version}, goes to every device at its next check-in")
 
@@ -203,63 +172,6 @@ def _foreseen(path: str, request: PublishRequest) -> PublishRequest:
         forecast_machines=report.blocked.machines,
         forecast_devices=report.inventory.devices,
     )
-
-
-@click.command()
-@_at_server
-@_FORMAT
-def history(server: str, token_file: str | None, proxy: str | None, ca: str | None, form: str) -> None:
-    """Show what was published, the newest first, and how far the last one has come."""
-    desk = _desk(server, token_file, proxy, ca)
-    with _refusals():
-        pages = [desk.history()]
-        while pages[-1].next is not None:
-            pages.append(desk.history(pages[-1].next))
-    rows = tuple(row for page in pages for row in page.rows)
-    whole = msgspec.structs.replace(pages[0], rows=rows, next=None)
-    if form == "json":
-        click.echo(_json(whole, "aipolicy.policies/1"))
-    elif not rows:
-        click.echo("no policy was published here yet: `aipolicy policy publish FILE`")
-    else:
-        click.echo(_table(whole))
-
-
-@click.command()
-@click.argument("version")
-@_at_server
-@_FORMAT
-@click.option("--diff", is_flag=True, help="Show what it changed, not the whole text.")
-def show(
-    version: str,
-    server: str,
-    token_file: str | None,
-    proxy: str | None,
-    ca: str | None,
-    form: str,
-    diff: bool,
-) -> None:
-    """Print a published policy: VERSION is its number, or the version that verdicts name."""
-    which = _which(version)
-    desk = _desk(server, token_file, proxy, ca)
-    with _refusals():
-        found = desk.show(which)
-    if form == "json":
-        click.echo(_json(found, "aipolicy.policy-text/1"))
-        return
-    click.echo(_headline(found.policy), err=True)
-    text = found.content if not diff else _difference(found)
-    if sys.stdout.isatty():  # a terminal obeys control characters
-        text = "\n".join(printable(line) for line in text.rstrip("\n").split("\n")) + "\n"
-    click.echo(text, nl=False)
-
-
-def _which(version: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]{0,10}|[0-9a-f]{12}", version, re.ASCII):
-        raise Failure(
-            f"{printable(version)!r} is no version: `aipolicy policy history` shows numbers and versions"
-        )
-    return version
 
 
 def _word(option: str, text: str) -> str:
@@ -286,13 +198,6 @@ def _text(file: str) -> str:
         raise Failure(f"{printable(file)}: it is not UTF-8") from error
 
 
-def _desk(server: str, token_file: str | None, proxy: str | None, ca: str | None) -> Desk:
-    try:
-        return Desk(Client(server, proxy=proxy, ca=ca), admin_token(token_file, inputs.environ()))
-    except (NoToken, TrustError, ValueError) as error:
-        raise Failure(str(error)) from error
-
-
 def _refuse_beside_git(known: History, request: PublishRequest) -> None:
     """What is in force is to be older in git than what is published now; or nothing is, or it is the same."""
     if not request.commit:
@@ -315,16 +220,6 @@ def _refuse_beside_git(known: History, request: PublishRequest) -> None:
         )
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """The server's refusal as an error of the command line."""
-    try:
-        yield
-    except NotDone as error:
-        faults = f"{annotate_all(error.problems)}\nnothing was published: " if error.problems else ""
-        raise Failure(f"{faults}{error}") from error
-
-
 def _say(done: Published, desk: Desk) -> None:
     click.echo(f"published: number {done.number}, version {done.version}, mode {done.mode}")
     if done.step is not None and done.step.step is Step.CANARY:
@@ -333,69 +228,8 @@ def _say(done: Published, desk: Desk) -> None:
             f"before; then: aipolicy policy release {done.number}"
         )
         return
-    with _refusals():
+    with refusals():
         rollout = desk.history().rollout
     devices = sum(getattr(rollout, name) for name in Rollout.__struct_fields__)
     whom = "1 device takes" if devices == 1 else f"{devices} devices take"
     click.echo(f"{whom} it at the next check-in; how far it is: aipolicy policy history")
-
-
-def _table(whole: History) -> str:
-    rows = [
-        (
-            str(row.number),
-            row.version,
-            row.mode,
-            row.at.strftime("%Y-%m-%d %H:%M"),
-            printable(row.author or row.by),
-            printable(row.approver),
-            printable(row.commit)[:12] + (f" (text of {row.copy_of})" if row.copy_of else ""),
-        )
-        for row in whole.rows
-    ]
-    head = ("NUMBER", "VERSION", "MODE", "PUBLISHED (UTC)", "BY", "APPROVED BY", "COMMIT")
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    ]
-    steps = [_step(row) for row in whole.rows if row.step is not None and row.step.step is not Step.EVERYBODY]
-    return "\n".join([*lines, "", *steps, _rollout(whole)])
-
-
-def _step(row: Published) -> str:
-    step = row.step
-    if step is None:
-        return ""
-    if step.step is Step.HELD:
-        said = f"number {row.number} is held since {step.at:%Y-%m-%d %H:%M} UTC: {printable(step.reason)}; "
-        return said + f"others keep the one before; aipolicy policy release {row.number} gives it to all"
-    return f"number {row.number} goes to {step.percent:g} % of the devices first; others keep the one before"
-
-
-def _rollout(whole: History) -> str:
-    counts = whole.rollout
-    return (
-        f"number {whole.current} is enforced by {counts.current} devices; {counts.older} enforce another, "
-        f"{counts.refusing} refuse it, {counts.own} have a policy of their own, {counts.unknown} never said"
-    )
-
-
-def _headline(row: Published) -> str:
-    said = (
-        f"number {row.number}, version {row.version}, {row.at:%Y-%m-%d %H:%M} UTC by {row.author or row.by}"
-    )
-    said += f", approved by {row.approver}" if row.approver else ""
-    said += f", commit {row.commit}" if row.commit else ""
-    return printable(said + (f", the text of number {row.copy_of}" if row.copy_of else ""))
-
-
-def _difference(found: PublishedText) -> str:
-    if found.diff is None:
-        return "the texts are too long to be compared\n"
-    return f"{found.diff}\n" if found.diff else "the text is the same\n"
-
-
-def _json(record: msgspec.Struct, schema: str) -> str:
-    body = {"schema": schema, **msgspec.to_builtins(record)}
-    return in_json(body)
