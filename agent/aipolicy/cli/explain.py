@@ -27,8 +27,10 @@ from aipolicy.core.model import (
 )
 from aipolicy.core.nothing import why_nothing
 from aipolicy.core.scan_report import PolicyInUse, reported
+from aipolicy.core.suggest import did_you_mean
 from aipolicy.core.tool import Tool
 from aipolicy.core.tools import Catalog
+from aipolicy.core.wire import printable
 from aipolicy.daemon.judge import Judge
 from aipolicy.examine import examiner_for
 from aipolicy.observe import look_at_path, look_at_process
@@ -55,7 +57,7 @@ def explain(
 ) -> None:
     """Say what the policy makes of a file, a process or a tool, and why; and what would make it certain.
 
-    Exit code: 0 allowed or no AI tool, 1 banned, 2 error.
+    Exit code: 0 allowed or no AI tool, 1 banned, 2 error, 3 it could not be looked into.
     """
     machine = this_machine()
     catalog = inputs.catalog(tools_dir)
@@ -85,7 +87,9 @@ def explain(
         click.echo(in_json(explanation))
     else:
         click.echo(as_text(explanation, moment))
-    sys.exit(1 if any(e.verdict.ruling is Ruling.BANNED for e in explained) else 0)
+    if any(e.verdict.ruling is Ruling.BANNED for e in explained):
+        sys.exit(1)
+    sys.exit(3 if unseen and not findings else 0)
 
 
 def _look(
@@ -100,7 +104,7 @@ def _look(
     elif os.sep in what or os.path.lexists(what):
         looked = list(look_at_path(os.path.abspath(what), machine, catalog.wanted, examiner))
         if not os.path.lexists(what):
-            raise Failure(f"{what}: no such file")
+            raise Failure(f"{printable(what)}: no such file")
     else:
         return (), (), _tool(what, catalog)
     unseen = tuple(u for u in looked if isinstance(u, Unseen))
@@ -111,7 +115,9 @@ def _tool(what: str, catalog: Catalog) -> Tool:
     name = what.partition("@")[0]
     tool = catalog.by_id.get(catalog.known.aliases.get(name, name))
     if tool is None:
-        raise Failure(f"{what} is no file, no process id and no tool; `aipolicy tools list` shows the tools")
+        hint = did_you_mean(name, (*catalog.known.ids, *catalog.known.aliases))
+        known = "(`aipolicy tools list` shows the tools)"
+        raise Failure(f"{printable(what)!r} is no file, no process id and no tool{hint} {known}")
     return tool
 
 

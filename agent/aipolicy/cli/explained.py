@@ -20,7 +20,9 @@ def as_text(explanation: Explanation, now: datetime) -> str:
     lines = [f"looked at: {words}" for words in explanation.seen]
     lines += [f"could not look: {words}" for words in explanation.unseen]
     if not explanation.verdicts:
-        lines.append(f"{explanation.about}: no AI tool of the catalog was recognised; no rule is about it.")
+        known = "no AI tool of the catalog was recognised; no rule is about it"
+        unknown = "it could not be looked into, so whether it is an AI tool is not known"
+        lines.append(f"{explanation.about}: {unknown if explanation.unseen else known}.")
         lines += [f"  because     {words}" for words in explanation.nothing]
     for one in explanation.verdicts:
         lines += _verdict(one, now)
@@ -49,7 +51,8 @@ def _verdict(one: ExplainedVerdict, now: datetime) -> Iterator[str]:
 
 
 def _rule(rule: Rule) -> str:
-    return "; ".join((f"{rule.rule} ({rule.ruling} {rule.selector})", *rule.conditions))
+    what = rule.ruling if rule.selector == rule.ruling else f"{rule.ruling} {rule.selector}"
+    return "; ".join((f"{rule.rule} ({what})", *rule.conditions))
 
 
 def _derivation(how: Derivation) -> Iterator[str]:

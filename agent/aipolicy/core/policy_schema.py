@@ -143,12 +143,12 @@ def _entries(key: Key) -> Schema:
 
 
 def _names(key: Key) -> Schema:
-    item: Schema = {"enum": list(key.words)} if key.words else {"type": _SCALAR, "pattern": r"^[^*?\[\]]*$"}
+    item: Schema = {"enum": list(key.words)} if key.words else {"type": _SCALAR, "pattern": r"^[^*?\[\]]+$"}
     return {"type": "array", "minItems": 1, "items": item}
 
 
 def _hosts(_key: Key) -> Schema:
-    item = {"type": _SCALAR, "pattern": r"^[^\[\]!^$\\(|]*$"}
+    item = {"type": _SCALAR, "pattern": r"^[^\[\]!^$\\(|,/ ]+$"}
     return {"type": "array", "minItems": 1, "items": item, "examples": [["fin-*"]]}
 
 

@@ -34,13 +34,17 @@ def read_names(
     """A list of names, each once."""
     found = reading.words(values.get(key), key)
     for scalar in found:
-        if not patterns and re.search(r"[*?\[\]]", scalar.text):
+        if not scalar.text:
+            reading.problems.add(scalar, Code.EMPTY_LIST, f"an item of {key} names nobody", "write a name")
+        elif not patterns and re.search(r"[*?\[\]]", scalar.text):
             message = f"{shown(scalar.text)} is a pattern, and {key} are names"
             suggestion = "write each name; `hosts` alone takes patterns"
             reading.problems.add(scalar, Code.PATTERN, message, suggestion)
-        elif patterns and re.search(r"[\[\]!^$\\(|]", scalar.text):
+        elif patterns and re.search(r"[\[\]!^$\\(|,/ ]", scalar.text):
             message = f"{shown(scalar.text)} is no name or pattern of hosts"
-            suggestion = "a pattern has * for any text and ? for one letter"
+            several = re.search(r"[, ]", scalar.text)
+            one = "a pattern has * for any text and ? for one letter"
+            suggestion = "give each host an item of its own" if several else one
             reading.problems.add(scalar, Code.PATTERN, message, suggestion)
     return tuple(dict.fromkeys(scalar.text for scalar in found))
 

@@ -88,7 +88,9 @@ def read_versions(text: str, at: Placed, problems: Problems) -> VersionRange | N
         high = bound if sign[0] in "<=" else high
     found = VersionRange(low=low, high=high)
     if not _begins_before_end(found, found):
-        problems.add(at, Code.NEVER, f"no version is {shown(text)}", "swap the bounds")
+        alike = low is not None and high is not None and low.version == high.version
+        mend = f'write "={low.version}" for that one alone' if alike and low else "swap the bounds"
+        problems.add(at, Code.NEVER, f"no version is {shown(text)}", mend)
         return None
     return found
 

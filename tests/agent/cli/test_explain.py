@@ -97,9 +97,23 @@ def test_a_tool_says_what_gives_it_away_surest_first(policy: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
 def test_a_fifo_and_an_odd_name_do_not_hang_or_spoil_the_terminal(tmp_path: Path, policy: Path) -> None:
     os.mkfifo(tmp_path / "claude")
-    assert explain(tmp_path / "claude", policy).exit_code == 0
+    said = explain(tmp_path / "claude", policy)
+    assert said.exit_code == 3
+    assert "claude: it could not be looked into, so whether it is an AI tool is not known." in said.output
     odd = a_script(tmp_path / "x\x1b[31m\n")
     assert "\x1b" not in explain(odd, policy).output
+
+
+def test_a_mistyped_tool_is_asked_back(policy: Path) -> None:
+    said = explain("claud-code@1.0", policy)
+    assert said.exit_code == 2
+    assert (
+        "'claud-code@1.0' is no file, no process id and no tool, did you mean 'claude-code'?" in said.output
+    )
+
+
+def test_what_stands_for_all_that_is_not_listed_is_named_once(policy: Path) -> None:
+    assert "also        policy.yaml: not listed (unlisted)\n" in explain("claude-code", policy).output
 
 
 CONDITIONAL = """
