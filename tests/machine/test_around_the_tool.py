@@ -31,6 +31,7 @@ AROUND = {
 _SESSION = '\\"{tool} 600; sleep 600\\"'
 _WINDOW = f'script -qc "until TERM=xterm tmux -N -S {{tool}}.s new-session {_SESSION}; do :; done" /dev/null'
 """The server of tmux is a child of the shell, and not a daemon, so that it is seen below it."""
+_LOOKS = 20
 
 
 @pytest.fixture
@@ -62,6 +63,20 @@ def the_tool(machine: Machine, root: int, tool: str) -> Process:
     return until(lambda: next((p for p in tree(machine, root).values() if p.exe == tool), None))
 
 
+def settled(machine: Machine, root: int, tool: str) -> dict[int, Process]:
+    """What is around the tool once nothing comes or goes there: what only helped at the start has ended."""
+    the_tool(machine, root, tool)
+    looks: list[dict[int, Process]] = []
+
+    def still() -> dict[int, Process] | None:
+        looks.append(tree(machine, root))
+        return (
+            looks[-1] if len(looks) >= _LOOKS and all(one == looks[-1] for one in looks[-_LOOKS:]) else None
+        )
+
+    return {pid: one for pid, one in until(still).items() if one.exe != tool}
+
+
 def end(machine: Machine, enforcer: Enforcer, process: Process) -> Ends:
     """As the agent does."""
     done = enforcer.act(process, banned(process), lambda now: now.exe == process.exe, time.monotonic())
@@ -81,9 +96,9 @@ def around(request: pytest.FixtureRequest, started: Started, tool: str) -> Child
 def test_only_the_tool_is_ended_and_what_is_around_it_lives(
     machine: Machine, around: Child, tool: str
 ) -> None:
-    process = the_tool(machine, around.pid, tool)
-    others = {pid for pid, one in tree(machine, around.pid).items() if one.exe != tool}
+    others = set(settled(machine, around.pid, tool))
     assert others
+    process = the_tool(machine, around.pid, tool)
     ends = end(machine, Enforcer(machine, Teller(), tool_packages=()), process)
     assert ends.outcome.done is Done.ENDED
     assert ends.pid == process.pid
@@ -96,10 +111,9 @@ def test_what_is_around_it_is_not_ended_even_where_it_is_accused(
     """As far as it is the system's or an interpreter, as a wrong catalog or policy might have it."""
     if not machine.os_package("/bin/sh"):
         pytest.skip("needs a package database")
-    the_tool(machine, around.pid, tool)
     enforcer = Enforcer(machine, Teller(), tool_packages=())
-    others = [one for one in tree(machine, around.pid).values() if one.exe != tool]
-    for one in others:
+    others = settled(machine, around.pid, tool)
+    for one in others.values():
         verdict = banned(one)
         by_name = (Evidence(kind="npm", value="@acme/claude"),)
         verdict = structs.replace(verdict, finding=structs.replace(verdict.finding, because=by_name))
@@ -108,7 +122,7 @@ def test_what_is_around_it_is_not_ended_even_where_it_is_accused(
             assert done is not None
             assert done.done is Done.NOT_ENFORCEABLE
     assert not enforcer.busy
-    assert {one.pid for one in others} <= set(tree(machine, around.pid))
+    assert set(others) <= set(tree(machine, around.pid))
 
 
 def test_who_starts_it_again_and_again_is_named_once_and_lives(
