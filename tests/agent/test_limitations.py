@@ -36,7 +36,8 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_real_tools_in_a_container",
         "test_more_containers_than_a_look_enters_are_told",
     ),
-    "Prefixes outside": (
+    "Prefixes in the system": (
+        "test_of_a_store_what_is_called_like_a_tool_is_walked",
         "test_a_prefix_in_the_path_is_looked_into",
         "test_caches_and_what_was_noted_already_are_not_entered",
     ),

@@ -74,7 +74,7 @@ class Place:
 
     def into_a_container(self) -> Box:
         """What the home holds is now IN_THERE in a running one: a layer of its image, and no longer here."""
-        image = self.home.parents[1] / "images" / self.home.name
+        image = self.home.parents[1] / "var/lib/images" / self.home.name
         home = image / f"layer{IN_THERE}"
         home.parent.mkdir(parents=True)
         shutil.move(self.home, home)

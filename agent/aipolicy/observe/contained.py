@@ -20,12 +20,6 @@ from aipolicy.platforms.posix_users import Account, folder_at, homes_of
 PASSED_OVER: Final = "the machine's own, or the kernel's"
 """Why a folder is not looked at that is looked at outside, or holds no programs: no reason to report."""
 
-_SYSTEM: Final = frozenset(
-    {
-        "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "lost+found", "media", "mnt",
-        "proc", "root", "run", "sbin", "sys", "tmp", "usr", "var",
-    }
-)  # fmt: skip
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 _MOST: Final = 200
 
@@ -64,13 +58,6 @@ class Contained:
         if mount is not None and (mount.point in self._ours or mount.kind in KERNEL_VIEWS):
             return PASSED_OVER
         return may_hang(mount)
-
-    def own_folders(self) -> Iterator[str]:
-        """Folders at the top that no system has: an image keeps what it runs in /app, /workspace ..."""
-        with contextlib.suppress(OSError), os.scandir("/") as entries:
-            for entry, _ in zip(entries, range(_MOST), strict=False):
-                if entry.name not in _SYSTEM and entry.is_dir(follow_symlinks=False):
-                    yield entry.path
 
     def _accounts(self) -> Iterator[Account]:
         with contextlib.suppress(CannotLook):  # a link, FIFO or huge file: homes have folders

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 from aipolicy.core.conclude import lies_under_its_name
@@ -34,13 +34,18 @@ from aipolicy.observe import (
 )
 from aipolicy.observe.look import Look, Progress, Seen, users_here
 from aipolicy.observe.loose import Disguises
+from aipolicy.observe.own_folders import own_folders, packages_in_stores
 from aipolicy.observe.walk import Bounds, Tree, walk, walk_by_owner
 from aipolicy.platforms.machine import Files, Machine, User
 
 logger = logging.getLogger(__name__)
 
-SYSTEM_TREES: Final = ("/opt", "/usr/local", "/srv")
-"""Where administrators put what no package brought; walked like a home."""
+SYSTEM_TREES: Final = (
+    "/opt", "/usr/local", "/srv", "/mnt", "/media", "/run/media", "/var/opt", "/var/local", "/var/www"
+)  # fmt: skip
+"""Where administrators put what no package brought, and other disks; walked like a home, as is every folder
+at the top that no system has (`own_folders`).
+"""
 SHARED_TREES: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  looked at, not written to
 """Where everybody may write; walked for each owner by himself."""
 
@@ -112,23 +117,18 @@ def walk_everywhere(
     look = Look(
         machine=machine, wanted=wanted, examiner=examiner, progress=progress or _silent, running=machine
     )
-    return _walked(look, disguises or Disguises(), SYSTEM_TREES)
+    return _walked(look, disguises or Disguises())
 
 
-def look_inside(
-    files: Files, wanted: Wanted, examiner: Examiner, own_folders: Iterable[str]
-) -> Iterator[Observation | Unseen]:
-    """Everything wanted below another root, for a process that has entered it; never raises.
-
-    own_folders: walked beside those that every system has.
-    """
+def look_inside(files: Files, wanted: Wanted, examiner: Examiner) -> Iterator[Observation | Unseen]:
+    """Everything wanted below another root, for a process that has entered it; never raises."""
     look = Look(machine=files, wanted=wanted, examiner=examiner, progress=_silent)
-    look, unseen = _walked(look, Disguises(), (*SYSTEM_TREES, *own_folders))
+    look, unseen = _walked(look, Disguises())
     yield from unseen
     yield from observe_all(look)
 
 
-def _walked(look: Look, disguises: Disguises, system: tuple[str, ...]) -> tuple[Look, list[Unseen]]:
+def _walked(look: Look, disguises: Disguises) -> tuple[Look, list[Unseen]]:
     disguises.next_look()
     files, wanted, progress = look.machine, look.wanted, look.progress
     unseen: list[Unseen] = []
@@ -137,7 +137,7 @@ def _walked(look: Look, disguises: Disguises, system: tuple[str, ...]) -> tuple[
         unseen += (user for user in users if isinstance(user, Unseen))
         known = tuple(user for user in users if isinstance(user, User))
         trees = (
-            *_trees(files, wanted, known, progress, disguises, system),
+            *_trees(files, wanted, known, progress, disguises),
             *_shared_trees(files, wanted, known, progress, disguises),
         )
         tops = (*(tree.top for tree in trees), *files.search_path(), *map(look.system, _OF_OBSERVERS))
@@ -249,15 +249,10 @@ def _key(found: Observation | Unseen) -> tuple[object, ...]:
 
 
 def _trees(
-    machine: Files,
-    wanted: Wanted,
-    users: tuple[User, ...],
-    progress: Progress,
-    disguises: Disguises,
-    system: tuple[str, ...],
+    machine: Files, wanted: Wanted, users: tuple[User, ...], progress: Progress, disguises: Disguises
 ) -> Iterator[Tree]:
     tops = dict.fromkeys(user.home for user in users)
-    for found in _tops(machine, system):
+    for found in _tops(machine, tuple(_system_folders(machine, wanted))):
         if isinstance(found, Tree):
             yield found
         else:
@@ -265,6 +260,13 @@ def _trees(
     for top in tops:
         bounds = Bounds(out_of_reach=machine.out_of_reach, skip=frozenset(tops), disguises=disguises)
         yield walk(top, wanted, bounds, progress)
+
+
+def _system_folders(machine: Files, wanted: Wanted) -> Iterator[str]:
+    yield from SYSTEM_TREES
+    if machine.os == "linux":
+        yield from own_folders(machine.root)
+        yield from packages_in_stores(machine.root, wanted)
 
 
 def _shared_trees(

@@ -49,7 +49,7 @@ def main() -> int:
         files = Contained(enter(task.root), frozenset(task.ours))
     except ProcessLookupError:
         return HAS_ENDED
-    for said in _sayings(look_inside(files, wanted, examiner, files.own_folders()), files):
+    for said in _sayings(look_inside(files, wanted, examiner), files):
         _say(said)
     return 0
 
