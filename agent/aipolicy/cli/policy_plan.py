@@ -34,6 +34,7 @@ from aipolicy.tools import load_whole
 
 OVER_THE_LIMIT = 4
 
+_LONGEST_LINE = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DOUBT = "where that decides, the plan says warned for blocked, as an agent that does not know it does."
 
@@ -276,7 +277,9 @@ def _members(path: str | None) -> Groups | None:
     found: dict[str, set[str]] = {}
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
+            rows = csv.reader(
+                iter(lambda: file.readline(_LONGEST_LINE), "")
+            )  # a file may have no end of line
             head = next(rows, [])
             if not {"user", "group"} <= set(head):
                 raise Failure(f"{path}:1: its first line names the columns: write user,group")

@@ -1,6 +1,7 @@
 """`aipolicy policy publish|rollback|release`: which policy the server has in force, and for whom."""
 
 import hashlib
+import math
 import os
 
 import click
@@ -54,6 +55,7 @@ _APPROVER = click.option("--approver", default="", help="Who approved it.")
 @click.option(
     "--canary",
     type=click.FloatRange(0, 100, min_open=True),
+    callback=lambda _context, _option, percent: _a_number(percent),
     metavar="PERCENT",
     help="Give it to this part of all devices only, until `release`, or until the server holds it.",
 )
@@ -156,6 +158,13 @@ def release(
     click.echo(f"number {done.number}, version {done.version}, goes to every device at its next check-in")
 
 
+def _a_number(percent: float | None) -> float | None:
+    """NaN is in every range, and JSON has no such number: it would be left out, and everybody be meant."""
+    if percent is not None and math.isnan(percent):
+        raise click.BadParameter("it is no number")
+    return percent
+
+
 def _foreseen(path: str, request: PublishRequest) -> PublishRequest:
     """What the plan foresaw. It must be about this text: another one's forecast would hold it for nothing."""
     try:
@@ -189,13 +198,15 @@ def _text(file: str) -> str:
         why = getattr(error, "strerror", None) or str(error)
         raise Failure(f"{printable(file)}: {why}: name the policy to publish") from error
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        try:
-            policies.parse(content, file, inputs.catalog().known)
-        except policies.PolicyErrors as errors:
-            raise Failure(annotate_all(errors.problems)) from error
-        raise Failure(f"{printable(file)}: it is not UTF-8") from error
+        if len(content) <= MAX_BYTES:
+            return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
+        policies.parse(content, file, inputs.catalog().known)
+    except policies.PolicyErrors as errors:
+        raise Failure(annotate_all(errors.problems)) from errors
+    raise Failure(f"{printable(file)}: it is not UTF-8")
 
 
 def _refuse_beside_git(known: History, request: PublishRequest) -> None:

@@ -1,6 +1,7 @@
 """`aipolicy server simulate`: fills an empty server with a made-up fleet, to try pages, policies, plans."""
 
 import os
+import sys
 from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
@@ -58,7 +59,7 @@ def simulate(
         try:
             with store.reading() as connection:
                 check_empty(connection, seed, add=add)
-            with click.progressbar(length=count, label="devices") as bar:
+            with click.progressbar(length=count, label="devices", hidden=not sys.stdout.isatty()) as bar:
                 filled = fill(store, company, count, lambda done: bar.update(done - bar.pos))
         finally:
             store.close()
