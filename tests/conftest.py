@@ -1,10 +1,20 @@
-"""What holds for every test: those that look at, or act on, the whole machine never run beside each other."""
+"""What holds for every test: those that look at, or act on, the whole machine never run beside each other.
+
+Nor does the clock decide one: by itself hypothesis fails an example that took longer than 0.2 s, as it does
+where another process was given the processor meanwhile.
+"""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from machine_needs import whole_machine
+
+settings.register_profile(
+    "without a clock", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("without a clock")
 
 _WHOLE_MACHINE = frozenset({"machine_lab", "either_lab"})
 _OWN_FILESYSTEM = "tests/machine/guard/"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aipolicy.central.policy_source import LastGood, PolicyText
@@ -310,7 +310,7 @@ class Bench:
         return found and (found.ruling.value, found.action.value, found.rule)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(cases())
 def test_scan_explain_guard_and_plan_say_the_same_by_the_same_line(case: Case) -> None:
     with tempfile.TemporaryDirectory(prefix="aipolicy-test-") as folder:
@@ -335,7 +335,7 @@ def test_the_cases_reach_every_action_and_every_confidence() -> None:
     """What the test above is worth: of its kind of cases many are blocked, warned, reported and allowed."""
     seen: set[tuple[str, str]] = set()
 
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=60, database=None, derandomize=True)
     @given(cases())
     def collect(case: Case) -> None:
         with tempfile.TemporaryDirectory(prefix="aipolicy-test-") as folder:

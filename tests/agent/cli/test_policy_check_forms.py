@@ -156,7 +156,7 @@ PROBLEMS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PROBLEMS)
 def test_whatever_stands_in_a_file_or_its_name_the_forms_stay_whole(problem: Problem) -> None:
     of = report(problem)

@@ -250,7 +250,7 @@ def context_of(held: Policy, now: datetime, seen: datetime | None) -> Context:
     return msgspec.structs.replace(CONTEXT, now=now, first_seen=first_seen)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(timed(), MOMENTS, MOMENTS, MOMENTS.map(lambda at: at.replace(microsecond=0)))
 def test_between_two_moments_of_the_timetable_no_verdict_changes(
     text: str, one: datetime, other: datetime, seen: datetime
@@ -265,7 +265,7 @@ def test_between_two_moments_of_the_timetable_no_verdict_changes(
         assert verdicts[0] == verdicts[1]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(timed(), MOMENTS, SEEN_OR_NOT)
 def test_what_is_announced_comes_true_and_not_before(text: str, now: datetime, seen: datetime | None) -> None:
     held, found = policy(text), finding("cursor")

@@ -4,7 +4,7 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.decide import Explanation, decide, explain
@@ -260,7 +260,6 @@ def policies(draw: st.DrawFn) -> Policy:
     return policy(msgspec.json.encode(written).decode())
 
 
-@settings(deadline=None)
 @given(policies(), FINDINGS)
 def test_decide_is_total_and_names_a_rule(held: Policy, found: Finding) -> None:
     said = decide(found, held, CONTEXT, "cat1")
@@ -269,7 +268,6 @@ def test_decide_is_total_and_names_a_rule(held: Policy, found: Finding) -> None:
     assert (said.action is Action.BLOCK) <= (found.confidence is Confidence.CERTAIN)
 
 
-@settings(deadline=None)
 @given(policies(), FINDINGS)
 def test_mode_is_a_ceiling(held: Policy, found: Finding) -> None:
     said = decide(found, held, CONTEXT, "cat1")
@@ -279,7 +277,6 @@ def test_mode_is_a_ceiling(held: Policy, found: Finding) -> None:
     assert said.ruling is freer.ruling
 
 
-@settings(deadline=None)
 @given(PLAIN, PLAIN, MODES, FINDINGS, st.randoms(use_true_random=False))
 def test_the_order_of_the_lists_never_matters(
     banned: list[str], approved: list[str], mode: str, found: Finding, chance: random.Random
@@ -293,7 +290,6 @@ def test_the_order_of_the_lists_never_matters(
     assert (one.ruling, one.action) == (other.ruling, other.action)
 
 
-@settings(deadline=None)
 @given(policies(), FINDINGS)
 def test_the_verdict_is_the_first_rule_of_the_explanation(held: Policy, found: Finding) -> None:
     told = explain(found, held, CONTEXT, "cat1")

@@ -200,7 +200,7 @@ def mappings(draw: Draw, indent: str, depth: int) -> str:
     return "".join(pairs)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(gaps(""), mappings("", 0))
 def test_the_meaning_and_the_comments_stay_and_a_second_time_changes_nothing(top: str, text: str) -> None:
     """The promise is the fuzzer's own: tests/fuzz/targets.py."""

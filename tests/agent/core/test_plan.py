@@ -351,7 +351,7 @@ def verdict(
     return Verdict(said.ruling, said.action, said.reason, blocks)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(POLICIES, POLICIES, FLEETS, GROUPS, TAGS)
 def test_the_plan_is_what_each_verdict_by_itself_says(
     old: str, new: str, devices: list[list[Had]], groups: Groups, tags: Tags

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.model import Action
@@ -319,7 +319,6 @@ def refusal(text: str) -> tuple[Problem, ...] | None:
     return None
 
 
-@settings(deadline=None)
 @given(st.text() | POLICY_LIKE)
 def test_any_text_is_a_policy_or_refused_with_places(text: str) -> None:
     problems = refusal(text)

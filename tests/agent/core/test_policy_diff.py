@@ -261,7 +261,7 @@ def cases(draw: st.DrawFn) -> tuple[Finding, Context]:
     return thing, context
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(policies(), policies(), st.lists(cases(), max_size=5))
 def test_whoever_is_decided_otherwise_is_named(
     before: str, after: str, each: list[tuple[Finding, Context]]
@@ -274,7 +274,7 @@ def test_whoever_is_decided_otherwise_is_named(
             assert thing.tool in named
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(policies())
 def test_the_same_is_the_same(text: str) -> None:
     assert said(text, text) == []

@@ -171,7 +171,7 @@ def mapping(place: Place) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(mapping(Place.POLICY) | JUNK)
 def test_an_editor_says_what_the_checker_says(document: Any) -> None:
     right = not codes(document) - (set(UNSAID) - {Code.DAY})  # no such day is among these

@@ -287,7 +287,7 @@ def weight(verdict: Verdict) -> int:
     return ORDER.index(verdict.action)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(written(), st.lists(exemptions(), max_size=2), FINDINGS, CONTEXTS)
 def test_decide_is_total_and_always_says_why(
     text: dict[str, object], more: object, found: Finding, context: Context
@@ -302,7 +302,7 @@ def test_decide_is_total_and_always_says_why(
     assert ORDER.index(told.verdict.action) <= max(map(ORDER.index, held.modes))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(written(), exemptions(), FINDINGS, CONTEXTS)
 def test_an_exemption_never_makes_a_verdict_stricter(
     text: dict[str, object], one: dict[str, object], found: Finding, context: Context
@@ -312,7 +312,7 @@ def test_an_exemption_never_makes_a_verdict_stricter(
     assert weight(exempt) <= weight(without)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     written(),
     st.lists(exemptions(), max_size=2),
@@ -332,7 +332,7 @@ def test_what_is_blocked_without_knowing_is_blocked_whatever_is_true(
         assert explain(found, held, true, "c").verdict.action is Action.BLOCK
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     written(),
     st.lists(exemptions(), max_size=3),

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core import yamlfile
@@ -206,13 +206,11 @@ def check_only_our_error(text: bytes | str) -> None:
         assert yamlfile.annotate(problem).startswith(f"p.yaml:{problem.line}:{problem.column}: ")
 
 
-@settings(deadline=None)
 @given(st.text() | YAML_LIKE)
 def test_any_text_is_read_or_refused(text: str) -> None:
     check_only_our_error(text)
 
 
-@settings(deadline=None)
 @given(st.binary() | YAML_LIKE.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_read_or_refused(text: bytes) -> None:
     check_only_our_error(text)
@@ -221,7 +219,6 @@ def test_any_bytes_are_read_or_refused(text: bytes) -> None:
 WORDS = st.text(alphabet="abé日 '\"#:", min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(
     st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3))
 )

@@ -29,7 +29,9 @@ WORDS = (
     *(mark.literal.encode("utf-16-le") for mark in MARKS[:2]),
 )  # fmt: skip
 FILES = st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=40)), max_size=30).map(b"".join)
-OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+OFTEN = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @OFTEN

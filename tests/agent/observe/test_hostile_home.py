@@ -75,7 +75,7 @@ def is_a_name(name: bytes) -> bool:
     return b"/" not in name and b"\0" not in name and name not in (b".", b"..")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(names=st.lists(st.binary(min_size=1, max_size=60).filter(is_a_name), min_size=1, max_size=4))
 def test_any_names(names: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     machine = FakeMachine(tmp_path_factory.mktemp("names"))

@@ -17,7 +17,6 @@ from server_lab import START, Device, Lab, gone, outcome
 
 BOUNDED = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

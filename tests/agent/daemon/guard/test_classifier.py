@@ -155,7 +155,7 @@ def system(tmp_path: Path) -> tuple[Bench, list[str]]:
     return bench, files
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(policy=banned_somehow())
 def test_no_policy_refuses_a_file_of_the_operating_system(
     system: tuple[Bench, list[str]], policy: str

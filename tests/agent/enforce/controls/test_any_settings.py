@@ -51,7 +51,7 @@ def flat(tree: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
 
 
 @pytest.mark.parametrize("file", [one for one in FILES if one.form == "json"], ids=lambda file: file.file)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(theirs=TREES)
 def test_json(file: Wanted, theirs: dict[str, Any]) -> None:
     table = json_file.read(json.dumps(theirs), file.texts)
@@ -83,7 +83,7 @@ def test_toml(text: str) -> None:
     assert tomllib.loads(toml_file.write(again)) == tomllib.loads(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(max_size=40) | st.binary(max_size=40).map(lambda raw: raw.decode("latin-1")))
 def test_garbage_is_refused_or_read_and_nothing_else(text: str) -> None:
     for read in (json_file.read, toml_file.read):
