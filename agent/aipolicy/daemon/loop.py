@@ -406,6 +406,8 @@ class Daemon:
         self._store.close()
         if self._lock is not None:
             self._lock.release()
+        for number in ending():  # Python puts the default back while it ends, and one more would kill it
+            signal.signal(number, signal.SIG_IGN)
 
     # --- what the parts ask of each other ---------------------------------------------------------------
 
