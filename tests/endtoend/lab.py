@@ -100,6 +100,16 @@ class Program:
         self.signal(signal.SIGKILL)
         self.wait()
 
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It does nothing meanwhile: what it writes can be looked at, and whether it goes on decided."""
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
     def wait(self) -> int:
         """Its exit code. Its log is in the message when it does not end."""
         assert self.process is not None
@@ -194,6 +204,11 @@ class Agent(Program):
                 said: dict[str, Any] = json.loads(ask(path, "status"))
                 return said
         return None
+
+    def reached(self) -> bool:
+        """Whether the server has answered since the start: where there is nothing to tell, nothing waits."""
+        said = self.status()
+        return said is not None and said["server"]["last_ok"] is not None
 
     def spool(self) -> list[dict[str, Any]]:
         """Every event in the spool: sent, waiting and refused, the oldest first."""
@@ -348,8 +363,12 @@ class Lab:
         return npm_package(self.modules, recording, **how)
 
     def await_settled(self, agent: Agent) -> None:
-        """Until the agent has scanned and the server has all that it told."""
-        await_that(lambda: agent.scans() and not agent.pending(), "all is told", agent.log, self.server.log)
+        """Until the agent has scanned, is enrolled, and the server has all that it told."""
+
+        def settled() -> bool:
+            return agent.scans() > 0 and not agent.pending() and agent.reached()
+
+        await_that(settled, "all is told", agent.log, self.server.log)
 
     def await_scan(self, agent: Agent, scans: int) -> None:
         """Until the agent has finished another scan than those."""

@@ -51,10 +51,12 @@ def test_28_a_policy_that_crashes_the_agent_is_set_aside_until_there_is_another(
     lab.policy(BAD)
     for _ in range(3):
         crash(agent, "policy")
+    scans = agent.scans()
     agent.start()
     status = await_safe_mode(agent)
     assert status["policy"]["version"] == version_of(GOOD)
     assert problems(agent)["policy"] == "set aside"
+    lab.await_scan(agent, scans)
     lab.await_settled(agent)
 
     said = agent.ask("status")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from aipolicy.platforms import this_machine
-from endtoend.lab import Agent, Lab, await_that
+from endtoend.lab import PATIENCE_S, Agent, Lab, await_that
 from endtoend.python_for_all import stranger
 from endtoend.test_privacy import MARKS
 from installed import put
@@ -48,7 +48,7 @@ def test_it_warns_through_the_grace_and_ends_it_then(lab: Lab) -> None:
         kept.write_text(json.dumps({"sights": {"claude-code": {entry: almost.isoformat()}}}))
         lab.policy("# better words\nmode: block\nbanned:\n- {grace: 1h, tool: claude}\n")
         agent.start()
-        assert tool.wait(60) != 0
+        assert tool.wait(PATIENCE_S) != 0
         await_that(lambda: lab.server.events(tool="claude-code", done="ended"), "that is told", agent.log)
         assert datetime.now(UTC) >= almost + HOUR
         assert json.loads(kept.read_text())["sights"]["claude-code"] == {entry: almost.isoformat()}

@@ -10,7 +10,7 @@ import pytest
 
 from aipolicy.core.audience import rollout_place
 from aipolicy.core.model import Context
-from endtoend.lab import Agent, Lab, await_that, run
+from endtoend.lab import PATIENCE_S, Agent, Lab, await_that, run
 from endtoend.python_for_all import Python, python_for, stranger
 from endtoend.test_privacy import MARKS
 from installed import put
@@ -115,7 +115,7 @@ def test_from_an_empty_folder_to_two_machines(lab: Lab, tmp_path: Path) -> None:
         await_that(lambda: done(later), "the one that waits has seen it", later.log)
         assert tool.poll() is None
         canary.start()
-        assert tool.wait(90) != 0
+        assert tool.wait(PATIENCE_S) != 0
         await_that(lambda: "ended" in done(canary), "it says so", canary.log)
         assert done(later) <= {"warned", "reported"}
     finally:

@@ -23,7 +23,8 @@ def test_from_the_moment_that_the_policy_says_so(lab: Lab) -> None:
     assert re.fullmatch("user-[0-9a-f]{12}", other)
     assert name not in str(lab.server.device()["findings"])
     agent.stop()
+    scans = agent.scans()
     agent.start()
-    lab.await_scan(agent, agent.scans())
+    lab.await_scan(agent, scans)
     lab.await_settled(agent)
     assert owners(lab) == {other}

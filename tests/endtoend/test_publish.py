@@ -67,7 +67,7 @@ def test_a_machine_follows_what_is_published(lab: Lab, desk: Desk) -> None:
     done = desk.publish(FIRST, "--commit", "9f3c2a", "--author", "alice", "--approver", "bob")
     assert done.returncode == 0, done.stderr
     assert "published: number 1, version " in done.stdout
-    await_that(lambda: in_force(agent)["number"] == 1, "the first is in force", agent.log, lab.server.log)
+    await_that(lambda: in_force(agent).get("number") == 1, "the first is in force", agent.log, lab.server.log)
     assert in_force(agent)["mode"] == "warn"
     assert in_force(agent)["file"] == lab.server.url
     await_that(lambda: desk.history()["rollout"]["current"] == 1, "the server knows", agent.log)
@@ -76,7 +76,7 @@ def test_a_machine_follows_what_is_published(lab: Lab, desk: Desk) -> None:
     again = desk.publish(FIRST)
     assert "in force already: number 1" in again.stdout
     assert desk.publish(SECOND, "--expect", "1").returncode == 0
-    await_that(lambda: in_force(agent)["number"] == 2, "the second is in force", agent.log)
+    await_that(lambda: in_force(agent).get("number") == 2, "the second is in force", agent.log)
 
     agent.kill()
     lab.server.stop()
@@ -87,7 +87,7 @@ def test_a_machine_follows_what_is_published(lab: Lab, desk: Desk) -> None:
     back = desk.ask("rollback", "1", "--author", "carol")
     assert back.returncode == 0, back.stderr
     assert "published: number 3" in back.stdout
-    await_that(lambda: in_force(agent)["number"] == 3, "the first text again", agent.log)
+    await_that(lambda: in_force(agent).get("number") == 3, "the first text again", agent.log)
     await_that(lambda: desk.history()["rollout"]["current"] == 1, "the server knows", agent.log)
     rows = desk.history()["rows"]
     assert [(row["number"], row["copy_of"]) for row in rows] == [(3, 1), (2, None), (1, None)]
@@ -141,7 +141,7 @@ def test_a_machine_whose_catalog_is_older_refuses_and_says_why(lab: Lab, desk: D
     assert status
     assert "unknown tool 'acme'" in str(status["problems"])
     assert desk.publish(FIRST).returncode == 0
-    await_that(lambda: in_force(agent)["number"] == 2, "the next is taken", agent.log)
+    await_that(lambda: in_force(agent).get("number") == 2, "the next is taken", agent.log)
     await_that(lambda: desk.history()["rollout"]["current"] == 1, "and that is known", agent.log)
 
 
@@ -155,20 +155,20 @@ def test_without_a_file_a_machine_reports_until_there_is_a_policy(lab: Lab, desk
     await_that(lambda: agent.scans(), "it scans", agent.log)
     assert (in_force(agent)["number"], in_force(agent)["mode"]) == (0, "report")
     desk.publish(FIRST)
-    await_that(lambda: in_force(agent)["number"] == 1, "it is in force", agent.log)
+    await_that(lambda: in_force(agent).get("number") == 1, "it is in force", agent.log)
 
 
 def test_the_servers_brake_reaches_every_machine_and_outlives_a_restart(lab: Lab, desk: Desk) -> None:
     agent = agent_of(lab)
     desk.publish(FIRST)
-    await_that(lambda: in_force(agent)["mode"] == "warn", "it warns", agent.log)
+    await_that(lambda: in_force(agent).get("mode") == "warn", "it warns", agent.log)
     brake = ["server", "brake", "--data", str(lab.server.data)]
     pulled = run(python_for(None), [*brake, "--reason", "a wrong ban"], lab.environ)
     assert pulled.returncode == 0, pulled.stderr
-    await_that(lambda: in_force(agent)["mode"] == "report", "it only reports", agent.log)
+    await_that(lambda: in_force(agent).get("mode") == "report", "it only reports", agent.log)
     await_that(lambda: "a wrong ban" in (lab.server.device()["device"]["ceiling"] or ""), "known", agent.log)
     agent.kill()
     agent.start()
     await_that(lambda: in_force(agent).get("mode") == "report", "also after a restart", agent.log)
     assert run(python_for(None), [*brake, "--off"], lab.environ).returncode == 0
-    await_that(lambda: in_force(agent)["mode"] == "warn", "the policy acts again", agent.log)
+    await_that(lambda: in_force(agent).get("mode") == "warn", "the policy acts again", agent.log)

@@ -20,6 +20,11 @@ def finding(lab: Lab, path: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
+def ruling(lab: Lab, path: str) -> str:
+    """Of the tool at `path`; empty where the server has none."""
+    return str((finding(lab, path) or {}).get("ruling", ""))
+
+
 def ids(events: list[dict[str, Any]]) -> list[str]:
     return sorted(event["id"] for event in events)
 
@@ -34,8 +39,13 @@ def _is_a_persons(lab: Lab, event: dict[str, Any]) -> bool:
 
 
 def await_delivery(lab: Lab, agent: Agent) -> None:
-    """Until the server has every event of the spool."""
-    await_that(lambda: not agent.pending(), "the spool is empty", agent.log, lab.server.log)
+    """Until the server has every event of the spool, once; another may come to both at any moment."""
+    await_that(
+        lambda: ids(lab.server.events()) == ids(agent.spool()),
+        "events in = events out",
+        agent.log,
+        lab.server.log,
+    )
 
 
 def test_what_is_installed_is_at_the_server_with_its_ruling(either_lab):
@@ -51,7 +61,7 @@ def test_what_is_installed_is_at_the_server_with_its_ruling(either_lab):
     assert (qoder["version"], qoder["ruling"], qoder["done"]) == ("1.1.52", "approved", "allowed")
     uid = lab.python.uid or 0
     assert {claude["uid"], qoder["uid"]} == {uid}
-    assert ids(lab.server.events()) == ids(agent.spool())
+    await_delivery(lab, agent)
 
 
 def test_a_restart_reports_nothing_that_did_not_change(either_lab):
@@ -66,7 +76,6 @@ def test_a_restart_reports_nothing_that_did_not_change(either_lab):
         lab.await_scan(agent, scans)
         await_delivery(lab, agent)
     after = lab.server.events()
-    assert ids(after) == ids(agent.spool())
     assert about_ours(lab, after) == about_ours(lab, before)
 
 
@@ -113,9 +122,9 @@ def test_an_edited_policy_is_in_force_soon(either_lab):
     assert (found["ruling"], found["reason"]) == ("unlisted", "policy.yaml:2")
     lab.policy(BANNED)
     begun = time.monotonic()
-    await_that(lambda: _policy(agent)["version"] == _version(BANNED), "it is in force", agent.log)
+    await_that(lambda: _policy(agent).get("version") == _version(BANNED), "it is in force", agent.log)
     figure(f"an edited policy was in force after {time.monotonic() - begun:.2f} s (promised: 2)")
-    await_that(lambda: (finding(lab, CLAUDE) or {})["ruling"] == "banned", "the server says so", agent.log)
+    await_that(lambda: ruling(lab, CLAUDE) == "banned", "the server says so", agent.log)
     await_that(lambda: lab.server.device()["device"]["policy"] == _version(BANNED), "the check-in", agent.log)
     assert (finding(lab, CLAUDE) or {})["reason"] == "policy.yaml:1"
 
@@ -124,7 +133,7 @@ def test_a_policy_rewritten_in_place_is_taken(lab):
     agent = lab.begin(BANNED)
     text = "mode: warn\n" + BANNED
     lab.policy_file.write_text(text)
-    await_that(lambda: _policy(agent)["version"] == _version(text), "it is in force", agent.log)
+    await_that(lambda: _policy(agent).get("version") == _version(text), "it is in force", agent.log)
     assert _policy(agent)["mode"] == "warn"
 
 
@@ -143,7 +152,7 @@ def test_a_broken_policy_changes_nothing_and_status_says_where(lab):
     said = agent.ask("status")
     assert said.returncode == 1
     assert "policy.yaml:3:5: unknown tool 'claud-code'" in said.stdout
-    assert (finding(lab, CLAUDE) or {})["ruling"] == "banned"
+    assert ruling(lab, CLAUDE) == "banned"
 
     agent.kill()  # the last good one outlives the agent
     agent.start()
@@ -152,8 +161,8 @@ def test_a_broken_policy_changes_nothing_and_status_says_where(lab):
     assert [p["condition"] for p in again["problems"]] == ["rejected"]
 
     lab.policy("approved: [claude-code]\n")
-    await_that(lambda: (agent.status() or {})["healthy"], "a good policy mends it", agent.log)
-    await_that(lambda: (finding(lab, CLAUDE) or {})["ruling"] == "approved", "and holds", agent.log)
+    await_that(lambda: (agent.status() or {}).get("healthy"), "a good policy mends it", agent.log)
+    await_that(lambda: ruling(lab, CLAUDE) == "approved", "and holds", agent.log)
     await_delivery(lab, agent)
     told = [e["reason"] for e in lab.server.events(kind="health") if e["place"] == "policy"]
     assert told == ["rejected", "in force"]
@@ -170,7 +179,7 @@ def test_a_policy_that_vanished_changes_nothing(lab):
 
 
 def _policy(agent: Agent) -> dict[str, Any]:
-    said: dict[str, Any] = (agent.status() or {})["policy"]
+    said: dict[str, Any] = (agent.status() or {}).get("policy", {})
     return said
 
 
