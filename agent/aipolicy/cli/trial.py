@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from aipolicy.cli.errors import Failure
+from aipolicy.core.wire import printable
 from aipolicy.platforms.linux_calls import ENDING, ending
 from aipolicy.platforms.own_program import AIPOLICY, command_of
 
@@ -37,7 +38,7 @@ def trial(policy: str, data: str, port: int | None) -> None:
     if not Path(policy).is_file():
         raise Failure(f"{policy}: no such file: give a policy with --policy FILE")
     folder = Path(data).resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(folder)
     for number in ending():  # also the end of the terminal: the parts have sessions of their own
         signal.signal(number, _interrupted)
     port = port or _free_port()
@@ -69,6 +70,16 @@ def trial(policy: str, data: str, port: int | None) -> None:
             click.echo("\nended; everything is kept in " + str(folder))
     finally:
         _end([process for process in (agent, server) if process is not None])
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "server.log").touch()
+    except OSError as error:
+        raise Failure(
+            f"{printable(str(folder))}: {error.strerror}: give a folder that you may write to with --data"
+        ) from error
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

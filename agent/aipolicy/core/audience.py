@@ -46,7 +46,8 @@ def fit(audience: Audience, context: Context, policy: str) -> Fit:
 
 def _answers(audience: Audience, context: Context, policy: str) -> Iterator[tuple[bool | None, str]]:
     if audience.hosts:
-        fits = any(_is_host(pattern, context.hostname) for pattern in audience.hosts)
+        names = _names_of(context.hostname)
+        fits = any(_is_host(pattern.lower(), names) for pattern in audience.hosts)
         yield fits, _said("hosts", audience.hosts, context.hostname or "no name", fits)
     if audience.users:
         known = context.owner is not None
@@ -84,10 +85,17 @@ def rollout_place(policy: str, context: Context) -> Decimal | None:
     return Decimal(steps) * _WHOLE / 10_000
 
 
-def _is_host(pattern: str, hostname: str) -> bool:
-    """By the whole name or by its first part, whatever the case."""
+def _names_of(hostname: str) -> tuple[str, ...]:
+    """The whole name and its first part, whatever the case."""
     name = hostname.lower()
-    return any(fnmatchcase(one, pattern.lower()) for one in (name, name.partition(".")[0]) if one)
+    return tuple(filter(None, dict.fromkeys((name, name.partition(".")[0]))))
+
+
+def _is_host(pattern: str, names: tuple[str, ...]) -> bool:
+    """Most are plain names, of which a policy may have thousands: compiling each takes 50 times as long."""
+    if "*" in pattern or "?" in pattern:
+        return any(fnmatchcase(name, pattern) for name in names)
+    return pattern in names
 
 
 _FITS: Final[dict[bool | None, Callable[[str], str]]] = {

@@ -30,8 +30,8 @@ def own_texts(folder: str) -> dict[str, str]:
     git-sync make them, and not out of it.
     """
     folder = os.path.abspath(folder)
-    if os.path.isfile(folder):
-        raise YamlErrors((_unread(folder, "it is a file: give the folder that it is in"),))
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise YamlErrors((_unread(folder, "it is no folder: give the one that the tool files are in"),))
     try:
         real = resolve(folder, _anywhere)
         names = _names(real)

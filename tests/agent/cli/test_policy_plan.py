@@ -154,7 +154,10 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path, new: str, damage: str) ->
         (("--snapshot", "{saved}", "--groups", "none.csv"), "none.csv: No such file"),
         (("--snapshot", "{saved}", "--groups", "/dev/zero"), "write user,group"),
         (("--snapshot", "{saved}", "--catalog", "none"), "none"),
-        (("--snapshot", "{saved}", "--tools", "{new}"), "it is a file: give the folder that it is in"),
+        (
+            ("--snapshot", "{saved}", "--tools", "{new}"),
+            "it is no folder: give the one that the tool files are in",
+        ),
         (("--snapshot", "{saved}", "--without-names"), "--save-snapshot FILE"),
         (("--snapshot", "{saved}", "--save-snapshot", "/proc/none/x"), "can't be saved there"),
         (("--snapshot", "{saved}", "--save-snapshot", "/dev/null"), "/dev/null: it is no file"),

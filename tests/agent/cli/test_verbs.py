@@ -72,6 +72,11 @@ def test_readme_names_every_verb() -> None:
         (("explain", "4194304"), "no process has the id"),
         (("mine", "--state", "{tmp}/s"), "no agent answers"),
         (("trial", "--policy", "/nowhere", "--data", "{tmp}/t"), "give a policy"),
+        (("trial", "--policy", "{good}", "--data", "{good}"), "give a folder that you may write to"),
+        (
+            ("trial", "--policy", "{good}", "--data", "/proc/x"),
+            "/proc/x: No such file or directory: give a folder",
+        ),
         (("scan", "--policy", "{bad}"), "bad.yaml:1:10: "),
     ],
 )
