@@ -7,6 +7,7 @@ server's own (checkout, caches, installing us, the comment on GitHub) is not.
 import http.server
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -355,6 +356,16 @@ def test_it_overwrites_nothing_and_then_writes_nothing(lab: Lab, tmp_path: Path)
     assert made.returncode == 2
     assert "CODEOWNERS" in made.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["CODEOWNERS"]
+
+
+def test_a_full_disk_leaves_nothing_in_the_way_of_the_next_try(tmp_path: Path) -> None:
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    command = [sys.executable, "-m", "aipolicy", "policy", "init", str(tmp_path / "deep" / "there")]
+    said = subprocess.run(command, preexec_fn=small, capture_output=True, text=True, check=False)
+    assert (said.returncode, "cannot be written: File too large" in said.stderr) == (2, True)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`aipolicy policy init`: a repository for the policy, with its CI, in one command."""
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -48,9 +49,7 @@ def init(folder: str, server: str | None, contact: str | None, ci: str) -> None:
     files[Path("policy.schema.json")] = policy_schema_text(catalog(None))
     _refuse_what_is_there(target, files)
     try:
-        for path, content in files.items():
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            (target / path).write_text(content, encoding="utf-8")
+        _write(target, files)
     except OSError as error:
         where = error.filename or folder
         raise Failure(f"{printable(str(where))}: cannot be written: {error.strerror}") from error
@@ -92,6 +91,19 @@ def _refuse_what_is_there(target: Path, files: dict[Path, str]) -> None:
             f"{printable(str(target))}: there already: {printable(', '.join(there))}: "
             "nothing was written; name another folder, or move these away"
         )
+
+
+def _write(target: Path, files: dict[Path, str]) -> None:
+    """All of them or none: what a full disk left would be in the way of the next try. Raises OSError."""
+    with contextlib.ExitStack() as undo:
+        for path, content in files.items():
+            place = target / path
+            for folder in reversed([folder for folder in place.parents if not folder.exists()]):
+                folder.mkdir()
+                undo.callback(folder.rmdir)
+            undo.callback(place.unlink, missing_ok=True)
+            place.write_text(content, encoding="utf-8")
+        undo.pop_all()
 
 
 def _begin_repository(target: Path) -> None:
