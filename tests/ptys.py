@@ -1,5 +1,6 @@
 """A pseudo terminal whose screen a test reads."""
 
+import contextlib
 import os
 import select
 from types import TracebackType
@@ -36,3 +37,12 @@ class Pty:
     ) -> None:
         os.close(self.slave)
         os.close(self.master)
+
+
+def read_to_the_end(master: int) -> bytes:
+    """All that is shown until nobody holds the other end any more. Who writes is never held up meanwhile."""
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux: the other end is closed, and all is read
+        while piece := os.read(master, 1 << 16):
+            shown += piece
+    return shown

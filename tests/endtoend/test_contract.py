@@ -5,11 +5,14 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+
+from ptys import read_to_the_end
 
 CHECKOUT = Path(__file__).parents[2]
 AIPOLICY = [sys.executable, "-m", "aipolicy"]
@@ -64,6 +67,8 @@ def test_a_wrong_flag_is_exit_code_2(tmp_path: Path) -> None:
 def test_in_a_terminal_the_table_keeps_to_standard_output(tmp_path: Path, policy: str) -> None:
     """Progress is drawn on standard error, so a terminal there must not spoil what is piped."""
     master, slave = pty.openpty()
+    watching = threading.Thread(target=read_to_the_end, args=(master,), daemon=True)
+    watching.start()  # a terminal that nobody reads is full after some minutes
     try:
         result = subprocess.run(
             [*AIPOLICY, "scan", "--policy", policy, "--format", "json"],
@@ -75,6 +80,7 @@ def test_in_a_terminal_the_table_keeps_to_standard_output(tmp_path: Path, policy
         )
     finally:
         os.close(slave)
+        watching.join()
         os.close(master)
     assert json.loads(result.stdout)["schema"] == "aipolicy.scan/1"
 
@@ -93,7 +99,7 @@ def test_errors_are_coloured_in_a_terminal_only_and_not_where_nobody_wants_it(tm
             timeout=300,
         )
         os.close(slave)
-        shown = os.read(master, 65_536).decode()
+        shown = read_to_the_end(master).decode()
         os.close(master)
         assert ("\x1b[31m" in shown or "\x1b[1" in shown) is coloured
         assert "did you mean 'claude-code'?" in shown

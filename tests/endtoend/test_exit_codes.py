@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from endtoend.lab import Lab, run
 from installed import aider
+from ptys import read_to_the_end
 
 ALLOW = 'approved: ["*"]\n'
 BAN = "banned: [aider]\napproved: ['*']\n"
@@ -92,13 +92,7 @@ def test_progress_is_shown_in_a_terminal_and_wiped_when_it_takes_longer_than_a_s
         **lab.python.person,
     )
     os.close(slave)
-    shown = b""
-    while scanning.poll() is None or select.select([master], [], [], 0)[0]:
-        if select.select([master], [], [], 0.1)[0]:
-            try:
-                shown += os.read(master, 4096)
-            except OSError:  # Linux: the other end is closed
-                break
+    shown = read_to_the_end(master)
     scanning.wait()
     os.close(master)
     assert b"looking: " in shown

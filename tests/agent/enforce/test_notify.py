@@ -21,8 +21,8 @@ from aipolicy.core.model import (
     Verdict,
 )
 from aipolicy.enforce.notify import QUIET_S, RateLimit, notice_text, tell
-from aipolicy.platforms.linux_calls import device_at
 from aipolicy.platforms.machine import Terminal
+from ptys import Pty
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo terminals")
 
@@ -159,43 +159,34 @@ def test_remembering_is_bounded() -> None:
 
 
 @pytest.fixture
-def pty() -> Iterator[tuple[int, Terminal]]:
-    master, slave = os.openpty()
-    path = os.ttyname(slave)
-    device = device_at(path)
-    assert device is not None
-    yield master, Terminal(path=path, device=device.number, uid=device.uid)
-    os.close(slave)
-    os.close(master)
+def pty() -> Iterator[Pty]:
+    with Pty() as made:
+        yield made
 
 
-def test_it_appears_on_the_terminal(pty: tuple[int, Terminal]) -> None:
-    master, terminal = pty
-    assert tell(terminal, "one\ntwo\x1b[2J")
-    assert os.read(master, 1000).replace(b"\r\r\n", b"\r\n") == b"\r\none\r\ntwo\\x1b[2J\r\n"
+def test_it_appears_on_the_terminal(pty: Pty) -> None:
+    assert tell(pty.terminal, "one\ntwo\x1b[2J")
+    assert pty.read().replace("\r\r\n", "\r\n") == "\r\none\r\ntwo\\x1b[2J\r\n"
 
 
-def test_a_terminal_that_nobody_reads_is_not_waited_for(pty: tuple[int, Terminal]) -> None:
-    _master, terminal = pty
-    answers = [tell(terminal, "x" * 1000) for _ in range(200)]
+def test_a_terminal_that_nobody_reads_is_not_waited_for(pty: Pty) -> None:
+    answers = [tell(pty.terminal, "x" * 1000) for _ in range(200)]
     assert answers[0]
     assert not answers[-1]
 
 
-def test_somebody_elses_terminal_is_left_alone(pty: tuple[int, Terminal]) -> None:
-    master, terminal = pty
-    os.set_blocking(master, False)
+def test_somebody_elses_terminal_is_left_alone(pty: Pty) -> None:
+    terminal = pty.terminal
     for wrong in (
         Terminal(path=terminal.path, device=terminal.device + 1, uid=terminal.uid),
         Terminal(path=terminal.path, device=terminal.device, uid=terminal.uid + 1),
     ):
         assert not tell(wrong, "x")
-    with pytest.raises(BlockingIOError):
-        os.read(master, 10)
+    assert pty.read() == ""
 
 
-def test_what_is_no_terminal_is_not_written_to(tmp_path: Path, pty: tuple[int, Terminal]) -> None:
-    _master, terminal = pty
+def test_what_is_no_terminal_is_not_written_to(tmp_path: Path, pty: Pty) -> None:
+    terminal = pty.terminal
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(terminal.path)
