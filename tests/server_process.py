@@ -58,7 +58,7 @@ class ServerProcess:
     def terminate(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=READY_S)
 
     def start_again(self) -> None:
         log = self.data.with_name(self.data.name + ".log")

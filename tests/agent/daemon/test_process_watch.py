@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,14 +37,13 @@ class Starts:
     way = "kernel"
 
     def __init__(self) -> None:
-        self.pids: list[int] = []
+        self.pids: deque[int] = deque()
         self.turns = 0
 
     def wait(self, timeout_s: float) -> Batch:
         self.turns += 1
         time.sleep(0.001)
-        pids, self.pids = tuple(self.pids), []
-        return Batch(pids=pids)
+        return Batch(pids=tuple(self.pids.popleft() for _ in range(len(self.pids))))
 
     def fileno(self) -> int | None:
         return None
@@ -110,7 +110,7 @@ def test_a_tool_that_hides_behind_its_title_after_half_a_second_was_not_seen_for
     owner = bench.machine.owner(bench.bob.uid)
     bench.watch.packages = (Package(package=package, owner=owner, form="npm global", has_code=True),)
     node = bench.machine.run(bench.machine.file("/usr/bin/node"), bench.bob)
-    bench.starts.pids = [node.pid]
+    bench.starts.pids.append(node.pid)
     bench.a_few_turns()
     assert bench.told() == []
     running = bench.machine.running[node.pid]
@@ -130,7 +130,7 @@ def test_a_script_that_an_interpreter_was_given_is_told_to_the_guard(bench: Benc
     innocent = bench.machine.file(f"{bench.bob.home}/server.js", b"serve()\n")
     node = bench.machine.file("/usr/bin/node")
     for script in (innocent, str(package / "cli.js")):
-        bench.starts.pids = [bench.machine.run(node, bench.bob, script=script).pid]
+        bench.starts.pids.append(bench.machine.run(node, bench.bob, script=script).pid)
         bench.a_few_turns()
     await_that(lambda: told)
     assert set(told) == {Place(str(package / "cli.js"), bench.bob.uid)}
@@ -149,7 +149,7 @@ def test_all_that_runs_is_looked_at_again_also_where_no_scan_asks_for_it(bench: 
 
 def test_what_is_no_interpreter_is_looked_at_once(bench: Bench) -> None:
     sleep = bench.machine.run(bench.machine.file("/usr/bin/sleep"), bench.bob)
-    bench.starts.pids = [sleep.pid]
+    bench.starts.pids.append(sleep.pid)
     bench.a_few_turns()
     running = bench.machine.running[sleep.pid]
     bench.machine.running[sleep.pid] = replace(running, process=structs.replace(sleep, name="claude"))
@@ -181,7 +181,7 @@ def test_somebodys_large_programs_kept_the_agent_from_everybody_elses_tools(
     large = [bench.machine.run(bench.machine.file(f"/home/bob/large{n}"), bench.bob).pid for n in range(5)]
     small = bench.machine.run(bench.machine.file("/home/ann/bin/small"), ann).pid
     hers = bench.machine.run(bench.machine.file("/home/ann/bin/large"), ann).pid
-    bench.starts.pids = [*large, small, hers]
+    bench.starts.pids = deque([*large, small, hers])
     await_that(lambda: len(examiner.read) == 7)
     bench.watch.close()
     bench.store.close()

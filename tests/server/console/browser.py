@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from aipolicy_server.app import build
 from aipolicy_server.settings import Settings
@@ -21,6 +29,10 @@ from server.console.hostile import fill_with_hostile
 from server.console.synthetic import ADMIN_TOKEN, NOW, POLICY, Fleet
 
 CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE_MS = 60_000.0
+"""How long a page may take to show what it is to show; only a failing test waits so long."""
+
+expect.set_options(timeout=PATIENCE_MS)
 _ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -105,10 +117,12 @@ def tab(
         color_scheme="dark" if scheme == "dark" else "light",
         java_script_enabled=javascript,
     )
+    context.set_default_timeout(PATIENCE_MS)
     try:
         if signed_in:
             form: dict[str, str | float | bool] = {"token": ADMIN_TOKEN}
-            assert context.request.post(f"{base}/sign-in", form=form, max_redirects=0).status == 303
+            answer = context.request.post(f"{base}/sign-in", form=form, max_redirects=0, timeout=PATIENCE_MS)
+            assert answer.status == 303
         found = Tab(page=context.new_page(), base=base)
         found.page.on("console", found.note_console)
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
