@@ -39,6 +39,8 @@ def compare(version: str, bound: str, scheme: Scheme = Scheme.PLAIN) -> int | No
     """
     if len(version) > _MOST or len(bound) > _MOST:
         return None
+    if scheme is Scheme.PLAIN and _EPOCH.match(version):  # asked for by itself: only packagers write it
+        scheme = Scheme.DEB
     pair = _COMPARABLE[scheme](version.strip(), bound.strip())
     if pair is None and scheme is not Scheme.PLAIN:  # an own program's version in a package of somebody's
         pair = _plain_pair(version.strip(), bound.strip())
@@ -55,6 +57,7 @@ def is_version(text: str) -> bool:
 
 # --- plain -----------------------------------------------------------------------------------------------
 
+_EPOCH: Final = re.compile(r"[0-9]{1,9}:[0-9]")
 _NUMBERS: Final = re.compile(r"v?(?:ersion )?([0-9]+(?:\.[0-9]+)*)", re.IGNORECASE)
 _ISO_DAY: Final = re.compile(r"v?([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])", re.IGNORECASE)
 _PLATFORM: Final = re.compile(
@@ -106,6 +109,8 @@ def canonical(version: str) -> str:
 
 
 def _plain_pair(version: str, bound: str) -> tuple[Any, Any] | None:
+    if _EPOCH.match(version) or _EPOCH.match(bound):
+        return None
     one, other = _plain(version), _plain(bound)
     return None if one is None or other is None else (one, other)
 

@@ -74,6 +74,7 @@ def test_the_order(scheme: Scheme, earlier: str, later: str) -> None:
         (PLAIN, "2025-01-30", "2025.1.30"),
         (PYPI, "1.0+local", "1.0"),
         (DEB, "1:1.7.0-1ubuntu2", "1.7"),
+        (PLAIN, "1:1.7.0-1ubuntu2", "1.7"),  # asked for by itself, as `explain TOOL@VERSION` is
         (DEB, "1.7", "1.7.0"),
         (RPM, "1.7.0-3.fc40", "1.7"),
         (DEB, "1.0.0-nightly.3", "1.0.0-nightly.3"),
@@ -89,6 +90,12 @@ def test_the_same(scheme: Scheme, version: str, bound: str) -> None:
 )
 def test_what_is_no_version_cannot_be_compared(scheme: Scheme, version: str) -> None:
     assert compare(version, "1.0", scheme) is None
+
+
+def test_an_epoch_in_a_bound_is_about_packages_alone() -> None:
+    assert compare("1:1.6", "1:1.7") == -1
+    assert compare("1.9", "1:1.7") is None
+    assert compare("1.9", "1:1.7", DEB) == -1
 
 
 def test_a_program_says_its_own_version_also_in_a_package() -> None:
