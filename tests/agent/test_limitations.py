@@ -134,8 +134,14 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_this_way_still_escapes[code that hides the name]",
         "test_this_way_still_escapes[a script that imports it by a name made up]",
     ),
-    "`python -c`": (
-        "test_this_way_still_escapes[python -c]",
+    '`python -c "from': (
+        "test_a_tool_run_this_way_is_certain[python -c]",
+        "test_a_tool_run_this_way_is_certain[python -c, runpy]",
+        "test_a_tool_run_this_way_is_certain[deno eval]",
+        "test_what_is_no_tool_is_nothing[python -c that calls the tool's modules as a library]",
+    ),
+    "`python -c` with": (
+        "test_this_way_still_escapes[python -c, a name made up]",
         "test_this_way_still_escapes[PYTHONPATH with -m]",
         "test_this_way_still_escapes[renamed ld.so, renamed node]",
     ),

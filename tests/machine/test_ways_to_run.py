@@ -88,6 +88,10 @@ ENDED = {
     "renamed python -m": Way("{venv}/bin/tool -m aider", AIDER),
     "renamed ld.so": Way("{myloader} {node} {cli}", CLAUDE),
     # modules and scripts that run what they are told
+    "python -c": Way("{venv}/bin/python -c 'from aider.main import main; main()'", AIDER),
+    "python -c, a module": Way("{venv}/bin/python -c 'import aider.main as a; a.main()'", AIDER),
+    "python -c, runpy": Way("{venv}/bin/python -c 'import runpy; runpy.run_module(\"aider\")'", AIDER),
+    "deno eval": Way("{deno} eval \"import('{bundle}')\"", GEMINI),
     "ts-node": Way("{ts-node} --transpile-only --compiler {typescript} {bundle}", GEMINI),
     "python -m pdb": Way("{python} -m pdb -c continue ./site-packages/aider/__main__.py", AIDER),
     "python -m cProfile": Way("{python} -m cProfile -o out ./site-packages/aider/__main__.py", AIDER),
@@ -101,6 +105,16 @@ INNOCENT = {
     "a tool's own hook in another program": Way("node -r @google/gemini-cli/hook.js app.js"),
     "an application that depends on it": Way("node shop/main.mjs"),
     "a renamed node": Way("{mynode} app.js"),
+    "code that quotes the import of the tool": Way(
+        "node -e \"const help = 'import(\\'{cli}\\')'; console.log('up'); setTimeout(() => 0, 600000)\""
+    ),
+    "python -c that calls the tool's modules as a library": Way(
+        '{venv}/bin/python -c \'import time; print("up", flush=True); time.sleep(600);'
+        " from aider.repo import GitRepo; GitRepo()'"
+    ),
+    "python -c that only imports the tool": Way(
+        "{venv}/bin/python -c 'import time; print(\"up\", flush=True); time.sleep(600); import aider.main'"
+    ),
     "a renamed python": Way("{mypython} ./app.py"),
     "a renamed deno": Way("{mydeno} run -A app.js"),
     "code that names the tool, and runs none of it": Way(
@@ -124,7 +138,7 @@ ESCAPES = {
     "BUN_BE_BUN": Way("env BUN_BE_BUN=1 {bunapp} {bundle}"),
     "PYTHONPATH with -m": Way("env {path} {python} -m aider", (("aider", "possible"),)),
     "renamed ld.so, renamed node": Way("{myloader} {mynode} {cli}"),
-    "python -c": Way("env {path} {python} -c \"__import__('aider.main')\""),
+    "python -c, a name made up": Way("env {path} {python} -c \"__import__('aider.main')\""),
 }
 
 

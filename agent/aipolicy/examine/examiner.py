@@ -106,11 +106,14 @@ class Examiner:
     def loaded(self, path: str) -> FileFacts | Unseen:
         """A script that a program loads before its own: of a package only where that names it as a program.
 
-        Tools bring hooks for other programs, and such a program is not the tool.
+        Tools bring hooks for other programs, and such a program is not the tool. Nor is one that calls a
+        Python tool's modules as a library, whatever these import.
         """
         found = self.script(path)
         if isinstance(found, Unseen) or found.package is None or self._is_named(path, found.package):
             return found
+        if found.package.ecosystem == "pypi":
+            return msgspec.structs.replace(found, package=None, marks=(), imported=())
         return msgspec.structs.replace(found, package=None)
 
     def _is_named(self, path: str, package: PackageRef) -> bool:

@@ -25,6 +25,7 @@ from aipolicy.examine.python_package import (
     entry_points,
     named_in_folder,
     read_distribution,
+    start_modules,
     top_levels,
 )
 from aipolicy.examine.remembered import Remembered
@@ -129,7 +130,9 @@ class OwnerPackages:
         return self._named_by_manifest(path) if found.javascript else None
 
     def names(self, path: str, package: PackageRef) -> bool:
-        """Whether the manifest of an npm package names the file as one of its programs."""
+        """Whether the package names the file as one of its programs, or as what its commands start."""
+        if package.ecosystem == "pypi":
+            return path in start_modules(package.path, self._root)
         if package.ecosystem != "npm":
             return True
         manifest = self._quiet_manifest(package.path)

@@ -120,6 +120,20 @@ def program_modules(folder: str) -> Iterator[str]:
         yield from (f"{path}.py", f"{path}/__init__.py", f"{path}/__main__.py")
 
 
+def start_modules(folder: str, root: Root | None = None) -> frozenset[str]:
+    """Where the modules may lie that its commands start, and what `python -m` runs of their packages.
+
+    A library that others call begins in the same package, but hardly in such a module.
+    """
+    site = os.path.dirname(folder)
+    found = set()
+    for entry in entry_points(folder, root)[:_MOST_COMMANDS]:
+        path = f"{site}/{entry.module.replace('.', '/')}"
+        found |= {f"{path}.py", f"{path}/__init__.py"}
+        found.add(f"{site}/{entry.module.partition('.')[0]}/__main__.py")
+    return frozenset(found)
+
+
 def top_levels(folder: str, root: Root | None = None) -> frozenset[str]:
     """The modules and packages it puts into site-packages."""
     return frozenset(path.partition("/")[0].removesuffix(".py") for path in _recorded(folder, root))

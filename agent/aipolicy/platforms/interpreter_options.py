@@ -97,6 +97,9 @@ def read_deno(arguments: list[bytes]) -> Told:
         arguments = rest[1:]
         rest = _positionals(arguments, _DENO_VALUED, frozenset()) or []
         loads += _loads(arguments, _DENO_VALUED, _DENO_LOADS)
+    if rest[:1] == [b"eval"]:
+        typed = _positionals(rest[1:], _DENO_VALUED, frozenset()) or [b""]
+        return Told(loads=_imported(typed[0])[:_MOST_LOADS])
     if not rest or rest[0] in _DENO_OTHER:
         return NOTHING
     return Told(rest=tuple(rest), loads=loads, from_input=rest[0] == INPUT_SIGN)
@@ -154,10 +157,14 @@ def _loads(
         if not equals and waiting and (option in valued or option in _NODE_TYPED):
             value = waiting.pop(0)
         if option in _NODE_TYPED:
-            found += filter(None, _IMPORTED.findall(value))
+            found += _imported(value)
         elif option in loading and value:
             found.append(value)
     return tuple(found[:_MOST_LOADS])
+
+
+def _imported(code: bytes) -> tuple[bytes, ...]:
+    return tuple(filter(None, _IMPORTED.findall(code)))
 
 
 _IMPORTED: Final = re.compile(

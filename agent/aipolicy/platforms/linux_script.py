@@ -63,9 +63,10 @@ def script_of(
     if ran.nothing:
         return Given()
     pid = status.pids[-1] if status.pids else 0
-    if ran.module is not None and b"/" not in ran.interpreter:  # found in a PATH: which one?
+    by_module = ran.module is not None or (ran.family == "python" and ran.loads != ())
+    if by_module and b"/" not in ran.interpreter:  # found in a PATH: which one?
         ran = structs.replace(ran, interpreter=started_as(folder) or ran.interpreter)
-    account = None if ran.module is None else account_of(status.uid)
+    account = account_of(status.uid) if by_module else None
     home = account.home if account else None
     view = _inside(folder, exe, pid, home) if contained else _here(folder, exe, pid, home, out_of_reach)
 

@@ -1,10 +1,12 @@
 """The options of python, ruby, perl and shells, whose letters may be joined ("-Im mod", "-ec code")."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from aipolicy.core.model import Record
 from aipolicy.platforms.told import INPUT_SIGN, MODULE, NOTHING, Reader, Told
+from aipolicy.platforms.typed_python import started_by
 
 
 class _Letters(Record, frozen=True, kw_only=True):
@@ -12,8 +14,8 @@ class _Letters(Record, frozen=True, kw_only=True):
 
     valued: the rest of the argument, or the next one. attached: the rest only. digits: digits that follow.
     later: the next argument even where letters follow ("-eou pipefail"). code: what runs is no file, or the
-    file is only checked. from_input: what runs is read from the input, whatever follows.
-    dash_ends: a lone "-" ends the options, instead of meaning the input.
+    file is only checked. started_by: what that code starts. from_input: what runs is read from the input,
+    whatever follows. dash_ends: a lone "-" ends the options, instead of meaning the input.
     """
 
     valued: bytes = b""
@@ -27,9 +29,16 @@ class _Letters(Record, frozen=True, kw_only=True):
     long_code: frozenset[bytes] = frozenset()
     signs: bytes = b"-"
     dash_ends: bool = False
+    started_by: Callable[[bytes], tuple[bytes, ...]] | None = None
 
 
-_PYTHON = _Letters(valued=b"WX", code=b"c", module=b"m", long_valued=frozenset({b"--check-hash-based-pycs"}))
+_PYTHON = _Letters(
+    valued=b"WX",
+    code=b"c",
+    module=b"m",
+    long_valued=frozenset({b"--check-hash-based-pycs"}),
+    started_by=started_by,
+)
 _RUBY = _Letters(
     valued=b"IrCE",
     attached=b"FKix",
@@ -81,7 +90,8 @@ def _cluster(letters: _Letters, cluster: bytes, waiting: list[bytes]) -> Told | 
     while cluster:
         letter, cluster = cluster[:1], cluster[1:]
         if letter in letters.code:
-            return NOTHING
+            code = cluster or b"".join(waiting[:1])
+            return NOTHING if letters.started_by is None else Told(loads=letters.started_by(code))
         if letter in letters.from_input:
             return Told(from_input=True)
         if letter in letters.module:

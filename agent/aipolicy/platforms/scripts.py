@@ -83,7 +83,11 @@ _DESCRIPTOR: Final = re.compile(r"(?:/proc/(?:self|thread-self)|/dev)/fd/(\d{1,9
 
 def find_loads(ran: Ran, view: View) -> tuple[str, ...]:
     """The files that are loaded before the script, found as the script is."""
-    found = (_first(_load_files(os.fsdecode(given), ran.family, view), view) for given in ran.loads)
+    if ran.family == "python":  # it has typed code only, which starts modules
+        places = (_modules_own_files(os.fsdecode(given), ran, view) for given in ran.loads)
+    else:
+        places = (_load_files(os.fsdecode(given), ran.family, view) for given in ran.loads)
+    found = (_first(candidates, view) for candidates in places)
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
 
@@ -118,6 +122,13 @@ def _module_files(ran: Ran, view: View) -> Iterator[str]:
     for folder in _module_folders(ran, view):
         yield f"{folder}/{inner}/__main__.py"
         yield f"{folder}/{inner}.py"
+
+
+def _modules_own_files(module: str, ran: Ran, view: View) -> Iterator[str]:
+    """Of a module that is imported."""
+    inner = module.replace(".", "/")
+    for folder in _module_folders(ran, view):
+        yield from (f"{folder}/{inner}.py", f"{folder}/{inner}/__init__.py")
 
 
 def _module_folders(ran: Ran, view: View) -> Iterator[str]:
