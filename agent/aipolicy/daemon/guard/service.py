@@ -237,6 +237,7 @@ class GuardService:
         if peer_uid(connection) != effective_uid():
             connection.close()
             return
+        self._hear_daemon()  # the one before: what it has taken is not told again
         if self._daemon is not None:
             self._daemon.close()
         self._daemon, self._sent = connection, 0
