@@ -1,12 +1,16 @@
 """A pseudo terminal whose screen a test reads."""
 
 import contextlib
+import itertools
 import os
 import select
 from types import TracebackType
 
 from aipolicy.platforms.linux_calls import device_at
 from aipolicy.platforms.machine import Terminal
+
+_LONG_S = 90.0
+"""How long to wait for what comes at once; only a failing test waits."""
 
 
 class Pty:
@@ -15,6 +19,7 @@ class Pty:
     def __init__(self) -> None:
         self.master, self.slave = os.openpty()
         self.path = os.ttyname(self.slave)
+        self._marks = (f"<{number}>".encode() for number in itertools.count())
 
     @property
     def terminal(self) -> Terminal:
@@ -23,11 +28,16 @@ class Pty:
         return Terminal(path=self.path, device=device.number, uid=device.uid)
 
     def read(self) -> str:
-        """What was shown since the last time."""
-        shown = b""
-        while select.select([self.master], [], [], 0)[0]:
+        """All that was shown since the last time.
+
+        The kernel hands it over in pieces, and a moment after it was written: what is written last ends it.
+        """
+        mark, shown = next(self._marks), b""
+        os.write(self.slave, mark)
+        while not shown.endswith(mark):
+            assert select.select([self.master], [], [], _LONG_S)[0], shown
             shown += os.read(self.master, 1 << 16)
-        return shown.decode(errors="replace")
+        return shown.removesuffix(mark).decode(errors="replace")
 
     def __enter__(self) -> "Pty":
         return self

@@ -1,6 +1,7 @@
 """On a real terminal: the notice appears where the tool ran, and nowhere else."""
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from aipolicy.enforce.notify import tell
 from aipolicy.platforms import this_machine
-from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Child, Started, until
+from machine_needs import LONG_S, NEEDS_LINUX, NEEDS_ROOT, Child, Started, until
 
 pytestmark = NEEDS_LINUX
 
@@ -56,7 +57,10 @@ def test_the_terminal_it_ran_in_is_written_to(started: Started, pty: tuple[int, 
     assert (terminal.path, terminal.uid) == (path, os.geteuid())
     child.kill()
     assert tell(terminal, "Claude Code was ended")
-    assert b"Claude Code was ended" in os.read(master, 1000)
+    shown = b""
+    while b"Claude Code was ended" not in shown:  # it comes in pieces
+        assert select.select([master], [], [], LONG_S)[0], shown
+        shown += os.read(master, 1000)
 
 
 def test_without_a_terminal_there_is_none(started: Started) -> None:
