@@ -64,8 +64,9 @@ def typed(started: Started, pty: Pty, line: str, *, uid: int = 0) -> int:
 
 def asleep(below: int) -> int | None:
     for pid in this_machine().descendants(below):
-        if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
-            return pid
+        with contextlib.suppress(OSError):  # it has ended
+            if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
+                return pid
     return None
 
 
@@ -102,7 +103,8 @@ def test_who_became_somebody_else_is_told_where_they_sit(
     pid = typed(started, pty, f"{become} 'sleep 600; :'")
     assert os.stat(f"/proc/{pid}").st_uid not in (0, os.stat(pty.path).st_uid)
     assert tell(teller, pid)
-    until(lambda: NOTICE in pty.read() or None)
+    shown: list[str] = []  # sudo hands on what appears on a terminal of its own
+    until(lambda: shown.append(pty.read()) or NOTICE in "".join(shown))
 
 
 def test_inside_tmux_it_appears_in_that_pane(tmp_path: Path, teller: Teller) -> None:
@@ -144,7 +146,6 @@ def test_a_terminal_that_was_stopped_is_not_waited_for_and_told_once_it_goes_on(
     numbers = itertools.count()
     os.write(pty.master, b"\x13")
     until(lambda: not tell(teller, pid, verdict(0, tool=f"tool-{next(numbers)}")) or None)
-    pty.read()
     os.write(pty.master, b"\x11")
     until(lambda: tell(teller, pid) or None)
     assert pty.read().count(NOTICE) == 1
@@ -236,6 +237,14 @@ def test_what_somebody_elses_process_holds_open_is_nobodys_terminal(
     assert pty.read() == ""
 
 
+def waiting(shell: Shell, editor: Path) -> str:
+    """The line that starts it; it waits for orders that nobody gives."""
+    orders = shell.home / "orders"
+    os.mkfifo(orders)
+    orders.chmod(0o666)
+    return f"{editor} <> {orders} > /dev/null"
+
+
 WARN = """mode: warn
 banned:
   - {tool: windsurf, reason: no contract, message: "{tool} is not for work. Use {instead}."}
@@ -263,16 +272,14 @@ def test_who_starts_a_tool_that_is_warned_of_is_told_at_its_start_and_it_runs_on
 ) -> None:
     program = put_editor(lab.folder, lab.folder / "thing")
     agent = lab.begin(WARN, "--scan-every-s", "86400")
-    scans = agent.scans()
-    running = shell.run(f"{program} < /dev/zero > /dev/null")
+    running = shell.run(waiting(shell, program))
     for words in (
         "Windsurf 1.12.3 is against your organisation's AI policy",
         "is not for work. Use Qoder",
+        "Reason: no contract",
+        "Questions: it@example.com",
     ):
         await_that(lambda words=words: words in shell.read(), words, agent.log)  # type: ignore[misc]
-    assert "Reason: no contract" in shell.read()
-    assert "Questions: it@example.com" in shell.read()
-    assert agent.scans() == scans, "the process event told, no scan"
     (told,) = await_that(lambda: lab.server.events(done="warned"), "it is reported", agent.log)
     assert (told["tool"], told["detail"]) == ("windsurf", "the person was told")
     assert is_alive(running)
@@ -283,10 +290,10 @@ GRACE = "mode: block\nbanned: [{tool: windsurf, grace: 7d}]\n"
 
 def test_a_grace_is_counted_down_where_people_look(lab: Lab, shell: Shell) -> None:
     program = put_editor(lab.folder, lab.folder / "thing")
-    running = shell.run(f"{program} < /dev/zero > /dev/null")
+    running = shell.run(waiting(shell, program))
     agent = lab.begin(GRACE, "--scan-every-s", "86400")
-    await_that(lambda: "It will be blocked from 2" in shell.read(), "the notice", agent.log)
-    assert "UTC (in 6 days)." in shell.read()
+    for words in ("It will be blocked from 2", "UTC (in 6 days)."):
+        await_that(lambda words=words: words in shell.read(), words, agent.log)  # type: ignore[misc]
     await_that(lambda: "soon blocked" in agent.ask("status").stdout, "status says it", agent.log)
     assert "(in 6 days)" in agent.ask("status").stdout.partition("soon blocked")[2]
     person = python_for(shell.uid)
