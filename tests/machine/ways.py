@@ -111,12 +111,14 @@ def begin(way: Way, place: Path, started: Started, **how: Any) -> Child:
 
 def await_up(child: Child) -> None:
     assert child.stdout is not None
+    said = b""
     while select.select([child.stdout], [], [], LONG_S)[0]:
-        line = child.stdout.readline()
-        if line.endswith("up\n"):
+        one = os.read(child.stdout.fileno(), 1)  # readline() would take more, of which select() knows nothing
+        assert one, f"it ended: {said!r}"
+        said += one
+        if said.endswith((b"up\n", b"up\r\n")):
             return
-        assert line, "it ended"
-    raise AssertionError("it says nothing")
+    raise AssertionError(f"it says nothing more: {said!r}")
 
 
 def seen(way: Way, place: Path, started: Started, examiner: Examiner) -> Said:
