@@ -22,7 +22,7 @@ NEEDS_ROOT = pytest.mark.skipif(
 )
 
 _LOCK = Path(tempfile.gettempdir()) / "aipolicy-tests-whole-machine.lock"
-LONG_S = 30.0
+LONG_S = 90.0
 """How long to wait for what comes at once; only a failing test waits."""
 
 T = TypeVar("T")
@@ -37,6 +37,11 @@ def until(look: Callable[[], T | None]) -> T:
             return found
         time.sleep(0.01)
     raise AssertionError("it did not come to be")
+
+
+def is_stopped(pid: int) -> bool:
+    """proc_pid_stat(5)"""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @contextlib.contextmanager
@@ -79,14 +84,15 @@ class Started:
         _trace: TracebackType | None,
     ) -> None:
         for child in self._children:
-            # `setsid` puts some into a group of their own.
-            for below in this_machine().descendants(child.pid):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(below, 9)
+            below = this_machine().descendants(child.pid)
             try:
                 os.killpg(child.pid, 9)
             except (ProcessLookupError, PermissionError):
                 child.kill()
+            # `setsid` puts some into a group of their own. The nearest first: some start anew what has ended.
+            for pid in below:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, 9)
             child.wait(timeout=LONG_S)
             for end in (child.stdin, child.stdout):
                 if end is not None:

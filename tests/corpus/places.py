@@ -1,8 +1,10 @@
 """Where the corpus puts a real tool, and what it takes it from."""
 
+import ctypes
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,15 @@ import pytest
 
 from machine.real_packages import npm_prefix
 from machine.roots import HOLDS, Box, busybox_root, container, python_image
-from machine_needs import Started, until
+from machine_needs import Started, is_stopped, until
+
+_TRACED = """
+import ctypes, os, sys
+ctypes.CDLL(None).ptrace(0, 0, 0, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""PTRACE_TRACEME, ptrace(2): it stops at its exec, before its first instruction."""
+_DETACH = 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +75,14 @@ class Place:
     def run(self, *command: str | Path) -> int:
         """Starts a program and stops it before it does anything; returns its pid."""
         child = self.started.run(
-            [str(word) for word in command],
+            [sys.executable, "-I", "-S", "-c", _TRACED, *(str(word) for word in command)],
             cwd=self.home,
             env={"HOME": str(self.home), "PATH": os.environ["PATH"]},
         )
-        os.kill(child.pid, signal.SIGSTOP)
+        _, status = os.waitpid(child.pid, 0)
+        assert os.WIFSTOPPED(status), f"{command[0]} does not start"
+        ctypes.CDLL(None).ptrace(_DETACH, child.pid, None, ctypes.c_void_p(signal.SIGSTOP))
+        until(lambda: is_stopped(child.pid))
         return child.pid
 
     def into_a_container(self) -> Box:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from aipolicy.platforms import this_machine
 from endtoend.lab import Agent, Lab, await_that, free_port, root
-from machine.guard.lab import gone, is_stopped, refused
+from machine.guard.lab import gone, refused
 from machine.real_packages import native_claude, put_copy
 from machine.test_block import BLOCK, Shell, machine_lab, refuse_beside_others
+from machine_needs import is_stopped
 
 pytestmark = [
     pytest.mark.xdist_group("machine"),
@@ -39,10 +41,15 @@ class Trial:
             f"echo $$ > {lab.folder}/pid; exec env {environ} {command} --data {folder} --port {free_port()}\n"
         )
         self.shell = Shell(lab, 0)
-        self.shell.type(f"sh {start}; echo back-'here'")
+        self.pid, self.parts = 0, list[int]()
+        self._lab, self._start = lab, start
+
+    def begin(self) -> None:
+        """Until the guard is in force."""
+        self.shell.type(f"sh {self._start}; echo back-'here'")
         await_that(lambda: "Ctrl-C ends it" in self.shell.read(), "it runs")
         await_that(lambda: self.guard() == "in force", "the guard is in force", self.agent.log)
-        self.pid = int((lab.folder / "pid").read_text())
+        self.pid = int((self._lab.folder / "pid").read_text())
         below = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         self.parts = [*map(int, below), int((self.agent.state / "guard.lock").read_text())]
 
@@ -56,9 +63,10 @@ class Trial:
         return all(gone(pid) for pid in (self.pid, *self.parts))
 
     def close(self) -> None:
-        for pid in (self.pid, *self.parts):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for pid in (*self.parts, *this_machine().descendants(self.shell.process.pid)):
+            with contextlib.suppress(OSError):
+                if str(self._lab.folder) in Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self.shell.close()
 
@@ -67,8 +75,11 @@ class Trial:
 def trial(machine_lab: Lab) -> Iterator[Trial]:
     refuse_beside_others()
     trial = Trial(machine_lab)
-    yield trial
-    trial.close()
+    try:
+        trial.begin()
+        yield trial
+    finally:
+        trial.close()
 
 
 def test_ctrl_z_stops_neither_guard_nor_anybody_and_ctrl_c_ends_it_all(

@@ -32,7 +32,7 @@ from aipolicy.examine import examiner_for
 from aipolicy.tools import load
 from corpus.scoring import look
 from host import FakeMachine
-from machine_needs import until
+from machine_needs import LONG_S, is_stopped, until
 
 MARKS = ("aipolicy-test-probe-first-mark-7d1f", "aipolicy-test-probe-second-mark-93ab")
 _TOOL = f"""
@@ -158,7 +158,7 @@ class GuardLab:
         self.disconnect()
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=LONG_S)
             self.process = None
 
     def _hear(self) -> messages.Message:
@@ -333,10 +333,6 @@ class Cgroup:
                 (self._root / "cgroup.procs").write_text(pid)
         until(lambda: not (self._place / "cgroup.procs").read_text() or None)
         self._place.rmdir()
-
-
-def is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def stop_it(pid: int) -> None:
