@@ -153,6 +153,21 @@ def test_whoever_waits_returns_when_it_is_closed(events: FilesystemEvents) -> No
     assert answers == [False]
 
 
+def test_whoever_begins_to_wait_as_it_is_closed_returns(tmp_path: Path) -> None:
+    (tmp_path / "mountinfo").touch()
+    looked: list[float] = []
+
+    def clock() -> float:
+        if looked:  # the time has been looked at once: whoever waits is about to look at the descriptors
+            events.close()
+        looked.append(0.0)
+        return 0.0
+
+    events = FilesystemEvents(Fanotify(), MountTable(f"{tmp_path}/mountinfo"), [NAME], clock=clock)
+    assert not events.wait(3600).changed
+    assert len(looked) == 2
+
+
 def test_what_cannot_be_marked_is_watched_folder_by_folder(tmp_path: Path, disk: Path) -> None:
     """An overlay has no handles: its folders fall to watchdog."""
     for name in ("lower", "upper", "work", "merged"):

@@ -118,14 +118,18 @@ class FilesystemEvents:
 
     def wait(self, timeout_s: float) -> InstallHints:
         end = self._clock() + timeout_s
-        while not self._closed:
-            table = self._mounts.fileno()
-            remounted = self._mounts.version != self._marked_version
+        while True:
+            with self._lock:
+                if self._closed:
+                    break
+                group, table = self._group.fileno(), self._mounts.fileno()
+                remounted = self._mounts.version != self._marked_version
             left_s = 0.0 if remounted else end - self._clock()
-            ready = ready_of([self._group.fileno(), self._wake], left_s, urgent=table)
-            if self._closed:
-                break
-            hints = self._read(ready, table)
+            ready = ready_of([group, self._wake], left_s, urgent=table)
+            with self._lock:
+                if self._closed:
+                    break
+                hints = self._read(ready, table)
             if hints.changed or hints.lost:
                 self.watch(self._wanted)  # a folder that was awaited may be there now
                 return hints
@@ -140,10 +144,10 @@ class FilesystemEvents:
         """Also from another thread: who waits returns at once."""
         with self._lock:
             self._closed = True
+            self._group.close()
+            self._mounts.close()
         self._wake_up()
         self._rest.close()
-        self._group.close()
-        self._mounts.close()
 
     def _read(self, ready: list[int], table: int) -> InstallHints:
         changed = lost = False
