@@ -16,7 +16,11 @@ from machine.real_packages import aider_wheel
 from machine.roots import HOLDS, busybox_root, container, python_image
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
 
-pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
+pytestmark = [
+    NEEDS_LINUX,
+    NEEDS_ROOT,
+    pytest.mark.xdist_group("machine"),  # a guard of the whole machine may ban these tools, too
+]
 
 PYTHON = "/usr/bin/python3"
 VERSION = os.path.basename(os.path.realpath(PYTHON))

@@ -1,5 +1,6 @@
 """Given a guard, then a banned tool is refused before its first instruction, and nothing else ever is."""
 
+import contextlib
 import mmap
 import os
 import shutil
@@ -35,6 +36,7 @@ def test_a_banned_program_is_refused_at_its_first_start_under_any_name(lab: Guar
     assert not refused(lab.put(lab.allowed, "test-probe"))
 
 
+@pytest.mark.xdist_group("machine")  # an agent of the whole machine would tell of it
 def test_the_real_tool_renamed_is_refused_at_its_first_start(lab: GuardLab) -> None:
     lab.policy_in_force("mode: block\nbanned: [claude-code]\n")
     program = lab.put(native_claude(), "notes")
@@ -98,6 +100,8 @@ def test_a_banned_program_put_over_an_allowed_one_that_has_run_is_refused(lab: G
         else:
             place.unlink()
             place.hardlink_to(new)
+    if how == "mmap":  # what the gate hears of afterwards
+        until(lambda: refused(place) or None)
     assert refused(place)
 
 
@@ -116,8 +120,8 @@ def test_a_file_with_two_names_that_is_mapped_over_is_asked_about_again(lab: Gua
 def test_a_filesystem_mounted_later_is_guarded(lab: GuardLab) -> None:
     subprocess.run(["umount", lab.disk], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "guarded", lab.disk], check=True)
-    until(lambda: lab.report()["numbers"]["marked"] == 1 or None)
-    assert refused(lab.put(lab.banned, "notes"))
+    until(lambda: refused(lab.put(lab.banned, "notes")) or None)
+    assert lab.report()["numbers"]["marked"] == 1
 
 
 def test_a_private_mount_namespace_is_guarded(lab: GuardLab) -> None:
@@ -139,8 +143,8 @@ def test_a_tool_that_is_freed_starts_again_and_one_newly_banned_no_longer(lab: G
 
 
 def test_a_policy_that_bans_everything_refuses_no_other_software(lab: GuardLab) -> None:
-    lab.policy('mode: block\nbanned: ["*"]\nunlisted: block\n')
-    assert until(lambda: refused(lab.put(lab.banned, "notes")) or None)
+    lab.policy_in_force('mode: block\nbanned: ["*"]\nunlisted: block\n')
+    assert refused(lab.put(lab.banned, "notes"))
     places = [shutil.which(name, path="/usr/bin:/bin") for name in ("bash", "env", "git", "python3", "vim")]
     for place in filter(None, places):
         assert not refused(place, "--version")
@@ -224,7 +228,8 @@ def test_a_stuck_classifier_holds_up_what_is_new_for_a_moment_only(lab: GuardLab
     try:
         assert not refused(lab.put(lab.allowed, "fresh"))
     finally:
-        os.kill(classifier, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # on a slow machine it was taken for stuck
+            os.kill(classifier, signal.SIGCONT)
     until(lambda: refused(lab.put(lab.banned, "notes")) or None)
 
 

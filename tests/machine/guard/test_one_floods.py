@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 
 from aipolicy.enforce.guard.questions import LARGE_BYTES, MOST_WAITING, MOST_WAITING_OF_ONE
-from machine.guard.lab import GuardLab, asks, refused, stop_it
+from machine.guard.lab import GuardLab, asks, gone, refused, stop_it
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
-pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
+pytestmark = [
+    NEEDS_LINUX,
+    NEEDS_ROOT,
+    pytest.mark.xdist_group("machine"),  # a guard of the whole machine would judge the flood, too
+]
 
 FLOODS, OTHER = 64_801, 64_901
 """Two people whom nobody else is."""
@@ -40,35 +44,50 @@ class Crowd:
         self._lab = lab
         self.started: list[subprocess.Popen[bytes]] = []
         self._held: dict[int, tuple[int, int]] = {}
+        self._of: dict[int, list[subprocess.Popen[bytes]]] = {}
 
     def will_start(self, program: Path, uid: int, times: int = 1) -> None:
         """Once the person is told to `go`, who need not be able to reach the folder."""
-        shell = f"read x; i=0; while [ $i -lt {times} ]; do ./{program.name} & i=$((i+1)); done; wait"
+        start = f"i=0; while [ $i -lt {times} ]; do ./{program.name} & i=$((i+1)); done"
+        shell = f"read x; exec 3>&1 >/dev/null; {start}; echo all >&3; wait"
         if uid not in self._held:
             self._held[uid] = os.pipe()
+            self._of[uid] = []
         how = {"user": uid, "group": uid, "extra_groups": [], "cwd": self._lab.disk}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
         told = {"stdin": self._held[uid][0]}
-        self.started.append(subprocess.Popen(["/bin/sh", "-c", shell], **how, **quiet, **told))  # type: ignore[call-overload]
+        one = subprocess.Popen(["/bin/sh", "-c", shell], **how, **quiet, **told)  # type: ignore[call-overload]
+        self.started.append(one)
+        self._of[uid].append(one)
 
     def go(self, uid: int) -> None:
+        """Returns once all are on their way."""
+        self._let_go(uid)
+        for one in self._of[uid]:
+            assert one.stdout is not None
+            assert one.stdout.readline() == b"all\n"
+
+    def _let_go(self, uid: int) -> None:
         for end in self._held.pop(uid):
             os.close(end)
 
-    def waiting(self) -> int:
-        """How many wait for the guard now."""
-        return sum(asks(pid) for one in self.started for pid in _children(one.pid))
-
     def all_wait(self, number: int) -> None:
-        until(lambda: self.waiting() == number or None)
+        """Returns once so many wait for the guard, and the others of those who went have ended."""
+
+        def so_many() -> bool:
+            pids = [pid for one in self.started for pid in _children(one.pid)]
+            waiting = {pid for pid in pids if asks(pid)}
+            return len(waiting) == number and all(pid in waiting or gone(pid) for pid in pids)
+
+        until(so_many)
 
     def close(self) -> None:
         for uid in list(self._held):
-            self.go(uid)
+            self._let_go(uid)
         for one in self.started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(one.pid, signal.SIGKILL)
-            one.wait()
+            one.communicate()
 
 
 def _children(pid: int) -> list[int]:

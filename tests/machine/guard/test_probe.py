@@ -9,7 +9,11 @@ import pytest
 
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT
 
-pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
+pytestmark = [
+    NEEDS_LINUX,
+    NEEDS_ROOT,
+    pytest.mark.xdist_group("machine"),  # what another doctor has in /run is not left by this one
+]
 
 
 def doctor(*before: str) -> str:

@@ -230,6 +230,7 @@ def test_where_no_rights_of_the_owner_count(lab: GuardLab) -> None:
         guarded_at(lab, place)
 
 
+@pytest.mark.xdist_group("machine")  # a guard of the whole machine would judge the flood, too
 @pytest.mark.parametrize("flood", ["sparse files", "scripts", "one file"])
 def test_beside_one_person_who_floods_others_are_judged(lab: GuardLab, flood: str) -> None:
     folder = lab.disk / "flood"

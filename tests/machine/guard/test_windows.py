@@ -13,7 +13,11 @@ from machine.guard.editor import put_editor
 from machine.guard.lab import GuardLab, refused, stop_it
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Child, Started, until
 
-pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
+pytestmark = [
+    NEEDS_LINUX,
+    NEEDS_ROOT,
+    pytest.mark.xdist_group("machine"),  # a guard of the whole machine may ban this editor, too
+]
 
 FREE = "mode: report\nbanned: [windsurf]\n"
 BANNED = "mode: block\nbanned: [windsurf]\n"
