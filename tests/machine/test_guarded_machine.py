@@ -48,10 +48,14 @@ def lab(machine_lab: Lab) -> Iterator[Lab]:
 def end_with_guards(lab: Lab) -> None:
     """Agents and their guards: while the state folder is there, which says which guard is whose."""
     for agent in lab.agents:
-        with contextlib.suppress(OSError):
-            pid = deadman(agent)
+        agent.signal(signal.SIGCONT)  # a test that failed may have left it stopped
+        try:
             agent.stop()
-            os.kill(pid, signal.SIGKILL)
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                pid = deadman(agent)
+                if str(agent.state) in Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGKILL)
 
 
 def deadman(agent: Agent) -> int:
@@ -78,7 +82,7 @@ def test_the_banned_tool_is_refused_and_the_person_is_told(lab: Lab, shell: Shel
     await_that(lambda: "not permitted" in shell.read(), "it is refused", agent.log)
     await_that(lambda: "Claude Code 2.1.197 was not started" in shell.read(), "the notice", agent.log)
     for words in ("rule policy.yaml:3", "may not run here", "Use Qoder", "it@example.com", "no contract"):
-        assert words in shell.read()
+        await_that(lambda words=words: words in shell.read(), words, agent.log)  # type: ignore[misc]
     assert "2.1.197 (Claude Code)" not in shell.read()
     (told, *more) = await_that(lambda: lab.server.events(done="denied"), "it is reported", agent.log)
     assert not more
@@ -193,13 +197,13 @@ def test_a_hostile_name_drives_neither_the_terminal_nor_the_page(lab: Lab, shell
 
 def test_a_policy_without_a_block_ends_the_guard_and_one_with_it_starts_it(lab: Lab, shell: Shell) -> None:
     agent = lab.begin(REPORT, "--scan-every-s", "86400")
-    assert layer(agent) == "off"
+    await_that(lambda: layer(agent) == "off", "nothing is guarded", agent.log)
     lab.policy(BLOCK)
     await_that(lambda: in_force(agent), "the guard is in force", agent.log)
     guard = deadman(agent)
     lab.policy(REPORT)
     await_that(lambda: not Path(f"/proc/{guard}").exists(), "the guard has ended", agent.log)
-    assert layer(agent) == "off"
+    await_that(lambda: layer(agent) == "off", "it says so", agent.log)
 
 
 def test_a_killed_agent_leaves_the_guard_and_the_next_one_takes_it_over(lab: Lab, shell: Shell) -> None:
@@ -222,13 +226,12 @@ def test_a_guard_that_ends_is_told_and_is_back_soon(lab: Lab) -> None:
     agent = lab.begin(BLOCK, "--scan-every-s", "86400")
     await_that(lambda: in_force(agent), "the guard is in force", agent.log)
     os.kill(deadman(agent), signal.SIGKILL)
-    await_that(lambda: not in_force(agent), "it is away", agent.log)
-    await_that(lambda: in_force(agent), "it is back", agent.log)
 
     def told() -> list[dict[str, Any]]:
         return [e for e in lab.server.events(kind="health") if e["place"] == "guard"]
 
     await_that(lambda: [e["reason"] for e in told()][-2:] == ["away", "in force"], "it is told", agent.log)
+    assert in_force(agent)
     away, back = told()[-2:]
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     (since, until) = re.findall(f"away from ({moment}) to ({moment})", back["detail"])[0]
@@ -242,13 +245,13 @@ def test_what_is_mounted_in_a_namespace_of_ones_own_is_guarded(lab: Lab, shell: 
     await_that(lambda: in_force(agent), "the guard is in force", agent.log)
     notes = put_copy(native_claude(), shell.home / "notes")
     inside = f"mount -t tmpfs own {shell.home} && cp {lab.folder}/notes {shell.home}/x"
-    again = f"until ! {shell.home}/x --version >/dev/null; do sleep 1; done; echo was-refused"
+    # Before the guard is there it runs, or is ended.
+    again = f"until ({shell.home}/x --version) 2>&1 | grep 'not permitted'; do sleep 1; done"
     notes.rename(lab.folder / "notes")
     ran = subprocess.run(
         ["unshare", "-Urm", "sh", "-c", f"{inside} && {again}"], capture_output=True, text=True, timeout=60
     )
-    assert "was-refused" in ran.stdout, ran
-    assert "not permitted" in ran.stderr
+    assert "not permitted" in ran.stdout, ran
 
 
 def test_a_build_with_a_compiler_and_a_package_install_are_not_disturbed(lab: Lab, tmp_path: Path) -> None:
@@ -286,7 +289,7 @@ def test_28_a_crash_loop_ends_the_guard_that_it_left_and_the_banned_tool_starts(
     await_that(lambda: lab.server.findings("claude-code"), "it is reported", agent.log)
     assert is_alive(running)
     assert layer(agent) == "off"
-    assert told(lab) == ["on"]
+    await_that(lambda: told(lab) == ["on"], "the server is told", agent.log)
 
     lab.policy(BLOCK + "# mended\n")
     await_that(lambda: in_force(agent), "the guard is in force again", agent.log)
