@@ -34,11 +34,15 @@ def machine() -> LinuxMachine:
 def seen(machine: LinuxMachine, pid: int, exe: str) -> Process:
     """The process, once it runs the program meant."""
 
-    def look() -> Process | None:
+    def runs() -> bool:
         found = machine.process(pid)
-        return found if isinstance(found, Process) and os.path.basename(found.exe).startswith(exe) else None
+        return isinstance(found, Process) and os.path.basename(found.exe).startswith(exe)
 
-    return until(look)
+    # Of an exec(2) the program is there first, the arguments last.
+    until(lambda: runs() and Path(f"/proc/{pid}/cmdline").read_bytes())
+    found = machine.process(pid)
+    assert isinstance(found, Process)
+    return found
 
 
 def test_a_renamed_copy(machine: LinuxMachine, started: Started, tmp_path: Path) -> None:
