@@ -39,6 +39,11 @@ def until(look: Callable[[], T | None]) -> T:
     raise AssertionError("it did not come to be")
 
 
+def runs(pid: int, name: str) -> bool:
+    """Whether it runs a program whose path has this in it; of an exec(2) the arguments come last."""
+    return name in os.readlink(f"/proc/{pid}/exe") and bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
 def is_stopped(pid: int) -> bool:
     """proc_pid_stat(5)"""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

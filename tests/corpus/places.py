@@ -13,7 +13,7 @@ import pytest
 
 from machine.real_packages import npm_prefix
 from machine.roots import HOLDS, Box, busybox_root, container, python_image
-from machine_needs import Started, is_stopped, until
+from machine_needs import Started, is_stopped, runs, until
 
 _TRACED = """
 import ctypes, os, sys
@@ -103,7 +103,7 @@ class Place:
         enter = ("nsenter", f"--target={box.pid}", "--mount", "--root", f"--wdns={IN_THERE}")
         held = {"HOME": IN_THERE, "PATH": "/usr/bin:/bin", "PYTHONPATH": HOLDS}
         pid = self.started.run([*enter, *command], env=held).pid
-        until(lambda: "python" in os.readlink(f"/proc/{pid}/exe"))
+        until(lambda: runs(pid, "python"))
         return pid
 
 

@@ -13,7 +13,7 @@ import pytest
 from aipolicy.core.model import Process, Unseen
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.linux import LinuxMachine
-from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, runs, until
 
 pytestmark = NEEDS_LINUX
 
@@ -34,12 +34,7 @@ def machine() -> LinuxMachine:
 def seen(machine: LinuxMachine, pid: int, exe: str) -> Process:
     """The process, once it runs the program meant."""
 
-    def runs() -> bool:
-        found = machine.process(pid)
-        return isinstance(found, Process) and os.path.basename(found.exe).startswith(exe)
-
-    # Of an exec(2) the program is there first, the arguments last.
-    until(lambda: runs() and Path(f"/proc/{pid}/cmdline").read_bytes())
+    until(lambda: runs(pid, f"/{exe}"))
     found = machine.process(pid)
     assert isinstance(found, Process)
     return found

@@ -19,7 +19,7 @@ from appimages import asar
 from installed import aider, frozen, put
 from machine.roots import HOLDS, Box, busybox_root, container, python_image
 from machine.ways import CATALOG
-from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, until
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, runs, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
 
@@ -60,7 +60,7 @@ def run(box: Box, started: Started, *command: str, held: bool = True) -> int:
     """The process, once it is that program."""
     enter = ["nsenter", f"--target={box.pid}", "--mount", "--root", "--wd=/"]
     pid = started.run([*enter, *command], env={"PYTHONPATH": HOLDS} if held else {}).pid
-    until(lambda: not os.readlink(f"/proc/{pid}/exe").endswith("/nsenter"))
+    until(lambda: not os.readlink(f"/proc/{pid}/exe").endswith("/nsenter") and runs(pid, "/"))
     return pid
 
 
