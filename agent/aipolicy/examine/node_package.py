@@ -20,6 +20,8 @@ _COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
 A_PROGRAM: Final = 16 << 10
 """A smaller file can be a launcher, or what is left in place of a program that could not be fetched."""
 
+A_LAUNCHER: Final = 1 << 10
+"""A smaller one starts nothing if no other script is in the package: it says that the tool is gone, say."""
 _AT_INSTALL: Final = ("preinstall", "install", "postinstall", "prepare", "preuninstall", "postuninstall")
 _MOST_WORDS: Final = 20
 _A_NATIVE_PROGRAM: Final = 1 << 20
@@ -76,6 +78,8 @@ def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
     if not manifest.programs and manifest.main is None and any(map(_has_bare_program, _unstated(folder))):
         return True
     sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
+    if max(sizes, default=0) < A_LAUNCHER and not any(_natives(manifest)) and not _has_scripts(folder):
+        return False
     return has_code_of_sizes(sizes, manifest) or (
         any(sizes)
         and (
@@ -160,6 +164,24 @@ def _has_bundle(folder: str) -> bool:
             )
     except OSError:
         return False
+
+
+def _has_scripts(folder: str, deepest: int = 2) -> bool:
+    """Whether a script lies in it that is more than a launcher; not in what it depends on."""
+    inner = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry, _ in zip(entries, range(_MOST_NAMES), strict=False):
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.path)
+                elif entry.name.endswith((".js", ".mjs", ".cjs")) and (
+                    entry.stat(follow_symlinks=False).st_size >= A_LAUNCHER
+                ):
+                    return True
+    except OSError:  # closed, or gone
+        return False
+    folders = [path for path in inner[:_MOST_FOLDERS] if not path.endswith("/node_modules")]
+    return deepest > 0 and any(_has_scripts(path, deepest - 1) for path in folders)
 
 
 def _is_native_size(status: os.stat_result) -> bool:

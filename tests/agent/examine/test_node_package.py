@@ -84,9 +84,14 @@ def test_a_launcher_that_falls_back_on_a_bundle_is_code(tmp_path: Path) -> None:
     assert has_code(str(tmp_path), manifest, nothing_is_far)
 
 
-def test_a_small_launcher_of_a_script_is_code(tmp_path: Path) -> None:
+def test_a_small_launcher_of_a_script_is_code_and_one_of_nothing_is_none(tmp_path: Path) -> None:
     launcher = b"#!/usr/bin/env node\nimport './index.js'\n"
-    assert code(npm_package(tmp_path / "node_modules", "continuedev-cli-1.5.47", launcher))
+    folder = npm_package(tmp_path / "node_modules", "continuedev-cli-1.5.47", launcher)
+    put(folder / "README.md", A_SCRIPT)
+    put(folder / "node_modules/other/index.js", A_SCRIPT)
+    assert not code(folder)
+    put(folder / "dist/index.js", A_SCRIPT)
+    assert code(folder)
 
 
 @pytest.mark.parametrize("place", ["claude", "bin/claude"])

@@ -9,7 +9,7 @@ import pytest
 
 from aipolicy.core.correlate import correlate
 from aipolicy.core.identify import identify
-from aipolicy.core.model import Confidence, Finding, Package, PackageRef, Unseen
+from aipolicy.core.model import Confidence, Executable, Finding, Package, PackageRef, Unseen
 from aipolicy.examine import examiner_for
 from aipolicy.observe import look_everywhere
 from aipolicy.observe.node_modules import form_of
@@ -274,3 +274,15 @@ def test_an_sdk_with_other_programs_is_nothing(tmp_path: Path) -> None:
     )
     (sdk.parent / "nowhere").symlink_to("/nowhere")
     assert findings(machine) == ()
+
+
+def test_a_tools_script_as_a_command_of_somebodys_own_package(tmp_path: Path) -> None:
+    """Beside it a link that leads nowhere and a command too small to be a tool."""
+    machine = FakeMachine(tmp_path)
+    modules = f"{machine.add_user('ann').home}/shop/node_modules"
+    script = b"#!/usr/bin/env node\n/* CLAUDE_CODE_ENABLE_TELEMETRY tengu_api_success */\n"
+    large = put(f"{modules}/my-lib/dist/index.js", script.ljust(2 << 20, b" "))
+    bin_link(f"{modules}/.bin", "gone", f"{modules}/gone/cli.js")
+    bin_link(f"{modules}/.bin", "notes", large)
+    bin_link(f"{modules}/.bin", "small", put(f"{modules}/other/cli.js", script))
+    assert [found.path for found in look(machine) if isinstance(found, Executable)] == [large]
