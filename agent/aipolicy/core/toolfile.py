@@ -234,9 +234,8 @@ def _versions(node: Node | None, reader: Reader, tool_id: str) -> Iterator[Versi
         if _may_take_for_ever(pattern):
             message = "the pattern repeats a group, or more than five times, and may take for ever to compare"
             reader.problems.add(item, "T012", message, r"write it like '(\d+\.\d+\.\d+)'")
-        yield VersionMark(
-            tool=tool_id, before=reader.text(mark.get("before")), pattern=pattern, line=mark.line
-        )
+        if before := reader.text(mark.get("before")):
+            yield VersionMark(tool=tool_id, before=before, pattern=pattern, line=mark.line)
 
 
 def _may_take_for_ever(pattern: str) -> bool:

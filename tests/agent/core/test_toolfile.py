@@ -263,3 +263,11 @@ def test_whatever_stands_in_a_key_only_yaml_errors_are_raised(key: str, value: s
     lines = [line for line in OTHER.splitlines() if not line.startswith(f"{key}:")]
     with contextlib.suppress(YamlErrors):
         parse_tool_file("\n".join([*lines, f"{key}: {value}"]), "x.yaml")
+
+
+@pytest.mark.parametrize("before", ['""', "[]", "{a: b}"])
+def test_a_version_mark_that_is_none_is_told_beside_an_example_that_has_a_text(before: str) -> None:
+    example = "  - {is: certain, program: /x, marks: [ACME_CODE_FIRST_MARK], reads: 1.0, text: 'acme 1.0'}\n"
+    text = changed('{before: "acme-user-agent/"}', f"{{before: {before}}}")
+    text = text.replace('  - {is: certain, npm: "@acme/code"}\n', example)
+    assert {"a value is missing", "a text belongs here"} & {message for _l, _c, message in errors(text)}
