@@ -205,6 +205,11 @@ class Agent(Program):
                 return said
         return None
 
+    def problem(self, part: str) -> dict[str, Any] | None:
+        """What it says is wrong with this part of it: another may be wrong for a moment on a busy machine."""
+        problems: list[dict[str, Any]] = (self.status() or {}).get("problems", [])
+        return next((problem for problem in problems if problem["part"] == part), None)
+
     def reached(self) -> bool:
         """Whether the server has answered since the start: where there is nothing to tell, nothing waits."""
         said = self.status()

@@ -85,6 +85,7 @@ def test_status_says_how_it_is(either_lab):
     lab = either_lab
     lab.install("claude-code-1.0.100")
     agent = lab.begin(POLICY)
+    await_that(lambda: (agent.status() or {}).get("healthy"), "it is well", agent.log)
     said = agent.ask("status")
     assert said.returncode == 0, said.stdout
     assert said.stdout.startswith("healthy; running since ")

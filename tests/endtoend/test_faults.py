@@ -75,10 +75,9 @@ def test_the_server_is_down_and_then_up(lab, relay):
     agent = lab.agent(url=relay.url)
     agent.start()
     await_that(lambda: agent.scans() and agent.pending(), "events wait", agent.log)
-    status = await_that(
-        lambda: (now := agent.status()) and now["problems"] and now, "status says so", agent.log
-    )
-    assert [p["part"] for p in status["problems"]] == ["server"]
+    await_that(lambda: agent.problem("server"), "status says so", agent.log)
+    status = agent.status()
+    assert status
     assert status["server"]["pending"] == agent.pending()
     lab.server.start()
     await_exactly_once(lab, agent)
@@ -149,16 +148,12 @@ def test_the_disk_is_full_and_then_freed(small_disk, lab, relay):
     projects = [lab.home / f"project-{number}" / "node_modules" for number in range(MORE_THAN_FITS)]
     for modules in projects:
         npm_package(modules, "qodercli-1.1.52")
-    await_that(lambda: ("spool", "disk") in problems(agent), "status says so", agent.log)
+    await_that(lambda: (agent.problem("spool") or {}).get("condition") == "disk", "status says so", agent.log)
     (small_disk / "filling").unlink()
     await_that(lambda: (agent.status() or {}).get("healthy"), "it goes on by itself", agent.log)
     events = await_exactly_once(lab, agent, forgotten=True)
     told = sorted(e["place"] for e in events if (e["place"] or "").startswith("~/project-"))
     assert told == sorted(f"~/{modules.parent.name}/node_modules/@qoder-ai/qodercli" for modules in projects)
-
-
-def problems(agent: Agent) -> set[tuple[str, str]]:
-    return {(p["part"], p["condition"]) for p in (agent.status() or {}).get("problems", ())}
 
 
 def fill(file: Path) -> None:

@@ -141,14 +141,11 @@ def test_a_broken_policy_changes_nothing_and_status_says_where(lab):
     lab.install("claude-code-1.0.100")
     agent = lab.begin(BANNED)
     lab.policy("banned:\n  - claude-code\n  - claud-code\n")
-    status = await_that(
-        lambda: (now := agent.status()) and now["problems"] and now, "status says so", agent.log
-    )
-    (problem,) = status["problems"]
-    assert (problem["part"], problem["condition"]) == ("policy", "rejected")
+    problem = await_that(lambda: agent.problem("policy"), "status says so", agent.log)
+    assert problem["condition"] == "rejected"
     assert "policy.yaml:3:5" in problem["detail"]
     assert _version(BANNED) in problem["detail"]
-    assert status["policy"]["version"] == _version(BANNED)
+    assert _policy(agent)["version"] == _version(BANNED)
     said = agent.ask("status")
     assert said.returncode == 1
     assert "policy.yaml:3:5: unknown tool 'claud-code'" in said.stdout
@@ -156,9 +153,9 @@ def test_a_broken_policy_changes_nothing_and_status_says_where(lab):
 
     agent.kill()  # the last good one outlives the agent
     agent.start()
-    again = await_that(agent.status, "it runs beside the broken policy", agent.log)
-    assert again["policy"]["version"] == _version(BANNED)
-    assert [p["condition"] for p in again["problems"]] == ["rejected"]
+    problem = await_that(lambda: agent.problem("policy"), "it runs beside the broken policy", agent.log)
+    assert problem["condition"] == "rejected"
+    assert _policy(agent)["version"] == _version(BANNED)
 
     lab.policy("approved: [claude-code]\n")
     await_that(lambda: (agent.status() or {}).get("healthy"), "a good policy mends it", agent.log)
@@ -171,11 +168,9 @@ def test_a_broken_policy_changes_nothing_and_status_says_where(lab):
 def test_a_policy_that_vanished_changes_nothing(lab):
     agent = lab.begin(BANNED)
     lab.policy_file.unlink()
-    status = await_that(
-        lambda: (now := agent.status()) and now["problems"] and now, "status says so", agent.log
-    )
-    assert [(p["part"], p["condition"]) for p in status["problems"]] == [("policy", "unreadable")]
-    assert status["policy"]["version"] == _version(BANNED)
+    problem = await_that(lambda: agent.problem("policy"), "status says so", agent.log)
+    assert problem["condition"] == "unreadable"
+    assert _policy(agent)["version"] == _version(BANNED)
 
 
 def _policy(agent: Agent) -> dict[str, Any]:
