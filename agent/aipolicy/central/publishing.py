@@ -29,6 +29,7 @@ T = TypeVar("T", bound=Record)
 _DEADLINE_S: Final = 60.0
 _MOST_BYTES: Final = 6 * MAX_BYTES  # a text and its difference, each in JSON
 _LONGEST_TOKEN: Final = 512
+_NOT_OURS: Final = "the answer is none of an aipolicy server: is --server right?"
 
 
 class NotDone(Exception):
@@ -82,6 +83,17 @@ class Desk:
         query = f"?after={after}" if after else ""
         return self._get(f"{POLICIES_PATH}{query}", History)
 
+    def whole_history(self) -> History:
+        """All of it. Raises NotDone also where a page is no older than the one before: it would never end."""
+        page = first = self.history()
+        rows = [*first.rows]
+        while page.next is not None:
+            page = self.history(page.next)
+            if not rows or not page.rows or page.rows[0].number >= rows[-1].number:
+                raise NotDone(_NOT_OURS)
+            rows += page.rows
+        return msgspec.structs.replace(first, rows=tuple(rows), next=None)
+
     def show(self, which: str) -> PublishedText:
         """One of them, by its number or by the version that verdicts name (12 hex digits)."""
         path = f"versions/{which}" if len(which) == 12 else which
@@ -119,7 +131,7 @@ def _read(answer: Reply | Failure, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.MsgspecError as error:
-            raise NotDone("the answer is none of an aipolicy server: is --server right?") from error
+            raise NotDone(_NOT_OURS) from error
     try:
         refusal = msgspec.json.decode(answer.body, type=BadPolicy)
     except msgspec.MsgspecError as error:

@@ -24,14 +24,10 @@ def history(server: str, token_file: str | None, proxy: str | None, ca: str | No
     """Show what was published, the newest first, and how far the last one has come."""
     desk = desk_of(server, token_file, proxy, ca)
     with refusals():
-        pages = [desk.history()]
-        while pages[-1].next is not None:
-            pages.append(desk.history(pages[-1].next))
-    rows = tuple(row for page in pages for row in page.rows)
-    whole = msgspec.structs.replace(pages[0], rows=rows, next=None)
+        whole = desk.whole_history()
     if form == "json":
         click.echo(_json(whole, "aipolicy.policies/1"))
-    elif not rows:
+    elif not whole.rows:
         click.echo("no policy was published here yet: `aipolicy policy publish FILE`")
     else:
         click.echo(_table(whole))
