@@ -199,7 +199,7 @@ class Agent(Program):
     def status(self) -> dict[str, Any] | None:
         """What it answers on its socket, without the price of a command; None where nobody answers."""
         for admin in (True, False):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, json.JSONDecodeError):  # it may end before it has answered
                 path = socket_path(str(self.state), admin=admin, system_state=SYSTEM_STATE)
                 said: dict[str, Any] = json.loads(ask(path, "status"))
                 return said
