@@ -15,6 +15,8 @@ _SYSTEM: Final = frozenset(
 )  # fmt: skip
 _STORES: Final = frozenset({"gnu", "nix", "ostree", "snap", "sysroot"})
 """Of whole systems and of packages: millions of files."""
+_SNAPSHOTS: Final = frozenset({".snapshots", ".zfs", "timeshift"})
+"""What snapper, zfs and timeshift keep of yesterday's whole system: not what is installed today."""
 _PACKAGE_STORES: Final = ("/nix/store", "/gnu/store")
 _MOST: Final = 200
 _MOST_IN_STORE: Final = 500_000
@@ -24,7 +26,7 @@ def own_folders(root: str) -> Iterator[str]:
     """As the system calls them (`/data`). root: the folder that its paths start in."""
     with contextlib.suppress(OSError), os.scandir(root) as entries:
         for entry, _ in zip(entries, range(_MOST), strict=False):
-            if entry.name not in _SYSTEM | _STORES and entry.is_dir(follow_symlinks=False):
+            if entry.name not in _SYSTEM | _STORES | _SNAPSHOTS and entry.is_dir(follow_symlinks=False):
                 yield f"/{entry.name}"
 
 

@@ -39,8 +39,10 @@ def test_of_a_store_what_is_called_like_a_tool_is_walked(
     assert [one.path for one in look(machine) if isinstance(one, Executable)] == [path] * found
 
 
-@pytest.mark.parametrize("place", ["nix/store/x/notes", "proc/x/notes", "usr/lib/x/notes"])
-def test_a_store_and_the_systems_own_folders_are_not_walked(place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "place", ["nix/store/x/notes", "proc/x/notes", "usr/lib/x/notes", ".snapshots/7/snapshot/opt/x/notes"]
+)
+def test_a_store_the_systems_own_folders_and_snapshots_are_not_walked(place: str, tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     put(tmp_path / place, LARGE)
     assert look(machine) == []
