@@ -29,6 +29,7 @@ from aipolicy.enforce.guard import messages
 
 TIMES = 400
 """Starts of a small program in one measurement."""
+GIT_TIMES = 1000
 _RULES = "deny perm=execute all : path=/nonexistent/banned\nallow perm=any all : all\n"
 _CONF = """
 permissive = 0
@@ -83,7 +84,7 @@ def workloads(folder: Path) -> dict[str, Callable[[], None]]:
 
     def status() -> None:
         git = ["git", "-C", str(project), "status", "--short"]
-        for _ in range(TIMES // 4):
+        for _ in range(GIT_TIMES):
             subprocess.run(git, check=True, stdout=subprocess.DEVNULL)
 
     def install() -> None:
@@ -95,7 +96,7 @@ def workloads(folder: Path) -> dict[str, Callable[[], None]]:
         "exec, /bin/true": starts("/bin/true"),
         "sh -c :": starts("/bin/sh", "-c", ":"),
         "make of 40 C files": compile_it,
-        f"git status x {TIMES // 4}": status,
+        f"git status x {GIT_TIMES}": status,
         "pip install of a wheel": install,
     }
 
