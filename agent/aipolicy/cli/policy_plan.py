@@ -277,9 +277,8 @@ def _members(path: str | None) -> Groups | None:
     found: dict[str, set[str]] = {}
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(
-                iter(lambda: file.readline(_LONGEST_LINE), "")
-            )  # a file may have no end of line
+            lines = iter(lambda: file.readline(_LONGEST_LINE), "")  # a file may have no end of line
+            rows = csv.reader(lines)
             head = next(rows, [])
             if not {"user", "group"} <= set(head):
                 raise Failure(f"{path}:1: its first line names the columns: write user,group")

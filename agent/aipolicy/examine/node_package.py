@@ -22,6 +22,7 @@ A_PROGRAM: Final = 16 << 10
 
 A_LAUNCHER: Final = 1 << 10
 """A smaller one starts nothing if no other script is in the package: it says that the tool is gone, say."""
+_SCRIPTS: Final = (".js", ".mjs", ".cjs")
 _AT_INSTALL: Final = ("preinstall", "install", "postinstall", "prepare", "preuninstall", "postuninstall")
 _MOST_WORDS: Final = 20
 _A_NATIVE_PROGRAM: Final = 1 << 20
@@ -108,24 +109,29 @@ def native_programs(folder: str, manifest: Manifest) -> Iterator[str]:
             yield from large_programs(f"{place}/node_modules/{name}")
 
 
-def large_programs(folder: str, deepest: int = 2) -> Iterator[str]:
+def large_programs(folder: str) -> Iterator[str]:
     """Executable files as large as a tool in a package and its folders; not in what it depends on."""
+    for path, status in _files_of(folder):
+        if stat.S_ISREG(status.st_mode) and _is_native_size(status):
+            yield path
+
+
+def _files_of(folder: str, deepest: int = 2) -> Iterator[tuple[str, os.stat_result]]:
+    """What lies in a package and its folders and is no folder, a link as such; not in what it depends on."""
     inner = []
     try:
         with os.scandir(folder) as entries:
             for entry, _ in zip(entries, range(_MOST_NAMES), strict=False):
                 if entry.is_dir(follow_symlinks=False):
                     inner.append(entry.path)
-                elif entry.is_file(follow_symlinks=False) and _is_native_size(
-                    entry.stat(follow_symlinks=False)
-                ):
-                    yield entry.path
+                else:
+                    yield entry.path, entry.stat(follow_symlinks=False)
     except OSError:  # closed, or gone
         return
     if deepest:
         for path in inner[:_MOST_FOLDERS]:
             if not path.endswith("/node_modules"):
-                yield from large_programs(path, deepest - 1)
+                yield from _files_of(path, deepest - 1)
 
 
 def _unstated(folder: str) -> Iterator[str]:
@@ -157,7 +163,7 @@ def _has_bundle(folder: str) -> bool:
     try:
         with os.scandir(folder) as entries:
             return any(
-                entry.name.endswith((".js", ".mjs", ".cjs"))
+                entry.name.endswith(_SCRIPTS)
                 and entry.is_file(follow_symlinks=False)
                 and entry.stat(follow_symlinks=False).st_size >= _A_NATIVE_PROGRAM
                 for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)
@@ -166,22 +172,10 @@ def _has_bundle(folder: str) -> bool:
         return False
 
 
-def _has_scripts(folder: str, deepest: int = 2) -> bool:
+def _has_scripts(folder: str) -> bool:
     """Whether a script lies in it that is more than a launcher; not in what it depends on."""
-    inner = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry, _ in zip(entries, range(_MOST_NAMES), strict=False):
-                if entry.is_dir(follow_symlinks=False):
-                    inner.append(entry.path)
-                elif entry.name.endswith((".js", ".mjs", ".cjs")) and (
-                    entry.stat(follow_symlinks=False).st_size >= A_LAUNCHER
-                ):
-                    return True
-    except OSError:  # closed, or gone
-        return False
-    folders = [path for path in inner[:_MOST_FOLDERS] if not path.endswith("/node_modules")]
-    return deepest > 0 and any(_has_scripts(path, deepest - 1) for path in folders)
+    files = _files_of(folder)
+    return any(path.endswith(_SCRIPTS) and status.st_size >= A_LAUNCHER for path, status in files)
 
 
 def _is_native_size(status: os.stat_result) -> bool:
