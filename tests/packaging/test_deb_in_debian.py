@@ -258,15 +258,21 @@ def test_after_a_reboot_it_is_refused_before_anything_of_a_person_starts(machine
 
 
 def test_a_killed_agent_and_a_killed_guard_come_back_each_as_its_own_service(machine: Machine) -> None:
+    each_comes_back(machine, "KILL")
+
+
+def each_comes_back(machine: Machine, signal: str) -> None:
+    """Agent and guard, after this signal to one and then the other; what is banned is refused throughout."""
     box = machine.box
-    with step("kill -9 of the agent"):
-        box.run("systemctl", "kill", "--signal=KILL", "aipolicy")
+    with step(f"SIG{signal} of the agent"):
+        box.run("systemctl", "kill", f"--signal={signal}", "aipolicy")
         assert refuses(box, f"{ALICE}/daily")
         box.until("systemctl", "show", "aipolicy", "--property=NRestarts", says="NRestarts=1")
         machine.status("guard           in force")
     before = len(machine.told("guard"))
-    with step("kill -9 of the guard"):
-        box.run("systemctl", "kill", "--signal=KILL", "aipolicy-guard")
+    with step(f"SIG{signal} of the whole guard"):
+        box.run("systemctl", "kill", f"--signal={signal}", "aipolicy-guard")
+        box.run("/bin/true")  # where the guard is stopped, it waits, and goes on
         guard_is_its_service(machine)
         machine.await_told("guard", "in force: away from ", before)
     assert refuses(box, f"{ALICE}/daily")
@@ -292,18 +298,7 @@ def test_an_agent_and_a_guard_that_are_stopped_are_started_anew(machine: Machine
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "restart", "aipolicy-guard", "aipolicy")
     machine.status("guard           in force")
-    with step("SIGSTOP of the agent"):
-        box.run("systemctl", "kill", "--signal=STOP", "aipolicy")
-        assert refuses(box, f"{ALICE}/daily")
-        box.until("systemctl", "show", "aipolicy", "--property=NRestarts", says="NRestarts=1")
-        machine.status("guard           in force")
-    before = len(machine.told("guard"))
-    with step("SIGSTOP of the whole guard"):
-        box.run("systemctl", "kill", "--signal=STOP", "aipolicy-guard")
-        box.run("/bin/true")  # waits, and goes on
-        guard_is_its_service(machine)
-        machine.await_told("guard", "in force: away from ", before)
-    assert refuses(box, f"{ALICE}/daily")
+    each_comes_back(machine, "STOP")
     for unit in ("aipolicy", "aipolicy-guard"):
         shutil.rmtree(box.root / f"etc/systemd/system/{unit}.service.d")
     box.run("systemctl", "daemon-reload")

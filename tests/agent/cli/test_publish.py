@@ -13,9 +13,9 @@ from aipolicy.core.publishing import POLICIES_PATH
 from fault_server import FaultServer
 
 
-def publish(server: FaultServer, *arguments: str) -> Result:
+def at(server: FaultServer, *arguments: str) -> Result:
     environ = {"AIPOLICY_SERVER": server.url, "AIPOLICY_TOKEN": "aipa_x"}
-    return CliRunner().invoke(main, ["policy", "publish", *arguments], env=environ)
+    return CliRunner().invoke(main, ["policy", *arguments], env=environ)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def policy(tmp_path: Path) -> str:
 @pytest.mark.parametrize("percent", ["nan", "0", "-1", "100.1", "inf", "many"])
 def test_a_part_of_the_machines_that_is_none_is_not_all_of_them(policy: str, percent: str) -> None:
     with FaultServer() as server:
-        said = publish(server, policy, "--canary", percent)
+        said = at(server, "publish", policy, "--canary", percent)
         assert server.exchanges == []
     assert said.exit_code == 2
     assert "Invalid value for '--canary'" in said.stderr
@@ -37,7 +37,7 @@ def test_a_part_of_the_machines_that_is_none_is_not_all_of_them(policy: str, per
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs a file without end")
 def test_a_file_without_end_is_not_sent(policy: str) -> None:
     with FaultServer() as server:
-        said = publish(server, "/dev/zero")
+        said = at(server, "publish", "/dev/zero")
         assert server.exchanges == []
     assert said.exit_code == 2
     assert "4,000,000 are the most allowed [E001]" in said.stderr
@@ -57,8 +57,7 @@ def test_a_history_that_never_gets_older_ends() -> None:
     page = json.dumps({"current": 2, "rows": [row], "next": "", "rollout": rollout}).encode()
     pages = itertools.repeat(lambda exchange: exchange.answer(200, page))
     with FaultServer(faults=pages, on=POLICIES_PATH) as server:
-        environ = {"AIPOLICY_SERVER": server.url, "AIPOLICY_TOKEN": "aipa_x"}
-        said = CliRunner().invoke(main, ["policy", "history"], env=environ)
+        said = at(server, "history")
         assert len(server.exchanges) == 2
     assert (said.exit_code, said.stderr) == (
         2,
