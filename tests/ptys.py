@@ -20,6 +20,7 @@ class Pty:
         self.master, self.slave = os.openpty()
         self.path = os.ttyname(self.slave)
         self._marks = (f"<{number}>".encode() for number in itertools.count())
+        self._behind_the_mark = b""
 
     @property
     def terminal(self) -> Terminal:
@@ -30,14 +31,16 @@ class Pty:
     def read(self) -> str:
         """All that was shown since the last time.
 
-        The kernel hands it over in pieces, and a moment after it was written: what is written last ends it.
+        The kernel hands it over in pieces, and a moment after it was written: a mark of ours ends it. What
+        somebody else writes meanwhile, as sudo does for its own terminal, is for the next time.
         """
-        mark, shown = next(self._marks), b""
+        mark, shown = next(self._marks), self._behind_the_mark
         os.write(self.slave, mark)
-        while not shown.endswith(mark):
+        while mark not in shown:
             assert select.select([self.master], [], [], _LONG_S)[0], shown
             shown += os.read(self.master, 1 << 16)
-        return shown.removesuffix(mark).decode(errors="replace")
+        shown, _, self._behind_the_mark = shown.partition(mark)
+        return shown.decode(errors="replace")
 
     def __enter__(self) -> "Pty":
         return self

@@ -269,7 +269,9 @@ class Lab:
     def open(cls, uid: int | None = None) -> Iterator["Lab"]:
         """uid: who runs the agents; only root may give another one than itself."""
         folder = Path(tempfile.mkdtemp(prefix="aipolicy-lab-", dir="/tmp"))
-        folder.chmod(0o755)
+        folder.chmod(0o751)  # an agent of somebody else that looks through /tmp finds nothing in it
+        if uid is not None:
+            os.chown(folder, -1, uid)
         python = python_for(uid)
         server = Server(python_for(None), [], folder / "server.log", {})
         server.data, server.port = folder / "data", free_port()

@@ -133,7 +133,7 @@ def test_a_running_editor_lives_on_its_person_is_asked_and_no_other_one_starts(
 def unscanned() -> Iterator[Path]:
     """A folder that no scan enters: what other tests do in /tmp begins one at any time."""
     with tempfile.TemporaryDirectory(prefix="aipolicy-lab-", dir="/var/lib") as folder:
-        Path(folder).chmod(0o755)
+        Path(folder).chmod(0o711)
         yield Path(folder)
 
 

@@ -22,9 +22,9 @@ BANNED = "mode: block\nbanned: [test-probe]\n"
 
 @pytest.fixture
 def lab() -> Iterator[GuardLab]:
-    """In a folder that everybody may enter."""
+    """In a folder that everybody may enter who knows it."""
     folder = Path(tempfile.mkdtemp(prefix="aipolicy-people-", dir="/tmp"))
-    folder.chmod(0o755)
+    folder.chmod(0o711)
     try:
         with GuardLab(folder) as lab:
             yield lab
