@@ -26,9 +26,9 @@ def acting_as(uid: int) -> Iterator[None]:
 
 @contextmanager
 def folder_for_everybody() -> Iterator[Path]:
-    """A temporary folder that any user may enter, who knows it: pytest's own is closed to them."""
+    """A temporary folder that any user may enter, which pytest's own may not."""
     with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o711)  # noqa: S103  that is what it is for
+        os.chmod(name, 0o755)  # noqa: S103  that is what it is for
         yield Path(name)
 
 

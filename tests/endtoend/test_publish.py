@@ -92,7 +92,7 @@ def test_a_machine_follows_what_is_published(lab: Lab, desk: Desk) -> None:
     rows = desk.history()["rows"]
     assert [(row["number"], row["copy_of"]) for row in rows] == [(3, 1), (2, None), (1, None)]
     shown = desk.ask("history").stdout
-    for word in ("NUMBER", "alice", "bob", "9f3c2a (text of 1)", "number 3 is enforced by 1 devices"):
+    for word in ("NUMBER", "alice", "bob", "9f3c2a (text of 1)", "number 3 is enforced by 1 device"):
         assert word in shown
     assert desk.ask("show", "1").stdout == FIRST, "byte for byte"
     assert desk.ask("show", rows[0]["version"]).stdout == FIRST

@@ -55,6 +55,7 @@ class Mounted(NamedTuple):
 @pytest.fixture
 def place() -> Iterator[Path]:
     with folder_for_everybody() as folder:
+        folder.chmod(0o711)  # not for agents that look through /tmp beside it
         yield folder
 
 

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from aipolicy.central.http import Client
 from aipolicy.central.publishing import Desk, NotDone, NoToken, admin_token
-from aipolicy.central.trust import TrustError
 from aipolicy.cli import inputs
+from aipolicy.cli.client import client_of
 from aipolicy.cli.errors import Failure
 from aipolicy.core.problem import annotate_all
 from aipolicy.core.wire import printable
@@ -37,9 +36,10 @@ def at_server(command: T) -> T:
 
 
 def desk_of(server: str, token_file: str | None, proxy: str | None, ca: str | None) -> Desk:
+    client = client_of(server, proxy, ca)
     try:
-        return Desk(Client(server, proxy=proxy, ca=ca), admin_token(token_file, inputs.environ()))
-    except (NoToken, TrustError, ValueError) as error:
+        return Desk(client, admin_token(token_file, inputs.environ()))
+    except NoToken as error:
         raise Failure(str(error)) from error
 
 

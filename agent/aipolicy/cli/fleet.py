@@ -13,9 +13,8 @@ import msgspec
 
 from aipolicy.central.auth import Bearer
 from aipolicy.central.download import download
-from aipolicy.central.http import Client
 from aipolicy.central.http import Failure as NoAnswer
-from aipolicy.central.trust import TrustError
+from aipolicy.cli.client import client_of
 from aipolicy.cli.errors import Failure
 from aipolicy.core import inventory
 from aipolicy.core.inventory import DeviceInventory, Head, InventoryError, KindOfFinding
@@ -68,10 +67,7 @@ def fetched(server: str, token: str, ca: str | None, proxy: str | None) -> Itera
 
 
 def _fetch(server: str, token: str, ca: str | None, proxy: str | None, into: IO[bytes]) -> None:
-    try:
-        client = Client(server, proxy, ca)
-    except (ValueError, TrustError) as error:
-        raise Failure(str(error)) from error
+    client = client_of(server, proxy, ca)
     headers = Bearer(token).headers("GET", inventory.INVENTORY_PATH, b"")
     try:
         refusal = download(client, inventory.INVENTORY_PATH, headers, into)

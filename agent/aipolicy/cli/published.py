@@ -91,8 +91,9 @@ def _step(row: Published) -> str:
 
 def _rollout(whole: History) -> str:
     counts = whole.rollout
+    devices = "device" if counts.current == 1 else "devices"
     return (
-        f"number {whole.current} is enforced by {counts.current} devices; {counts.older} enforce another, "
+        f"number {whole.current} is enforced by {counts.current} {devices}; {counts.older} enforce another, "
         f"{counts.refusing} refuse it, {counts.own} have a policy of their own, {counts.unknown} never said"
     )
 

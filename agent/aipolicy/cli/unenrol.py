@@ -61,18 +61,15 @@ def _leave(folder: Path, settings: Settings, offline: bool) -> None:
 
 
 def _tell(identity: Identity, token: str, settings: Settings) -> None:
-    from aipolicy.central.http import Client
     from aipolicy.central.leave import NotTold, take_leave
-    from aipolicy.central.trust import TrustError
+    from aipolicy.cli.client import client_of
 
     if settings.server is None:
         raise Failure("no server is set: give it with --server URL, or leave without telling it: --offline")
+    client = client_of(settings.server, settings.proxy, settings.ca)
     try:
-        client = Client(settings.server, proxy=settings.proxy, ca=settings.ca)
         if not take_leave(client, token):
             click.echo("the server had let go of this device before", err=True)
-    except (ValueError, TrustError) as error:
-        raise Failure(str(error)) from error
     except NotTold as error:
         raise Failure(
             f"{settings.server}: {error}: nothing has changed. Try again, or leave without telling it:"

@@ -44,7 +44,7 @@ def read_events(query: Mapping[str, str]) -> tuple[Asked, EventFilter]:
     for field, allowed in (("ruling", Ruling), ("done", Done), ("kind", KINDS)):
         value = values[field]
         if value and value not in [str(a) for a in allowed]:
-            problems[field] = f"{field} is one of: {', '.join(str(a) for a in allowed)}"
+            problems[field] = f"one of: {', '.join(str(a) for a in allowed)}"
     since = _moment(values, problems, "from", at_end=False)
     until = _moment(values, problems, "to", at_end=True)
     if since and until and since >= until:
@@ -67,7 +67,7 @@ def read_devices(query: Mapping[str, str]) -> tuple[Asked, DeviceFilter]:
     """The device list's filter."""
     values, problems = _texts(query, DEVICE_FIELDS)
     if values["standing"] and values["standing"] not in STANDINGS:
-        problems["standing"] = f"standing is one of: {', '.join(STANDINGS)}"
+        problems["standing"] = f"one of: {', '.join(STANDINGS)}"
     which = DeviceFilter(
         text=values["q"],
         tool=values["tool"],
