@@ -79,6 +79,10 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
     ),
     "Of a folder with more than": ("test_a_folder_of_countless_names_is_read_in_part",),
     # Naming
+    "A project of one's own": (
+        "test_ones_own_project_called_droid_was_ended",
+        "test_ones_own_python_project_called_llm_was_ended",
+    ),
     "A tool whose content marks": (
         "test_its_marks_patched_away_escapes",
         "test_marks_count_in_a_file_that_can_be_a_tool",

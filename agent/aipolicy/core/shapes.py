@@ -14,6 +14,7 @@ MOST_ALTERNATIVES: Final = 256
 _ALTERNATIVES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _PART = re.compile(r"\*|\{version\}|[^*{]+|\{")
 VERSION_PART = "{version}"
+_ONE_WORD: Final = re.compile(r"[a-z0-9]+", re.IGNORECASE | re.ASCII)
 
 
 def alternatives(text: str) -> tuple[str, ...]:
@@ -39,6 +40,14 @@ def glob_of(shape: str) -> str:
 def normal_pypi(name: str) -> str:
     """The name of a Python package as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def may_be_anybodys(name: str) -> bool:
+    """Whether a project of one's own may bear this name of a package by chance: `llm`, `droid`.
+
+    Whoever has a scope or several words in it means the tool, or a copy of it.
+    """
+    return _ONE_WORD.fullmatch(name) is not None
 
 
 class Shape(Record, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from aipolicy.core.shapes import may_be_anybodys
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import CannotLook, parse_json
 from aipolicy.examine.places import OutOfReach, is_within, resolve
@@ -16,6 +17,8 @@ _MOST_NAMES: Final = 200
 _MOST_FOLDERS: Final = 20
 _NAME: Final = re.compile(r"(@[^/\s@]+/)?[^@/\s][^/\s]*")
 _PLATFORM: Final = re.compile(r"^(.+?)-(linux|linuxmusl|darwin|win32|windows|freebsd|android)\b")
+_DENOS_CACHE: Final = re.compile(r"/npm/[^/]+/[^/]+/\d[^/]*/$")
+"""Registry, name and version (docs.deno.com, DENO_DIR)."""
 _COMMON_WORDS: Final = frozenset({"", "ai", "app", "cli", "code", "dev", "js"})
 A_PROGRAM: Final = 16 << 10
 """A smaller file can be a launcher, or what is left in place of a program that could not be fetched."""
@@ -58,6 +61,16 @@ def read_manifest(data: bytes, path: str) -> Manifest:
         optional=tuple(_keys(stated.get("optionalDependencies"))),
         at_install=tuple(_words_at_install(stated.get("scripts"))),
     )
+
+
+def is_own_project(folder: str, name: str) -> bool:
+    """Whether the package in `folder` (links resolved) may be somebody's own project of that name.
+
+    Such a folder has its name from nobody but its author. What a client fetched from a registry lies below a
+    node_modules, or in deno's cache.
+    """
+    place = f"{folder}/"
+    return may_be_anybodys(name) and "/node_modules/" not in place and not _DENOS_CACHE.search(place)
 
 
 def program_files(folder: str, manifest: Manifest) -> Iterator[str]:

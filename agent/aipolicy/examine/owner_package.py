@@ -19,10 +19,18 @@ from aipolicy.core.wire import printable
 from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application_in
 from aipolicy.examine.files import MIB, CannotLook, names_in, open_regular, status_at
 from aipolicy.examine.frozen import Frozen, internal_beside
-from aipolicy.examine.node_package import Manifest, program_files, read_manifest, runs_at_install
+from aipolicy.examine.node_package import (
+    Manifest,
+    is_own_project,
+    program_files,
+    read_manifest,
+    runs_at_install,
+)
 from aipolicy.examine.python_package import (
+    SITES,
     Distribution,
     entry_points,
+    is_of_own_sources,
     named_in_folder,
     read_distribution,
     start_modules,
@@ -37,7 +45,6 @@ _LEVELS: Final = 8
 _JAVASCRIPT: Final = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 _OF_PEX: Final = ("/__main__.py", "/pex")
 """What a pex runs after it has unpacked itself, as it is or into a virtual environment."""
-_SITES: Final = ("site-packages", "dist-packages")
 _MOST_PYTHONS: Final = 20
 _MOST_DISTRIBUTIONS: Final = 1_000
 """Of one site: each is there once, or a few times where an uninstall was interrupted."""
@@ -168,7 +175,8 @@ class OwnerPackages:
         for _ in range(_LEVELS):
             manifest = self._quiet_manifest(folder)
             if manifest is not None and manifest.name is not None:
-                return _reference(folder, manifest) if path in program_files(folder, manifest) else None
+                named = path in program_files(folder, manifest) and not is_own_project(folder, manifest.name)
+                return _reference(folder, manifest) if named else None
             folder, last = os.path.dirname(folder), folder
             if folder == last:
                 break
@@ -251,19 +259,22 @@ class OwnerPackages:
         return self._distributions.get(site, read) if self._pypi else ()
 
     def _read_wanted_in(self, site: str) -> Iterator[Distribution]:
+        """But for a project of one's own that bears a wanted name."""
         wanted = (name for name in names_in(site, self._root) if named_in_folder(name) in self._pypi)
         for name in itertools.islice(wanted, _MOST_DISTRIBUTIONS):
             try:
-                yield read_distribution(f"{site}/{name}", self._root)
+                found = read_distribution(f"{site}/{name}", self._root)
             except CannotLook:
                 continue  # the observer of packages reports it
+            if not is_of_own_sources(found, self._root):
+                yield found
 
 
 def sites_in(lib: str, root: Root | None = None) -> Iterator[str]:
     """The site-packages folders in the lib folder of a Python prefix (a venv, /usr, ~/.local)."""
     pythons = (name for name in names_in(lib, root) if name.startswith(("python", "pypy")))
     for name in itertools.islice(pythons, _MOST_PYTHONS):
-        yield from (f"{lib}/{name}/{site}" for site in _SITES)
+        yield from (f"{lib}/{name}/{site}" for site in SITES)
 
 
 def _all_sites_in(lib: str, root: Root | None) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ import stat
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.shapes import may_be_anybodys, normal_pypi
 from aipolicy.core.wire import printable
-from aipolicy.examine.files import CannotLook, is_folder, read_head, read_text
+from aipolicy.examine.files import CannotLook, is_folder, parse_json, read_head, read_text
 from aipolicy.examine.root import Root
 
 METADATA_HEAD: Final = 64 << 10
@@ -22,6 +22,8 @@ _RECORD_HEAD: Final = 256 << 10
 _ENTRY_POINTS: Final = 256 << 10
 _MOST_FILES: Final = 60
 _MOST_COMMANDS: Final = 64
+SITES: Final = ("site-packages", "dist-packages")
+_CELLAR: Final = "/Cellar/"
 _CODE: Final = (".py", ".so", ".pyd", ".pyc", ".pth")
 _LONGEST: Final = 256
 _ENTRY: Final = re.compile(r"\s*([\w.]+)\s*:\s*([\w.]+)")
@@ -59,6 +61,26 @@ def read_distribution(folder: str, root: Root | None = None) -> Distribution:
     if name is None:
         raise CannotLook(path, "states no name")
     return Distribution(folder, name, version)
+
+
+def is_of_own_sources(found: Distribution, root: Root | None = None) -> bool:
+    """Whether it was installed from a folder of sources, or lies in one, under a name that may be anybody's.
+
+    Then no registry gave it that name. The installer notes where it took it from (PEP 610); conda and
+    Homebrew build the real ones from such folders, too. setuptools leaves `name.egg-info` beside the sources.
+    """
+    if not may_be_anybodys(found.name):
+        return False
+    folder, name = os.path.split(found.folder)
+    if name.endswith(".egg-info"):
+        return "-" not in name.removesuffix(".egg-info") and os.path.basename(folder) not in SITES
+    if _CELLAR in folder or _head(f"{found.folder}/INSTALLER", root).strip() == "conda":
+        return False
+    try:
+        origin = parse_json(found.folder, read_head(f"{found.folder}/direct_url.json", METADATA_HEAD, root))
+    except CannotLook:
+        return False
+    return isinstance(origin.get("dir_info"), dict)
 
 
 def metadata_file(folder: str, root: Root | None = None) -> str:

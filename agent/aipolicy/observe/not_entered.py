@@ -1,5 +1,6 @@
 """Folders that a walk does not enter: caches, profiles, stores of copies, what belongs to other systems."""
 
+import os
 import re
 from typing import Final
 
@@ -42,6 +43,8 @@ _CACHES_WITHOUT_PROGRAMS: Final = frozenset(
     }
 )  # fmt: skip
 _CACHES_OF_COPIES: Final = frozenset({"bazel", "yarn"})
+_OF_CONDAS_CACHE: Final = "urls.txt"
+"""By which conda and mamba know their cache of packages, wherever it lies."""
 _VERSION_FOLDER: Final = re.compile(r"v?\d+")
 
 
@@ -59,6 +62,6 @@ def is_a_store(folder: str, name: str, child: str) -> bool:
     if name == "berry":
         return child in ("index", "metadata")  # yarn's: of every file by its digest
     if child == "pkgs":
-        return is_folder(f"{folder}/conda-meta")
+        return is_folder(f"{folder}/conda-meta") or os.path.lexists(f"{folder}/pkgs/{_OF_CONDAS_CACHE}")
     bun = folder.endswith("/install/cache") and not child.startswith(".bunx-")
     return bun or child == ".pnpm-store"

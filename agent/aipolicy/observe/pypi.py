@@ -11,7 +11,12 @@ from aipolicy.core.wire import printable
 from aipolicy.examine import CannotLook
 from aipolicy.examine.files import cannot_look
 from aipolicy.examine.owner_package import sites_in
-from aipolicy.examine.python_package import has_code, named_in_folder, read_distribution
+from aipolicy.examine.python_package import (
+    has_code,
+    is_of_own_sources,
+    named_in_folder,
+    read_distribution,
+)
 from aipolicy.observe.look import Look, Seen
 
 NAME: Final = "pypi"
@@ -78,7 +83,7 @@ def distribution_at(look: Look, path: str) -> Iterator[Package | Unseen]:
 
 def _distribution(look: Look, site: str, folder: str) -> Iterator[Package]:
     found = read_distribution(folder)
-    if normal_pypi(found.name) not in look.wanted.pypi:
+    if normal_pypi(found.name) not in look.wanted.pypi or is_of_own_sources(found):
         return
     try:
         uid = os.lstat(folder).st_uid

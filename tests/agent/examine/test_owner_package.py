@@ -78,6 +78,22 @@ def test_in_a_copy_of_the_sources_only_the_named_program_is_the_tool(tmp_path: P
     assert owner(build) is owner(test) is None
 
 
+@pytest.mark.parametrize(
+    ("folder", "package"),
+    [
+        ("work/droid", None),
+        ("work/@factory/cli", "@factory/cli"),
+        ("np/lib/node_modules/droid", "droid"),
+        (".cache/deno/npm/registry.npmjs.org/droid/0.215.0", "droid"),
+    ],
+)
+def test_ones_own_project_called_droid_was_ended(folder: str, package: str | None, tmp_path: Path) -> None:
+    """`npm init -y` calls a project by its folder."""
+    stated = {"name": package or "droid", "version": "1.0.0", "main": "index.js"}
+    put(tmp_path / folder / "package.json", json.dumps(stated).encode())
+    assert name(put(tmp_path / folder / "index.js", A_SCRIPT)) == package
+
+
 def test_what_lies_below_a_home_with_a_package_json_is_not_that_package(tmp_path: Path) -> None:
     put(tmp_path / "package.json", b'{"name": "@anthropic-ai/claude-code", "main": "index.js"}')
     assert owner(put(tmp_path / "app" / "server.js", A_SCRIPT)) is None
@@ -158,6 +174,34 @@ def test_a_module_that_python_runs(tmp_path: Path) -> None:
     folder = aider(tmp_path)
     assert name(folder.parent / "aider" / "__main__.py") == "aider-chat"
     assert owner(put(folder.parent / "pip" / "__main__.py", b"x")) is None
+
+
+FROM_A_FOLDER = b'{"url": "file:///home/ann/work/llm", "dir_info": {"editable": true}}'
+
+
+@pytest.mark.parametrize(
+    ("package", "more", "is_it"),
+    [
+        ("llm", {}, True),
+        ("llm", {"direct_url.json": FROM_A_FOLDER}, False),
+        ("llm", {"direct_url.json": FROM_A_FOLDER, "INSTALLER": b"conda\n"}, True),
+        ("llm", {"direct_url.json": b'{"url": "file:///x/llm.whl", "archive_info": {}}'}, True),
+        ("llm", {"direct_url.json": b'{"url": "https://x/llm.git", "vcs_info": {}}'}, True),
+        ("llm", {"direct_url.json": b"[" * 100_000}, True),
+        ("aider-chat", {"direct_url.json": FROM_A_FOLDER}, True),
+    ],
+)
+def test_ones_own_python_project_called_llm_was_ended(
+    package: str, more: dict[str, bytes], is_it: bool, tmp_path: Path
+) -> None:
+    site = tmp_path / "venv/lib/python3.11/site-packages"
+    folder = site / f"{package.replace('-', '_')}-0.1.0.dist-info"
+    put(folder / "METADATA", f"Name: {package}\nVersion: 0.1.0\n".encode())
+    put(folder / "entry_points.txt", b"[console_scripts]\nx = mine:main\n")
+    for file, content in more.items():
+        put(folder / file, content)
+    script = put(tmp_path / "venv/bin/x", b"#!/usr/bin/python3\nfrom mine import main\nmain()\n")
+    assert name(script) == (package if is_it else None)
 
 
 def test_other_distributions_are_not_even_looked_up(tmp_path: Path) -> None:

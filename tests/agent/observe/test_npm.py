@@ -94,6 +94,16 @@ def test_npm_link_leads_to_the_real_folder(tmp_path: Path) -> None:
     assert (found.package.path, found.form) == (str(sources), "npm global")
 
 
+def test_a_project_of_ones_own_called_droid_is_no_install(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    own = f"{ann.home}/work/mono/packages/droid"
+    put(f"{own}/package.json", b'{"name": "droid", "version": "1.0.0", "main": "index.js"}')
+    put(f"{own}/index.js", A_SCRIPT)
+    bin_link(f"{ann.home}/work/mono/node_modules", "droid", own)
+    assert look(machine, npm={"droid"}) == []
+
+
 def test_the_name_inside_counts_and_not_the_folders(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann = machine.add_user("ann")

@@ -77,6 +77,23 @@ def test_a_target_folder_counts_and_uvs_unpacked_wheels_do_not(tmp_path: Path) -
     assert described(list(packages)) == {"pip: aider-chat 0.86.2 of ann without code"}
 
 
+def test_a_project_of_ones_own_called_llm_is_no_install(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path)
+    ann = machine.add_user("ann")
+    work = f"{ann.home}/work/llm"
+    metadata = b"Metadata-Version: 2.1\nName: llm\nVersion: 0.1.0\n"
+    put(f"{work}/llm/__init__.py", b"x = 1\n")
+    put(f"{work}/llm.egg-info/PKG-INFO", metadata)  # as setuptools leaves it beside the sources
+    installed = f"{work}/.venv/lib/python3.11/site-packages/llm-0.1.0.dist-info"
+    put(f"{installed}/METADATA", metadata)
+    put(f"{installed}/RECORD", b"_llm.pth,,\n")
+    put(f"{installed}/../_llm.pth", work.encode())
+    put(f"{installed}/direct_url.json", b'{"url": "file:///home/ann/work/llm", "dir_info": {}}')
+    assert look(machine) == []
+    os.unlink(f"{installed}/direct_url.json")
+    assert described(look(machine)) == {"pip: llm 0.1.0 of ann"}
+
+
 def test_metadata_left_behind_has_no_code(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path)
     ann = machine.add_user("ann")

@@ -63,6 +63,8 @@ def test_everything_else_is(folder: str, tmp_path: Path) -> None:
 def test_condas_packages_are_a_cache_and_its_environments_are_not(tmp_path: Path) -> None:
     for folder in ("conda/conda-meta", "conda/pkgs/a/site-packages", "conda/envs/a/site-packages"):
         (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".conda/pkgs/a/site-packages").mkdir(parents=True)  # of one without a prefix of his own
+    (tmp_path / ".conda/pkgs/urls.txt").touch()
     assert walked(tmp_path).sites == [f"{tmp_path}/conda/envs/a/site-packages"]
 
 
