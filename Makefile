@@ -23,7 +23,7 @@ run: $(VENV)/.run        ## server, agent and page on this machine, until Ctrl-C
 # What failed is run once more, alone: a test of live processes may lose a race against a busy machine, a fault of
 # the product is there again. Both runs are printed.
 test: lint               ## every check and every test
-	$(BIN)/pytest -q -n 3 --dist loadgroup || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
+	$(BIN)/pytest -q -n 3 --dist loadgroup || $(BIN)/pytest -q -n 1 --dist loadgroup --last-failed --last-failed-no-failures none
 
 lint: $(VENV)/.develop   ## style, types per platform, import direction, freshness of generated files
 	$(BIN)/ruff check .

@@ -147,8 +147,8 @@ def test_a_terminal_that_was_stopped_is_not_waited_for_and_told_once_it_goes_on(
     os.write(pty.master, b"\x13")
     until(lambda: not tell(teller, pid, verdict(0, tool=f"tool-{next(numbers)}")) or None)
     os.write(pty.master, b"\x11")
-    until(lambda: tell(teller, pid) or None)
-    assert pty.read().count(NOTICE) == 1
+    until(lambda: tell(teller, pid, verdict(0, tool="another", name="Another")) or None)
+    assert pty.read().count("Another 1.0.100 was ended") == 1, "those before came before the Ctrl-S counted"
 
 
 def test_of_two_terminals_the_one_where_it_was_typed_and_once_in_an_hour(
