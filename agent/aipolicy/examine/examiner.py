@@ -100,8 +100,11 @@ class Examiner:
         return self._look(path, as_script=False)
 
     def script(self, path: str) -> FileFacts | Unseen:
-        """A file that an interpreter runs: text is a script here whether it begins with `#!` or not."""
-        return self._look(path, as_script=True)
+        """A file that an interpreter runs: text is a script here whether it begins with `#!` or not.
+
+        A package.json stands for its folder: for what it says that node runs.
+        """
+        return self._look(self._started(path), as_script=True)
 
     def loaded(self, path: str) -> FileFacts | Unseen:
         """A script that a program loads before its own: of a package only where that names it as a program.
@@ -109,12 +112,26 @@ class Examiner:
         Tools bring hooks for other programs, and such a program is not the tool. Nor is one that calls a
         Python tool's modules as a library, whatever these import.
         """
+        path = self._started(path)
         found = self.script(path)
         if isinstance(found, Unseen) or found.package is None or self._is_named(path, found.package):
             return found
         if found.package.ecosystem == "pypi":
             return msgspec.structs.replace(found, package=None, marks=(), imported=())
         return msgspec.structs.replace(found, package=None)
+
+    def _started(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        if name != "package.json":
+            return path
+        inside = _IN_CONTAINER.fullmatch(folder)
+        if inside is None:
+            return self._packages.started_in(folder)
+        try:
+            with Root(*inside.groups()) as root:
+                return inside.group(1) + self._packages.below(root).started_in(inside.group(2))
+        except OSError:  # it ended
+            return path
 
     def _is_named(self, path: str, package: PackageRef) -> bool:
         inside = _IN_CONTAINER.fullmatch(path)

@@ -74,9 +74,14 @@ def is_own_project(folder: str, name: str) -> bool:
 
 
 def program_files(folder: str, manifest: Manifest) -> Iterator[str]:
-    """Where the files lie that the manifest names as its programs; nothing outside of `folder`."""
-    for target in manifest.programs or ((manifest.main or "index.js"),):
-        path = os.path.normpath(f"{folder}/{target}")
+    """Where the files lie that the manifest names as its programs; nothing outside of `folder`.
+
+    npm takes the folder for the root: `../dist/x.js`, as Copilot's language server has it, is `dist/x.js`.
+    """
+    for target in manifest.programs:
+        yield folder + os.path.normpath(f"/{target.lstrip('/')}")
+    if not manifest.programs:
+        path = os.path.normpath(f"{folder}/{manifest.main or 'index.js'}")
         if is_within(path, folder):
             yield path
 

@@ -8,6 +8,7 @@ import functools
 import itertools
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -144,6 +145,16 @@ class OwnerPackages:
             return True
         manifest = self._quiet_manifest(package.path)
         return manifest is not None and path in program_files(package.path, manifest)
+
+    def started_in(self, folder: str) -> str:
+        """The file that node runs where it is told a folder (https://nodejs.org/api/modules.html)."""
+        manifest = self._quiet_manifest(folder)
+        main = os.path.normpath(f"{folder}/{(manifest and manifest.main) or 'index'}")
+        for path in (main, f"{main}.js", f"{main}/index.js"):
+            status = status_at(path, self._root)
+            if status is not None and stat.S_ISREG(status.st_mode):
+                return path
+        return f"{folder}/index.js"
 
     def manifest(self, folder: str) -> Manifest | None:
         """The package.json of a folder, None where there is none; CannotLook where it may not be read."""

@@ -16,11 +16,12 @@ from aipolicy.platforms.interpreters import Ran
 from aipolicy.platforms.links import resolve
 
 _ENDINGS = {
-    "node": ("", ".js", ".cjs", ".mjs", "/index.js"),
-    "bun": ("", ".tsx", ".jsx", ".ts", ".mjs", ".js", ".cjs", "/index.ts", "/index.js"),
+    "node": ("", ".js", ".cjs", ".mjs", "/package.json", "/index.js"),
+    "bun": ("", ".tsx", ".jsx", ".ts", ".mjs", ".js", ".cjs", "/package.json", "/index.ts", "/index.js"),
     "deno": ("",),
     "python": ("", "/__main__.py"),
 }
+"""Of a folder it is shown as its package.json, which says what runs: that is for whoever reads files."""
 _LEVELS = 16
 _VERSIONED = re.compile(r"python3\.\d+")
 _MOST_VERSIONS = 8

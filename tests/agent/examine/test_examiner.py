@@ -13,7 +13,7 @@ from aipolicy.examine import Examiner, MemoryCache
 from aipolicy.examine.examiner import LARGEST_SCRIPT, LONG_BYTES
 from aipolicy.examine.filesystem import is_in_memory
 from hostile import UNREADABLE, terabyte
-from installed import MARKS, NATIVE_CLAUDE, NATIVE_OTHER, VERSIONS, examiner, npm_package, put
+from installed import A_SCRIPT, MARKS, NATIVE_CLAUDE, NATIVE_OTHER, VERSIONS, examiner, npm_package, put
 
 CLAUDE = ("claude-code:CLAUDE_CODE_ENABLE_TELEMETRY", "claude-code:tengu_api_success")
 
@@ -250,6 +250,26 @@ def test_a_program_that_was_replaced_since_has_no_package(tmp_path: Path) -> Non
 
 def test_a_program_that_ended_is_unseen() -> None:
     assert examiner().program("/proc/0/exe", "/bin/x") == Unseen(place="/bin/x", reason="no such file")
+
+
+@pytest.mark.parametrize(
+    ("stated", "file"),
+    [
+        ('"main": "cli.js"', "cli.js"),
+        ('"main": "./dist/cli"', "dist/cli.js"),
+        ('"main": "dist"', "dist/index.js"),
+        ('"bin": "cli.js"', "index.js"),
+    ],
+)
+def test_told_a_folder_node_runs_what_its_package_json_says(stated: str, file: str, tmp_path: Path) -> None:
+    folder = tmp_path / "node_modules/@qwen-code/qwen-code"
+    program = put(folder / file, A_SCRIPT)
+    manifest = put(folder / "package.json", f'{{"name": "@qwen-code/qwen-code", {stated}}}'.encode())
+    found = examiner().script(manifest)
+    assert isinstance(found, FileFacts)
+    assert found.path == program
+    assert found.package is not None
+    assert found.package.name == "@qwen-code/qwen-code"
 
 
 def test_a_script_in_a_container_is_read_below_its_root(tmp_path: Path) -> None:

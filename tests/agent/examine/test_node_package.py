@@ -113,6 +113,13 @@ def test_a_bin_that_leads_elsewhere_is_not_the_packages(tmp_path: Path) -> None:
     assert not code(folder)
 
 
+def test_a_program_that_npm_takes_for_inside(tmp_path: Path) -> None:
+    """Copilot's language server calls its own `../dist/language-server.js`."""
+    put(tmp_path / "pkg" / "dist" / "x.js", A_SCRIPT)
+    manifest = Manifest("a", "1", programs=("../dist/x.js",))
+    assert has_code(str(tmp_path / "pkg"), manifest, nothing_is_far)
+
+
 def test_only_files_inside_the_package_are_its_program(tmp_path: Path) -> None:
     put(tmp_path / "outside", A_SCRIPT)
     for target in ("../outside", "/etc/passwd", f"{tmp_path}/outside", "a/../../outside", "\0", "\ud800"):

@@ -34,6 +34,8 @@ def make(folder: Path, name: str) -> str:
     [
         ("node", "cli", "cli.js"),
         ("node", ".", "index.js"),
+        ("node", ".", "package.json"),
+        ("bun", "./", "package.json"),
         ("node", "cli.mjs", "cli.mjs"),
         ("bun", "cli", "cli.ts"),
         ("python", ".", "__main__.py"),
