@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from aipolicy.core.model import FileKind, PackageRef
+from aipolicy.core.python_text import starts_in
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application_in
@@ -58,10 +59,6 @@ _PYTHON_PATH: Final = re.compile(
     rb"(?:#!\s*|exec' \"?)(/[^\n\"]*?/bin)/[^/\n\" ]*(?:python|pypy)", re.IGNORECASE
 )
 _JAVASCRIPT_LINE: Final = re.compile(rb"#![^\n]*\b(?:node|nodejs|bun|deno|tsx)\b")
-_IMPORTED: Final = re.compile(
-    rb"^\s*from ([\w.]+) import (\w+)(?:[ \t]{1,9}as[ \t]{1,9}(\w+))?", re.MULTILINE
-)
-_CALLED: Final = re.compile(rb"(?<![\w.])([A-Za-z_]\w*)(?:\.\w+)*\(")
 _REQUIRED: Final = re.compile(rb"['\"]([A-Za-z][\w.-]*)(?:==[\w.]+)?['\"]")
 
 
@@ -86,12 +83,11 @@ def read_script_head(head: bytes) -> ScriptHead:
     path = _PYTHON_PATH.search(first_lines)
     if path is None and not _PYTHON_LINE.match(head) and not _PYTHON_EXEC.match(head):
         return ScriptHead(javascript=_JAVASCRIPT_LINE.match(head) is not None)
-    called = set(_CALLED.findall(head))
-    imported = _IMPORTED.findall(head)
+    starts = starts_in(head.decode("utf-8", "replace"))
     return ScriptHead(
         python=True,
         bin=os.fsdecode(path.group(1)) if path else None,
-        starts=frozenset((m.decode(), a.decode()) for m, a, name in imported if (name or a) in called),
+        starts=frozenset((m, attribute.partition(".")[0]) for m, attribute in starts if attribute),
         quoted=frozenset(word.decode() for word in _REQUIRED.findall(head)),
     )
 
@@ -235,7 +231,7 @@ class OwnerPackages:
         for site in (*unpacked, *self._sites_of(os.path.dirname(path))):
             for distribution in self._wanted_in(site):
                 commands = entry_points(distribution.folder, self._root)
-                if any(is_started_by(start, commands, distribution.name) for start in starts):
+                if is_started_by(starts, commands, distribution.name):
                     return _python_reference(distribution)
         return None
 

@@ -7,16 +7,12 @@ import posixpath
 import re
 from typing import Final
 
+from aipolicy.core.python_text import imports_in
 from aipolicy.examine.files import OpenFile
 
 _MOST_BYTES: Final = 1 << 20
 """Of one file: the largest module of a tool known has a fifth of it."""
 _MOST_NAMES: Final = 2_000
-_FROM: Final = re.compile(
-    rb"^[ \t]*from[ \t]+(\.*[\w.]*)[ \t]+import\b[ \t]*(?:\(([\w\s,]{1,2000})|([\w ,\t]{1,2000}))?",
-    re.MULTILINE,
-)
-_IMPORT: Final = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]{1,2000})", re.MULTILINE)
 _FIRST_LINE: Final = re.compile(rb"#![^\n]*(?:python|pypy)", re.IGNORECASE)
 
 
@@ -27,21 +23,11 @@ def is_python(path: str, file: OpenFile) -> bool:
 
 def modules_in(file: OpenFile) -> tuple[str, ...]:
     """The modules that it may import, dots for relative ones in front; `from a import b` names a and a.b."""
-    data = file.read(_MOST_BYTES)
     found: dict[str, None] = {}
-    for module, in_brackets, plain in _FROM.findall(data):
-        name = module.decode("utf-8", "replace")
-        found[name] = None
-        for part in (in_brackets or plain).split(b","):
-            words = part.split()
-            if words:
-                inner = words[0].decode("utf-8", "replace")
-                found[name + inner if name.endswith(".") else f"{name}.{inner}"] = None
-    for names in _IMPORT.findall(data):
-        for part in names.split(b","):
-            words = part.split()
-            if words:
-                found[words[0].decode("utf-8", "replace")] = None
+    for module, name, _ in imports_in(file.read(_MOST_BYTES).decode("utf-8", "replace")):
+        found[module] = None
+        if name is not None:
+            found[module + name if module.endswith(".") else f"{module}.{name}"] = None
     return tuple(found)[:_MOST_NAMES]
 
 

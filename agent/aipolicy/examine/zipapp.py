@@ -3,14 +3,14 @@
 What is merely bundled says nothing: an application that brings `llm` along as a library starts its own code.
 """
 
-import itertools
 import json
 import os
-import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Final
 
+from aipolicy.core import python_text
 from aipolicy.core.model import PackageRef
+from aipolicy.core.python_text import Start
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import MIB, CannotLook, OpenFile, link_at, names_in, read_text
@@ -29,22 +29,7 @@ _MAIN: Final = "__main__.py"
 _STATED_IN: Final = ("PEX-INFO", "environment.json")
 """Where pex (docs.pex-tool.org, PEX-INFO) and shiv (shiv.readthedocs.io) say what they start."""
 _MOST_WANTED: Final = 20
-_MOST_STARTS: Final = 100
 _LARGEST_TEXT: Final = MIB
-_CALLED: Final = re.compile(
-    r"^[ \t]*(?:sys\.exit\(|raise SystemExit\()?([A-Za-z_][\w.]*)\.(\w+)\(", re.MULTILINE
-)
-_IMPORTED: Final = re.compile(r"^import ([\w.]+)[ \t\r]*$", re.MULTILINE)
-_FROM: Final = re.compile(r"^from ([\w.]+) import (\w+)[ \t\r]*$", re.MULTILINE)
-_CALL: Final = re.compile(r"(?<![\w.])(\w+)\(")
-_RUN: Final = re.compile(r"\brunpy\.run_module\(\s*['\"]([\w.]+)['\"]")
-
-
-class Start(NamedTuple):
-    """What it starts: `attribute` of `module`, or the module itself as `python -m` does."""
-
-    module: str
-    attribute: str | None = None
 
 
 def package_in_zipapp(file: OpenFile, wanted: frozenset[str]) -> PackageRef | None:
@@ -63,10 +48,7 @@ def package_in_zipapp(file: OpenFile, wanted: frozenset[str]) -> PackageRef | No
     if not found:
         return None
     starts = tuple(
-        itertools.islice(
-            (start for name, member in texts.items() for start in starts_in(name, _text(directory, member))),
-            _MOST_STARTS,
-        )
+        start for name, member in texts.items() for start in starts_in(name, _text(directory, member))
     )
     for files in found.values():
         reference = _reference(directory, files, file.path, starts)
@@ -100,7 +82,7 @@ def unpacked_beside(path: str, wanted: frozenset[str], root: Root | None = None)
 def starts_in(name: str, text: str) -> Iterator[Start]:
     """What the file `name` at the top of a zipapp says that it starts."""
     if name == _MAIN:
-        yield from _starts_of_main(text)
+        yield from python_text.starts_in(text)
         return
     try:
         stated = json.loads(text).get("entry_point")
@@ -109,20 +91,6 @@ def starts_in(name: str, text: str) -> Iterator[Start]:
     if isinstance(stated, str):
         module, _, attribute = stated.strip().partition(":")
         yield Start(module, attribute or None)
-
-
-def _starts_of_main(text: str) -> Iterator[Start]:
-    """As `python -m zipapp -m module:function` writes it, and as people write it by hand."""
-    imported = {found.group(1) for found in _IMPORTED.finditer(text)}
-    for found in _CALLED.finditer(text):
-        if found.group(1) in imported:
-            yield Start(found.group(1), found.group(2))
-    called = set(_CALL.findall(text))
-    for found in _FROM.finditer(text):
-        if found.group(2) in called:
-            yield Start(found.group(1), found.group(2))
-    for found in _RUN.finditer(text):
-        yield Start(found.group(1))
 
 
 def _reference(
@@ -135,19 +103,23 @@ def _reference(
     commands = (
         read_entry_points(_text(directory, files["entry_points.txt"])) if "entry_points.txt" in files else ()
     )
-    if name is None or not any(is_started_by(start, commands, name) for start in starts):
+    if name is None or not is_started_by(starts, commands, name):
         return None
     return PackageRef(ecosystem="pypi", name=normal_pypi(name), version=version, path=printable(path))
 
 
-def is_started_by(start: Start, commands: tuple[EntryPoint, ...], name: str) -> bool:
-    """Whether it is one of the distribution's commands; a module, the package of such a command."""
-    if start.attribute is not None:
-        wanted = (start.module, start.attribute.partition(".")[0])
-        return any((entry.module, entry.attribute.partition(".")[0]) == wanted for entry in commands)
+def is_started_by(starts: Collection[Start], commands: tuple[EntryPoint, ...], name: str) -> bool:
+    """Whether one is among the distribution's commands; a module alone, the package of such a command."""
+    called = {(start.module, start.attribute.partition(".")[0]) for start in starts if start.attribute}
+    if any((entry.module, entry.attribute.partition(".")[0]) in called for entry in commands):
+        return True
     tops = {entry.module.partition(".")[0] for entry in commands} or {normal_pypi(name).replace("-", "_")}
     modules = {entry.module for entry in commands}
-    return start.module in modules or start.module.removesuffix(".__main__") in tops
+    return any(
+        start.module in modules or start.module.removesuffix(".__main__") in tops
+        for start in starts
+        if start.attribute is None
+    )
 
 
 def _text(directory: ZipDirectory, member: Member) -> str:

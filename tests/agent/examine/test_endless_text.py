@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from aipolicy.core.python_text import imports_in
 from aipolicy.examine.files import MIB, CannotLook
 from aipolicy.examine.node_package import read_manifest
 from aipolicy.examine.owner_package import read_script_head
 from aipolicy.examine.plugin_jar import Plugin, read_descriptor
 from aipolicy.examine.python_package import EntryPoint, read_entry_points, read_metadata
 from aipolicy.examine.zipapp import starts_in
+from aipolicy.platforms.typed_python import started_by
 
 TEXTS = (
     "\n", " ", "a", "a ", "a.", "a=", "=", "import a\n\n", "from a import b\n",
@@ -20,6 +22,7 @@ TEXTS = (
     "<version>", "<id>", "[x]\n",
     "[console_scripts]\n", "a = b : ", "$basedir/", "/node_modules/", "exec ", "\n exec a",
     "runpy.run_module(",    "#!", "#!/bin/sh\n'''exec' /", "exec' /bin", "'a", "'", '"',
+    "\\'", "import a as b\nb.c(", "a.a(", "from a import (", "from a import b, ",
     "{", "[", '{"a":', "\\", "Name: ", "Name:\n",
 )  # fmt: skip
 HEADS = ("", "import a", "from a import b", "[console_scripts]\na", "<name>", "#! env ", "runpy.run_module(")
@@ -30,6 +33,8 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "METADATA": (lambda text: read_metadata(text.encode()), 64 << 10),
     "the head of a script": (lambda text: read_script_head(text.encode()), 4096),
     "__main__.py": (lambda text: list(starts_in("__main__.py", text)), MIB),
+    "python -c": (lambda text: started_by(text.encode()), 64 << 10),
+    "a Python file": (lambda text: list(imports_in(text)), MIB),
     "PEX-INFO": (lambda text: list(starts_in("PEX-INFO", text)), MIB),
     "package.json": (lambda text: _manifest(text), MIB),
 }

@@ -148,6 +148,13 @@ def test_a_script_that_only_tries_whether_the_tool_can_be_imported(tmp_path: Pat
     assert owner(put(tmp_path / "bin" / "doctor", line + text)) is None
 
 
+def test_a_script_whose_description_shows_how_the_tool_is_called_was_taken_for_it(tmp_path: Path) -> None:
+    aider(tmp_path / "venv")
+    line = f"#!{tmp_path}/venv/bin/python\n".encode()
+    text = b'"""Sums up. Not like this:\n\n    from aider.main import main\n    main()\n"""\nprint(1)\n'
+    assert owner(put(tmp_path / "bin" / "notes", line + text)) is None
+
+
 def test_an_old_entry_script_quotes_its_distribution(tmp_path: Path) -> None:
     aider(tmp_path / "venv")
     text = (
