@@ -18,9 +18,6 @@ class Step(StrEnum):
     EVERYBODY = "everybody"
 
 
-BRAKE_PATH = "/api/v1/brake"
-
-
 class PublishRequest(Record, frozen=True, kw_only=True):
     """Body of POST /api/v1/policies. commit, author, approver: as CI names them, or empty.
 

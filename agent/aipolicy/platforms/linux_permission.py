@@ -85,9 +85,6 @@ class PermissionGroup:
         """Be asked of every exec on the filesystem that `path` lies on, in every mount namespace."""
         self._mark(_ADD | _FILESYSTEM, OPEN_EXEC_PERM, path=path)
 
-    def leave_filesystem(self, path: str) -> None:
-        self._mark(_REMOVE | _FILESYSTEM, OPEN_EXEC_PERM, path=path)
-
     def let_pass(self, fd: int) -> None:
         """Not be asked of this file again until it is written to.
 

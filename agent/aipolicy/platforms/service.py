@@ -20,10 +20,6 @@ class Service:
         self.alive_every_s = _interval_s(environ, pid) if self._address is not None else None
         """How often `alive` is expected: half of systemd's limit; None where it does not watch."""
 
-    @property
-    def present(self) -> bool:
-        return self._address is not None
-
     def ready(self, status: str = "") -> None:
         self._send("READY=1", _status(status))
 

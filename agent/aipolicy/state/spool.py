@@ -1,6 +1,9 @@
 """The events that wait for the server, in SQL: stored, sealed into batches, acknowledged, refused, dropped.
 
 Every function runs inside the caller's transaction; store.py says when.
+
+An event's status: 0 it waits, 1 it is sealed into the batch, 2 the server has it, 3 the server refused it for
+good: it is kept, since it was stored about somebody, and not sent again.
 """
 
 import gzip
@@ -13,12 +16,6 @@ import msgspec
 
 from aipolicy.core.model import Event, Gone, Health, Outcome, Record, Unseen
 from aipolicy.core.wire import finding_key
-
-WAITING: Final = 0
-SEALED: Final = 1
-SENT: Final = 2
-REFUSED: Final = 3
-"""By the server, for good. It is kept, since it was stored about somebody, and is not sent again."""
 
 KEEP_SENT: Final = 5_000
 

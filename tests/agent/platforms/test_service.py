@@ -24,7 +24,6 @@ def test_ready_status_alive_and_stopping(systemd: socket.socket, tmp_path: Path)
     place = str(tmp_path / "notify")
     systemd.bind(place)
     service = Service({"NOTIFY_SOCKET": place, "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "42"}, pid=42)
-    assert service.present
     assert service.alive_every_s == 15.0
     service.ready("watching\nprocesses")
     service.status("")
