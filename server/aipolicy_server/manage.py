@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import click
 
+from aipolicy.core.plural import plural
 from aipolicy.core.wire import printable
 from aipolicy_server import tokens
 from aipolicy_server.app import open_store
@@ -247,7 +248,7 @@ def _opened(data: str, database: str | None) -> Iterator[Store]:
 
 
 def _bounds(row: SecretRow) -> str:
-    uses = "any number of uses" if row.uses_left is None else f"{row.uses_left} uses left"
+    uses = "any number of uses" if row.uses_left is None else f"{plural(row.uses_left, 'use')} left"
     return uses if row.expires is None else f"{uses}, until {_shown(row.expires)}"
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+from aipolicy.core.plural import plural
 from aipolicy.core.policy import Policy, PolicyErrors, parse
 from aipolicy.core.problem import Problem
 from aipolicy.core.publishing import Published, PublishedText, PublishRequest, RollbackRequest, Step
@@ -123,8 +124,7 @@ class Publishing:
         try:
             policy = parse(asked.content.encode("utf-8"), asked.name, catalog.known)
         except PolicyErrors as errors:
-            count = len(errors.problems)
-            title = f"the policy is wrong ({count} error{'' if count == 1 else 's'}): {errors.problems[0]}"
+            title = f"the policy is wrong ({plural(len(errors.problems), 'error')}): {errors.problems[0]}"
             raise Refusal(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "bad-policy", title, problems=_bounded(errors.problems)
             ) from errors

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from aipolicy.core.model import Record
 from aipolicy.core.wire import printable
 from aipolicy.core.yamlfile import MAX_BYTES
-from aipolicy.state.files import read_small, write_safely
+from aipolicy.state.files import identity, read_small, stamp, write_safely
 
 MOST_BYTES: Final = MAX_BYTES
 _SETTLE_S: Final = 0.2
@@ -93,9 +93,9 @@ class FilePolicy:
             return NoPolicy(reason=f"{self.path}: {error.strerror or error}")
         if len(content) > MOST_BYTES:
             return NoPolicy(reason=f"{self.path}: it is larger than {MOST_BYTES} bytes")
-        if _identity(before) != _identity(after) or len(content) != after.st_size:
+        if identity(before) != identity(after) or len(content) != after.st_size:
             return NoPolicy(reason=f"{self.path}: it is being written", passing=True)
-        return content, _identity(after)
+        return content, identity(after)
 
 
 class LastGood:
@@ -116,10 +116,7 @@ class LastGood:
 
     def stamp(self) -> tuple[int, ...]:
         """Another one after each `keep`; empty where nothing is kept."""
-        try:
-            return _identity(os.lstat(self._path))
-        except OSError:
-            return ()
+        return stamp(self._path)
 
     def load(self) -> PolicyText | None:
         """The policy kept last, None where none was or the disk changed it since."""
@@ -175,11 +172,4 @@ class NotedVersion:
 
     def stamp(self) -> tuple[int, ...]:
         """Another one after each `note`; empty where none was."""
-        try:
-            return _identity(os.lstat(self._path))
-        except OSError:
-            return ()
-
-
-def _identity(found: os.stat_result) -> tuple[int, ...]:
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return stamp(self._path)

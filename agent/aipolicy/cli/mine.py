@@ -9,6 +9,7 @@ from aipolicy.cli import inputs, local
 from aipolicy.cli.errors import Failure
 from aipolicy.core.countdown import from_when
 from aipolicy.core.model import Event, Gone, Health, Outcome, Unseen
+from aipolicy.core.plural import plural
 from aipolicy.core.status import Mine
 
 
@@ -31,7 +32,7 @@ def mine(state: str | None, form: str) -> None:
         return
     now = inputs.now()
     about_me = msgspec.json.decode(answered, type=Mine)
-    click.echo(f"{len(about_me.records)} records about {about_me.who} on {about_me.device}")
+    click.echo(f"{plural(len(about_me.records), 'record')} about {about_me.who} on {about_me.device}")
     for raw in about_me.records:
         click.echo(_line(msgspec.json.decode(raw, type=Event), now))
     for sight in about_me.first_sights:

@@ -5,6 +5,7 @@ from typing import Final
 
 from aipolicy.cli.text_table import text_table
 from aipolicy.core.plan_report import Change, Effect, Hit, Limit, Moment, PlanReport, Said, Total, Wave
+from aipolicy.core.plural import plural
 from aipolicy.core.scan_report import PolicyInUse
 from aipolicy.core.wire import printable
 
@@ -72,7 +73,7 @@ def _headline(report: PlanReport) -> str:
     if not report.totals:
         return "this changes nothing for anybody"
     return "; ".join(
-        f"{_WORDS[total.effect]} {total.hit.people:,} people on {_machines(total.hit.machines)}"
+        f"{_WORDS[total.effect]} {_whom(total.hit)}"
         for total in report.totals
         if total.effect is not Effect.RENAMED or len(report.totals) == 1
     )
@@ -84,8 +85,8 @@ def _opening(report: PlanReport) -> str:
     catalog = f" with catalog {report.catalog}" if report.catalog else ""
     return (
         f"{_named(report.policy)}{catalog}, against {against}. Inventory of "
-        f"{seen.taken_at:%Y-%m-%d %H:%M} UTC: {_count(seen.devices, 'device')}, {seen.people:,} people with "
-        f"an AI tool, {_count(seen.findings, 'finding')}."
+        f"{seen.taken_at:%Y-%m-%d %H:%M} UTC: {plural(seen.devices, 'device')}, "
+        f"{plural(seen.people, 'person', 'people')} with an AI tool, {plural(seen.findings, 'finding')}."
     )
 
 
@@ -108,7 +109,7 @@ def _said(said: Said) -> str:
 
 
 def _numbers(hit: Hit, *, findings: bool) -> tuple[str, ...]:
-    running = f"{hit.running:,} on {_machines(hit.running_machines)}" if hit.running else "-"
+    running = f"{hit.running:,} on {plural(hit.running_machines, 'machine')}" if hit.running else "-"
     return (f"{hit.machines:,}", f"{hit.people:,}", *([f"{hit.findings:,}"] if findings else []), running)
 
 
@@ -118,16 +119,13 @@ def _rest(changes: Sequence[Change], rows: int) -> Iterator[str]:
         tools = len({change.tool for change in left})
         findings = sum(change.hit.findings for change in left)
         yield (
-            f"… and {_count(len(left), 'line')} more: {_count(tools, 'tool')}, {_count(findings, 'finding')} "
+            f"… and {plural(len(left), 'line')} more: {plural(tools, 'tool')}, {plural(findings, 'finding')} "
             "(--rows N shows more, --format json all)"
         )
 
 
 def _moment(moment: Moment) -> str:
-    whom = "; ".join(
-        f"{_WORDS[total.effect]} {total.hit.people:,} people on {_machines(total.hit.machines)}"
-        for total in moment.totals
-    )
+    whom = "; ".join(f"{_WORDS[total.effect]} {_whom(total.hit)}" for total in moment.totals)
     rules = dict.fromkeys(
         f"{_short(change.tool)} by {_short((change.after or change.before).rule)}"
         for change in moment.changes
@@ -138,8 +136,8 @@ def _moment(moment: Moment) -> str:
 
 def _wave(wave: Wave) -> str:
     hit = wave.hit
-    runs = f", it runs on {_machines(hit.running_machines)}" if hit.running else ""
-    return f"{wave.percent} %: {hit.people:,} people on {_machines(hit.machines)}{runs}"
+    runs = f", it runs on {plural(hit.running_machines, 'machine')}" if hit.running else ""
+    return f"{wave.percent} %: {_whom(hit)}{runs}"
 
 
 def _limit(limit: Limit) -> str:
@@ -149,12 +147,8 @@ def _limit(limit: Limit) -> str:
     )
 
 
-def _machines(count: int) -> str:
-    return _count(count, "machine")
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+def _whom(hit: Hit) -> str:
+    return f"{plural(hit.people, 'person', 'people')} on {plural(hit.machines, 'machine')}"
 
 
 def _short(text: str) -> str:

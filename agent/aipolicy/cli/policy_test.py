@@ -11,6 +11,7 @@ from aipolicy.cli.checked.report import CheckedFile
 from aipolicy.cli.json_form import in_json
 from aipolicy.cli.policy_check import DEFAULT_FILE
 from aipolicy.core.model import Record
+from aipolicy.core.plural import plural
 from aipolicy.core.policy import PolicyErrors, parse
 from aipolicy.core.problem import Problem
 from aipolicy.core.run_tests import TestResult, run_tests
@@ -102,5 +103,5 @@ def _outcome(result: TestResult) -> str:
 def _sum(tests: int, failed: int) -> str:
     if not tests:
         return "it carries no tests"
-    run = "1 test" if tests == 1 else f"{tests:,} tests"
+    run = plural(tests, "test")
     return f"{run}, {failed:,} failed" if failed else f"{run}, all passed"

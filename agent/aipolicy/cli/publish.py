@@ -13,6 +13,7 @@ from aipolicy.cli.at_server import at_server, desk_of, refusals, version_of
 from aipolicy.cli.errors import Failure
 from aipolicy.core import policy as policies
 from aipolicy.core.plan_report import PlanReport
+from aipolicy.core.plural import plural
 from aipolicy.core.problem import annotate_all
 from aipolicy.core.publishing import (
     History,
@@ -242,5 +243,5 @@ def _say(done: Published, desk: Desk) -> None:
     with refusals():
         rollout = desk.history().rollout
     devices = sum(getattr(rollout, name) for name in Rollout.__struct_fields__)
-    whom = "1 device takes" if devices == 1 else f"{devices} devices take"
+    whom = f"{plural(devices, 'device')} {'takes' if devices == 1 else 'take'}"
     click.echo(f"{whom} it at the next check-in; how far it is: aipolicy policy history")

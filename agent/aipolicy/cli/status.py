@@ -9,6 +9,7 @@ import msgspec
 from aipolicy.cli import inputs, local
 from aipolicy.cli.json_form import in_json
 from aipolicy.core.countdown import from_when
+from aipolicy.core.plural import plural
 from aipolicy.core.status import Status
 
 
@@ -61,11 +62,11 @@ def _text(now: Status, at: datetime) -> str:
         *(f"    {one.name:<13} {one.condition}: {one.detail}" for one in now.controls if one.detail),
         f"  server          {server.url or 'none: events stay here'}"
         + (f", last answer {_time(server.last_ok) if server.last_ok else 'never'}" if server.url else "")
-        + f", {server.pending} events waiting",
+        + f", {plural(server.pending, 'event')} waiting",
     ]
     if now.scan:
         counts = ", ".join(f"{n} {ruling}" for ruling, n in now.scan.findings.items() if n) or "nothing found"
-        seen = "" if now.scan.complete else f"; {now.scan.unseen} places could not be looked into"
+        seen = "" if now.scan.complete else f"; {plural(now.scan.unseen, 'place')} could not be looked into"
         lines.append(f"  last scan       {_time(now.scan.at)}, {now.scan.took_s:.1f} s: {counts}{seen}")
     if now.soon_blocked:
         soon = now.soon_blocked
@@ -83,9 +84,10 @@ def _restarts(now: Status) -> str:
     gate, classifier, counted = now.guard.gate_restarts, now.guard.classifier_restarts, now.guard.counted
     said = ""
     if gate or classifier:
-        said += f" (since its start the gate was started anew {gate} times, the classifier {classifier})"
+        times = plural(gate, "time")
+        said += f" (since its start the gate was started anew {times}, the classifier {classifier})"
     if counted:
-        said += f" ({counted} refusals are told as a number only)"
+        said += f" ({plural(counted, 'refusal')} told as a number only)"
     return said
 
 

@@ -13,6 +13,7 @@ from aipolicy.cli.json_form import in_json
 from aipolicy.cli.tools_export import export
 from aipolicy.cli.tools_page import tools_page
 from aipolicy.core.model import Record
+from aipolicy.core.plural import plural
 from aipolicy.core.problem import Problem, Problems, annotate
 from aipolicy.core.tool import Source, Tool
 from aipolicy.core.toolcheck import faults
@@ -138,9 +139,8 @@ def check(files: tuple[str, ...], tools_dir: str | None, form: str) -> None:
     else:
         for problem in problems:
             click.echo(annotate(problem), err=True)
-        count = "1 error" if len(problems) == 1 else f"{len(problems):,} errors"
-        what = "1 tool file" if checked == 1 else f"{checked} tool files"
-        click.echo(f"{what}: {'right' if report.ok else count}", err=not report.ok)
+        found = "right" if report.ok else plural(len(problems), "error")
+        click.echo(f"{plural(checked, 'tool file')}: {found}", err=not report.ok)
     sys.exit(0 if report.ok else 2)
 
 

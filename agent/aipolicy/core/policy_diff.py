@@ -17,6 +17,7 @@ from aipolicy.core.audience import Audience, fit
 from aipolicy.core.decide import explain
 from aipolicy.core.entry import Entry
 from aipolicy.core.model import Action, Confidence, Context, Evidence, Finding, Owner, Record, Ruling, State
+from aipolicy.core.plural import plural
 from aipolicy.core.policy import Policy
 from aipolicy.core.privacy import Privacy
 from aipolicy.core.scope import Scope
@@ -125,7 +126,7 @@ def retention_change(before: Privacy, after: Privacy) -> str | None:
 def _kept(days: int | None) -> str:
     if days is None:
         return "for as long as the server's own setting says"
-    return f"for {days:,} day{'' if days == 1 else 's'} at most"
+    return f"for {plural(days, 'day')} at most"
 
 
 def _tests(policy: Policy) -> list[str]:

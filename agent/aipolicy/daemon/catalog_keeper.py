@@ -5,7 +5,6 @@ It is read once, since marks, observers and the index are made from it: a change
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ import msgspec
 from aipolicy.core.model import Record
 from aipolicy.core.tools import Catalog
 from aipolicy.core.yamlfile import YamlErrors
-from aipolicy.state.files import read_small, write_safely
+from aipolicy.state.files import read_small, stamp, write_safely
 from aipolicy.tools import load, with_own
 from aipolicy.tools.own import MOST_BYTES, own_texts
 
@@ -101,11 +100,7 @@ def kept_catalog(own_dir: str | None, state: Path) -> Catalog:
 
 def catalog_stamp(state: Path) -> tuple[int, ...]:
     """Another one after each change of what `kept_catalog` reads; empty where there is nothing."""
-    try:
-        found = os.lstat(state / _LAST_GOOD)
-    except OSError:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return stamp(state / _LAST_GOOD)
 
 
 def _without(errors: YamlErrors, own_dir: str, state: Path) -> StartingCatalog:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from aipolicy.core.model import Action, Done, Finding, Outcome, Process, State, Verdict
 from aipolicy.core.place import place_in
+from aipolicy.core.plural import plural
 from aipolicy.daemon.repeats import Repeats
 from aipolicy.daemon.teller import Teller, in_words
 from aipolicy.daemon.windows import may_hold_unsaved
@@ -148,7 +149,7 @@ class Enforcer:
         finding = one.verdict.finding
         worth = self._repeats.one_more((finding.tool, finding.owner.uid, finding.path), now)
         if worth is not None and worth.before:
-            detail += f"; ended {worth.before} times more since the last report"
+            detail += f"; ended {plural(worth.before, 'time')} more since the last report"
         if worth is not None and worth.last:
             detail += f"; started again and again, lastly by {one.starter}: further ends are counted"
         outcome = Outcome(verdict=one.verdict, done=Done.ENDED, detail=detail)

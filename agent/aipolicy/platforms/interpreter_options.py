@@ -170,9 +170,10 @@ def _imported(code: bytes) -> tuple[bytes, ...]:
 _IMPORTED: Final = re.compile(
     rb"""\b(?:import|require|Worker)\)?\s{0,9}\(\s{0,9}(?:new\s{1,9}URL\s{0,9}\(\s{0,9})?"""
     rb"""["'`]([^"'`\n]{1,4096})["'`]"""
-    rb"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`$\\]*`|//[^\n]*|/\*[^*]*\*/"""
+    rb"""|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|`[^`$\\]*`|//[^\n]*|/\*[^*]*\*/"""
 )
-"""What code imports. Texts and comments are passed over: code that quotes such a call imports nothing."""
+"""What code imports. Texts and comments are passed over: code that quotes such a call imports nothing. A text
+that does not end is one all the same, see core.python_text."""
 
 
 # --- programs that run another program file --------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from aipolicy.core.model import Owner, Process, Unseen
+from aipolicy.core.plural import plural
 from aipolicy.core.wire import printable
 from aipolicy.platforms.linux_fuse import serving
 from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
@@ -315,7 +316,7 @@ class ProcessTable:
 def _unseen(proc: str, denied: list[str]) -> Unseen:
     names = sorted(set(denied))
     shown = ", ".join(names[:_NAMED_IN_UNSEEN]) + (" ..." if len(names) > _NAMED_IN_UNSEEN else "")
-    count = f"{len(denied)} process" + ("" if len(denied) == 1 else "es")
+    count = plural(len(denied), "process", "processes")
     return Unseen(place=f"{proc}: program of {count} ({shown})", reason="permission denied")
 
 

@@ -15,7 +15,7 @@ import msgspec
 from aipolicy.core.ceiling import Boot, Ceiling
 from aipolicy.core.model import Action, Record
 from aipolicy.core.published import Brake
-from aipolicy.state.files import read_small, write_safely
+from aipolicy.state.files import read_small, stamp, write_safely
 
 LONGEST_S: Final = 24 * 3600.0
 _LIMIT: Final = 16 * 1024
@@ -134,9 +134,9 @@ class _File(Generic[R]):
         self._found: R | _Damaged | None = None
 
     def read(self) -> R | _Damaged | None:
-        stamp = self._look()
-        if stamp != self._stamp:
-            self._found, self._stamp = self._load() if stamp else None, stamp
+        now = stamp(self._path)
+        if now != self._stamp:
+            self._found, self._stamp = self._load() if now else None, now
         return self._found
 
     def write(self, record: R) -> None:
@@ -145,13 +145,6 @@ class _File(Generic[R]):
     def remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
-
-    def _look(self) -> tuple[int, ...]:
-        try:
-            found = os.lstat(self._path)
-        except OSError:
-            return ()
-        return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def _load(self) -> R | _Damaged | None:
         try:

@@ -72,6 +72,19 @@ def read_small(path: Path, limit: int) -> bytes | None:
     return content if len(content) <= limit else None
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """Another one after each `write_safely`, which makes a new file; empty where there is none."""
+    try:
+        return identity(os.lstat(path))
+    except OSError:
+        return ()
+
+
+def identity(found: os.stat_result) -> tuple[int, ...]:
+    """Which file it is, in which state: what is compared of two looks at a place."""
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut; no effect where folders don't open (Windows)."""
     try:

@@ -7,7 +7,6 @@ the guard's classifier and root's commands read it, too.
 
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,6 +17,7 @@ import msgspec
 
 from aipolicy.core.first_sights import FirstSight, believable, newest, well_formed
 from aipolicy.core.model import Record
+from aipolicy.state import files
 from aipolicy.state.files import read_small, write_safely
 
 logger = logging.getLogger(__name__)
@@ -142,8 +142,4 @@ def read(folder: Path) -> ByTool:
 
 def stamp(folder: Path) -> tuple[int, ...]:
     """Another one after each write; empty where nothing is kept."""
-    try:
-        found = os.lstat(folder / SIGHTS_FILE)
-    except OSError:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return files.stamp(folder / SIGHTS_FILE)

@@ -1,13 +1,13 @@
 """The machine's tags as its agent was told them, for the guard's classifier, which reads no settings."""
 
 import contextlib
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from aipolicy.state import files
 from aipolicy.state.files import read_small, write_safely
 
 TAGS_FILE: Final = "tags.json"
@@ -33,8 +33,4 @@ def read(folder: Path) -> frozenset[str] | None:
 
 def stamp(folder: Path) -> tuple[int, ...]:
     """Another one after each change; empty where nothing is kept."""
-    try:
-        found = os.lstat(folder / TAGS_FILE)
-    except OSError:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return files.stamp(folder / TAGS_FILE)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from aipolicy.core.model import Done, Record
+from aipolicy.core.plural import plural
 from aipolicy.core.publishing import Step
-from aipolicy_server.console.show import plural, shown
+from aipolicy_server.console.show import shown
 from aipolicy_server.store.queries import SILENT_AFTER
 from aipolicy_server.store.rows import DeviceRow, EventRow, Overview
 

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from aipolicy import __version__
 from aipolicy.core.model import Record
+from aipolicy.core.plural import plural
 from aipolicy.core.published import Brake
 from aipolicy_server.console import show, words
 from aipolicy_server.console.assets import Asset, load_assets
@@ -70,7 +71,7 @@ class Pages:
             machine_time=show.machine_time,
             ago=show.ago,
             number=show.number,
-            plural=show.plural,
+            plural=plural,
             line_of=show.line_of,
             path=lambda value: quote(str(value), safe=""),
         )

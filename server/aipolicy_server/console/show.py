@@ -9,6 +9,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
+from aipolicy.core.plural import plural
 from aipolicy.core.wire import printable
 
 SHORT: Final = 120
@@ -64,7 +65,7 @@ def ago(time: datetime, now: datetime) -> str:
     amount = abs(seconds)
     for size, unit in _STEPS:
         if size is None or amount < size:
-            span = f"{amount:,} {unit}{'' if amount == 1 else 's'}"
+            span = plural(amount, unit)
             return f"{span} ago" if seconds > 0 else f"{span} ahead"
         amount //= size
     return ""
@@ -78,8 +79,3 @@ def line_of(rule: str | None) -> str:
 
 def number(value: int) -> str:
     return f"{value:,}"
-
-
-def plural(value: int, one: str, many: str = "") -> str:
-    """'1 device', '3 devices'."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from aipolicy.core.audience import rollout_place
 from aipolicy.core.model import Context, Done, Record
+from aipolicy.core.plural import plural
 from aipolicy.core.published import PolicyTag
 from aipolicy.core.publishing import PublishRequest, Step
 from aipolicy_server.clock import from_us, to_us
@@ -172,10 +173,10 @@ def _refusals(connection: Connection, number: int) -> Iterator[str]:
     safe = sum(SAFE_MODE in (row.ceiling or "") for row in found)
     refusing = [row for row in found if row.refused == number and SAFE_MODE not in (row.ceiling or "")]
     if safe:
-        yield f"{_machines(safe)} of the wave went into safe mode"
+        yield f"{plural(safe, 'machine')} of the wave went into safe mode"
     if refusing:
         why = refusing[0].refused_why or "no reason given"
-        yield f"{_machines(len(refusing))} of the wave refused it: {why}"
+        yield f"{plural(len(refusing), 'machine')} of the wave refused it: {why}"
 
 
 def _silence(connection: Connection, number: int, now: datetime) -> Iterator[str]:
@@ -197,7 +198,8 @@ def _silence(connection: Connection, number: int, now: datetime) -> Iterator[str
     others, other_silent = found.get(False, (0, 0))
     usual = other_silent / others if others else 0.0
     if silent >= _FEWEST and silent / devices > usual + _SILENT_MORE:
-        yield f"{silent:,} of {_machines(devices)} of the wave went silent, {usual:.0%} of the others are"
+        of_wave = f"{silent:,} of {plural(devices, 'machine')} of the wave"
+        yield f"{of_wave} went silent, {usual:.0%} of the others are"
 
 
 def _blocks(connection: Connection, row: Any) -> Iterator[str]:
@@ -214,7 +216,8 @@ def _blocks(connection: Connection, row: Any) -> Iterator[str]:
     ).scalar_one()
     stopped = _stopped(connection, row.number, version, from_us(row.at))
     if stopped > most:
-        yield f"{_machines(stopped)} of the wave stopped something by it, and the plan foresaw {expected:.0f}"
+        of_wave = f"{plural(stopped, 'machine')} of the wave"
+        yield f"{of_wave} stopped something by it, and the plan foresaw {expected:.0f}"
 
 
 def _stopped(connection: Connection, number: int, version: str, since: datetime) -> int:
@@ -232,7 +235,3 @@ def _stopped(connection: Connection, number: int, version: str, since: datetime)
         .limit(_MOST_EVENTS)
     )
     return len({row.device for row in events if _decode(row.about).verdict.policy == version})
-
-
-def _machines(count: int) -> str:
-    return f"{count:,} machine{'' if count == 1 else 's'}"

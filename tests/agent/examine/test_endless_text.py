@@ -14,7 +14,7 @@ from aipolicy.examine.owner_package import read_script_head
 from aipolicy.examine.plugin_jar import Plugin, read_descriptor
 from aipolicy.examine.python_package import EntryPoint, read_entry_points, read_metadata
 from aipolicy.examine.zipapp import starts_in
-from aipolicy.platforms.typed_python import started_by
+from aipolicy.platforms.interpreters import what_runs
 
 TEXTS = (
     "\n", " ", "a", "a ", "a.", "a=", "=", "import a\n\n", "from a import b\n",
@@ -33,7 +33,8 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "METADATA": (lambda text: read_metadata(text.encode()), 64 << 10),
     "the head of a script": (lambda text: read_script_head(text.encode()), 4096),
     "__main__.py": (lambda text: list(starts_in("__main__.py", text)), MIB),
-    "python -c": (lambda text: started_by(text.encode()), 64 << 10),
+    "python -c": (lambda text: what_runs(b"python3", [b"python3", b"-c", text.encode()]), 64 << 10),
+    "node -e": (lambda text: what_runs(b"node", [b"node", b"-e", text.encode()]), 64 << 10),
     "a Python file": (lambda text: list(imports_in(text)), MIB),
     "PEX-INFO": (lambda text: list(starts_in("PEX-INFO", text)), MIB),
     "package.json": (lambda text: _manifest(text), MIB),

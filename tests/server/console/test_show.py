@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy_server.console.show import ago, machine_time, moment, plural, shown
+from aipolicy_server.console.show import ago, machine_time, moment, shown
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -57,7 +57,3 @@ def test_anything_can_be_shown_on_one_line(text: str, limit: int) -> None:
     assert len(result) <= limit + 40
     if len(text) <= limit and text.isascii() and text.isprintable():
         assert result == text
-
-
-def test_plural() -> None:
-    assert [plural(n, "person", "people") for n in (0, 1, 1200)] == ["0 people", "1 person", "1,200 people"]

@@ -4,6 +4,7 @@ How a value is escaped is not in its documentation but in its own toolkit: packa
 """
 
 from aipolicy.cli.checked.report import CheckReport
+from aipolicy.core.plural import plural
 from aipolicy.core.problem import Problem
 from aipolicy.core.wire import printable
 
@@ -14,7 +15,7 @@ def write(report: CheckReport) -> str:
     errors = sum(1 for _ in report.problems())
     lines = [
         *map(_command, report.problems()),
-        f"{len(report.files)} checked, {wrong} wrong, {errors} errors",
+        f"{len(report.files)} checked, {wrong} wrong, {plural(errors, 'error')}",
     ]
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ import click
 
 from aipolicy.cli.checked.report import CheckedFile, CheckedPolicy, CheckReport
 from aipolicy.core.model import Action
+from aipolicy.core.plural import plural
 from aipolicy.core.problem import Problem, annotate
 from aipolicy.core.wire import printable
 
@@ -35,8 +36,7 @@ def show_wrong(file: CheckedFile, so: str) -> None:
     colour = False if os.environ.get("NO_COLOR") else None  # https://no-color.org; None: click looks
     for problem in file.problems:
         click.echo(_coloured(problem), err=True, color=colour)
-    errors = "1 error" if len(file.problems) == 1 else f"{len(file.problems):,} errors"
-    click.echo(f"{printable(file.file)}: {errors}; {so}", err=True)
+    click.echo(f"{printable(file.file)}: {plural(len(file.problems), 'error')}; {so}", err=True)
 
 
 def _summary(right: CheckedPolicy) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from aipolicy.core.model import Done, Health, Outcome, Record, Verdict
+from aipolicy.core.plural import plural
 from aipolicy.core.status import STATUS_FILE, GuardStatus, Problem
 from aipolicy.daemon.guard.places import Place
 from aipolicy.daemon.repeats import QUIET_S, Repeats
@@ -350,6 +351,7 @@ class GuardLink:
         told = self._teller.tell(verdict, terminal, Done.DENIED, self._now())
         worth = self._repeats.one_more((finding.tool, uid, finding.path), self._now())
         if worth is not None:
-            more = f"; refused {worth.before} times more since the last report" if worth.before else ""
+            times = plural(worth.before, "time")
+            more = f"; refused {times} more since the last report" if worth.before else ""
             outcome = Outcome(verdict=verdict, done=Done.DENIED, detail=in_words(told) + more)
             self._reporter.stopped(outcome, pid)
