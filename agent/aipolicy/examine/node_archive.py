@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from aipolicy.examine.files import MIB, CannotLook, OpenFile, open_regular
-from aipolicy.examine.node_package import Manifest, has_code_of_sizes, program_files, read_manifest
+from aipolicy.examine.node_package import (
+    A_NATIVE_PROGRAM,
+    Manifest,
+    has_code_of_sizes,
+    program_files,
+    read_manifest,
+)
 
 LARGEST_ARCHIVE: Final = 512 * MIB
 _MOST_OF_DIRECTORY: Final = 4 * MIB
@@ -63,9 +69,11 @@ def _refuse_large_directory(file: OpenFile) -> None:
 
 
 def _sizes(archive: zipfile.ZipFile, folder: str, manifest: Manifest) -> Iterator[int]:
-    """Of the programs that the package states; the package of one platform may state none."""
-    if not manifest.programs and manifest.main is None:
-        yield from (entry.file_size for entry in archive.infolist())
+    """Of the programs that the package states; that of one platform may state none, and has a large one."""
+    if not manifest.programs:
+        sizes = (entry.file_size for entry in archive.infolist())
+        yield from (size for size in sizes if size >= A_NATIVE_PROGRAM)
+        return
     for path in program_files(folder, manifest):
         try:
             yield archive.getinfo(path.removeprefix("/")).file_size

@@ -28,7 +28,7 @@ A_LAUNCHER: Final = 1 << 10
 _SCRIPTS: Final = (".js", ".mjs", ".cjs")
 _AT_INSTALL: Final = ("preinstall", "install", "postinstall", "prepare", "preuninstall", "postuninstall")
 _MOST_WORDS: Final = 20
-_A_NATIVE_PROGRAM: Final = 1 << 20
+A_NATIVE_PROGRAM: Final = 1 << 20
 
 
 class Manifest(NamedTuple):
@@ -73,6 +73,14 @@ def is_own_project(folder: str, name: str) -> bool:
     return may_be_anybodys(name) and "/node_modules/" not in place and not _DENOS_CACHE.search(place)
 
 
+def is_a_library(manifest: Manifest) -> bool:
+    """Whether it brings no command and has a name of one word, which somebody else may have had before.
+
+    cline was a library for writing commands, droid one for deploying, both in npm to this day.
+    """
+    return not manifest.programs and may_be_anybodys(manifest.name or "")
+
+
 def program_files(folder: str, manifest: Manifest) -> Iterator[str]:
     """Where the files lie that the manifest names as its programs; nothing outside of `folder`.
 
@@ -93,9 +101,12 @@ def runs_at_install(path: str, folder: str, manifest: Manifest) -> bool:
 
 
 def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
-    """Whether a program that the manifest names is there: neither missing nor an empty file nor a stub."""
-    if not manifest.programs and manifest.main is None and any(map(_has_bare_program, _unstated(folder))):
-        return True
+    """Whether a program that the manifest names is there: neither missing nor an empty file nor a stub.
+
+    Of a tool's packages only those for one platform name none.
+    """
+    if not manifest.programs:
+        return any(map(_has_bare_program, _unstated(folder)))
     sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
     if max(sizes, default=0) < A_LAUNCHER and not any(_natives(manifest)) and not _has_scripts(folder):
         return False
@@ -183,7 +194,7 @@ def _has_bundle(folder: str) -> bool:
             return any(
                 entry.name.endswith(_SCRIPTS)
                 and entry.is_file(follow_symlinks=False)
-                and entry.stat(follow_symlinks=False).st_size >= _A_NATIVE_PROGRAM
+                and entry.stat(follow_symlinks=False).st_size >= A_NATIVE_PROGRAM
                 for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)
             )
     except OSError:
@@ -197,7 +208,7 @@ def _has_scripts(folder: str) -> bool:
 
 
 def _is_native_size(status: os.stat_result) -> bool:
-    return bool(status.st_mode & 0o111) and status.st_size >= _A_NATIVE_PROGRAM
+    return bool(status.st_mode & 0o111) and status.st_size >= A_NATIVE_PROGRAM
 
 
 def has_extension_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:

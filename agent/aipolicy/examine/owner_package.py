@@ -23,6 +23,7 @@ from aipolicy.examine.files import MIB, CannotLook, names_in, open_regular, stat
 from aipolicy.examine.frozen import Frozen, internal_beside
 from aipolicy.examine.node_package import (
     Manifest,
+    is_a_library,
     is_own_project,
     program_files,
     read_manifest,
@@ -116,7 +117,7 @@ class OwnerPackages:
     def of(self, path: str, kind: FileKind, size: int, head: Callable[[], ScriptHead]) -> PackageRef | None:
         """The package that the file at `path` (links resolved) belongs to; `head` is asked where needed."""
         if _MODULES in path:
-            return self._in_node_modules(path)
+            return self._in_node_modules(path, kind)
         if kind is FileKind.ZIPAPP:
             return self._zipapps.get(path, functools.partial(self._in_zipapp, path))
         if kind is FileKind.ELF:
@@ -167,7 +168,7 @@ class OwnerPackages:
                 return None
             raise
 
-    def _in_node_modules(self, path: str) -> PackageRef | None:
+    def _in_node_modules(self, path: str, kind: FileKind) -> PackageRef | None:
         before, _, inner = path.rpartition(_MODULES)
         parts = inner.split("/")
         of_name = 2 if inner.startswith("@") else 3 if inner.startswith(".store/") else 1
@@ -175,6 +176,8 @@ class OwnerPackages:
         manifest = self._quiet_manifest(folder)
         if manifest is not None and runs_at_install(path, folder, manifest):
             return None  # part of the package, but not the program that it brings
+        if manifest is not None and kind is FileKind.SCRIPT and is_a_library(manifest):
+            return None
         return _reference(folder, manifest)
 
     def _named_by_manifest(self, path: str) -> PackageRef | None:

@@ -113,6 +113,11 @@ def test_a_bin_that_leads_elsewhere_is_not_the_packages(tmp_path: Path) -> None:
     assert not code(folder)
 
 
+def test_a_library_is_not_the_code_of_a_tool(tmp_path: Path) -> None:
+    put(tmp_path / "lib" / "index.js", A_SCRIPT)
+    assert not has_code(str(tmp_path / "lib"), Manifest("cline", "0.8.2", main="index.js"), nothing_is_far)
+
+
 def test_a_program_that_npm_takes_for_inside(tmp_path: Path) -> None:
     """Copilot's language server calls its own `../dist/language-server.js`."""
     put(tmp_path / "pkg" / "dist" / "x.js", A_SCRIPT)

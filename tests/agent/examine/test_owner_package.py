@@ -89,9 +89,20 @@ def test_in_a_copy_of_the_sources_only_the_named_program_is_the_tool(tmp_path: P
 )
 def test_ones_own_project_called_droid_was_ended(folder: str, package: str | None, tmp_path: Path) -> None:
     """`npm init -y` calls a project by its folder."""
-    stated = {"name": package or "droid", "version": "1.0.0", "main": "index.js"}
+    stated = {"name": package or "droid", "version": "1.0.0", "bin": "index.js"}
     put(tmp_path / folder / "package.json", json.dumps(stated).encode())
     assert name(put(tmp_path / folder / "index.js", A_SCRIPT)) == package
+
+
+def test_a_library_that_had_the_name_before_was_ended(tmp_path: Path) -> None:
+    """cline@0.8.2 and droid@0.0.1 on npm are somebody else's, and bring no command."""
+    folder = tmp_path / "node_modules/cline"
+    put(folder / "package.json", b'{"name": "cline", "version": "0.8.2", "main": "index.js"}')
+    library = put(folder / "index.js", A_SCRIPT)
+    assert name(library) is None
+    assert name(put(folder / "bin/cline", b"\x7fELF"), FileKind.ELF) == "cline"
+    put(folder / "package.json", b'{"name": "cline", "version": "3.0.65", "bin": "index.js"}')
+    assert name(library) == "cline"
 
 
 def test_what_lies_below_a_home_with_a_package_json_is_not_that_package(tmp_path: Path) -> None:
