@@ -13,6 +13,7 @@ import pytest
 from aipolicy.core.model import Process, Unseen
 from aipolicy.platforms import this_machine
 from aipolicy.platforms.linux import LinuxMachine
+from aipolicy.platforms.linux_calls import NAME_TOO_LONG
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, Started, runs, until
 
 pytestmark = NEEDS_LINUX
@@ -71,6 +72,26 @@ INTERPRETED = {
         "setTimeout(() => 0, 600000)",
     ),
 }
+
+
+def test_one_that_lies_too_deep_for_its_path_to_be_named(
+    machine: LinuxMachine, started: Started, tmp_path: Path
+) -> None:
+    code = """
+import os, shutil
+for _ in range(20):
+    os.mkdir("x" * 250)
+    os.chdir("x" * 250)
+shutil.copy("/bin/sleep", "claude")
+os.execv("./claude", ["./claude", "600"])
+"""
+    child = started.run([sys.executable, "-c", code], cwd=tmp_path)
+    until(lambda: Path(f"/proc/{child.pid}/comm").read_text() == "claude\n" or None)
+    found = machine.process(child.pid)
+    assert isinstance(found, Process)
+    assert (found.name, found.exe) == ("claude", NAME_TOO_LONG)
+    assert machine.program_out_of_reach(found) is None
+    assert Path(machine.program(child.pid)).read_bytes() == Path("/bin/sleep").read_bytes()
 
 
 @pytest.mark.parametrize("kind", INTERPRETED)

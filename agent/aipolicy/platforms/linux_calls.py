@@ -7,12 +7,15 @@ import signal
 import stat
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _os: Any = os  # typeshed hides these names on other systems
 _select: Any = select
 _signal: Any = signal
 _time: Any = time
+
+NAME_TOO_LONG: Final = "/(a path of more than 4095 bytes)"
+"""Where a program lies that the kernel names to nobody: d_path(9) ends at PATH_MAX."""
 
 
 def effective_uid() -> int:

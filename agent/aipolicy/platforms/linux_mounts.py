@@ -27,17 +27,23 @@ KERNEL_VIEWS: Final = _words(
 
 
 class Mount(NamedTuple):
-    """One line of /proc/PID/mountinfo. root: the folder of the filesystem that is mounted."""
+    """One line of /proc/PID/mountinfo. root: the folder of the filesystem that is mounted.
+
+    kind: of an overlay that has a layer where it may hang, also that layer's. number, parent: the mount, and
+    the one that it is mounted on.
+    """
 
     point: str
     device: str
     kind: str
     root: str = "/"
+    number: int = 0
+    parent: int = 0
 
 
 def parse_mountinfo(data: bytes) -> tuple[Mount, ...]:
     """Mounts in the order they were made: of two on one place the later one counts."""
-    found = []
+    found, layers = [], dict[int, list[str]]()
     for line in data.split(b"\n"):
         before, separator, after = line.partition(b" - ")
         fields, behind = before.split(b" "), after.split(b" ")
@@ -49,9 +55,89 @@ def parse_mountinfo(data: bytes) -> tuple[Mount, ...]:
                 device=fields[2].decode(),
                 kind=behind[0].decode(),
                 root=_unescaped(fields[3]),
+                number=_number(fields[0]),
+                parent=_number(fields[1]),
             )
         )
+        if behind[0] == b"overlay" and len(behind) > 2:
+            layers[len(found) - 1] = _layers(_unescaped(behind[2]))
+    return _with_layers(tuple(found), layers) if layers else tuple(found)
+
+
+def _with_layers(mounts: tuple[Mount, ...], layers: dict[int, list[str]]) -> tuple[Mount, ...]:
+    """Whoever opens a file of an overlay opens one in its layers, which may be anywhere."""
+    if not any(map(may_hang, mounts)):
+        return mounts
+    found = list(mounts)
+    for at, places in layers.items():  # those that were made first come first: one may be another's layer
+        below = (mount_of(os.path.normpath(place), tuple(found)) for place in places)
+        hangs = next((mount for mount in below if may_hang(mount) is not None), None)
+        if hangs is not None:
+            found[at] = mounts[at]._replace(kind=f"overlay on {hangs.kind}")
     return tuple(found)
+
+
+def _layers(options: str) -> list[str]:
+    """Of the options of an overlay the folders that are named in full; a colon in a name is escaped."""
+    values = [value for name, _, value in (o.partition("=") for o in options.split(",")) if name in _LAYERS]
+    folders = [folder.replace("\\:", ":") for value in values for folder in re.split(r"(?<!\\):+", value)]
+    return [folder for folder in folders if folder.startswith("/")]
+
+
+_LAYERS: Final = ("lowerdir", "lowerdir+", "datadir+", "upperdir")
+
+
+HIDDEN: Final = "hidden by another mount"
+
+
+def ways(mounts: tuple[Mount, ...]) -> dict[int, str | None]:
+    """Of each mount, by its number, why its point does not lead to it without touching what may hang; None:
+    it does.
+    """
+    by_number = {mount.number: mount for mount in mounts}
+    points: dict[int, set[str]] = {}
+    for mount in mounts:
+        points.setdefault(mount.parent, set()).add(mount.point)
+    found: dict[int, str | None] = {}
+    for mount in mounts:
+        at, passed = mount, list[int]()
+        while at.number not in found and at.number not in passed:
+            passed.append(at.number)
+            at = by_number.get(at.parent, at)
+        for number in reversed(passed):
+            one = by_number[number]
+            below = by_number.get(one.parent)
+            found[number] = _hidden(one, points) or _behind(one, below) or found.get(one.parent)
+    return found
+
+
+def _hidden(mount: Mount, points: dict[int, set[str]]) -> str | None:
+    """Another one lies over a folder on the way to it."""
+    beside, folder = points[mount.parent], mount.point
+    while folder not in ("/", ""):
+        folder = os.path.dirname(folder)
+        if folder in beside:
+            return HIDDEN
+    return None
+
+
+def _behind(mount: Mount, below: Mount | None) -> str | None:
+    """To find it, a folder of what it is mounted on has to be read; autofs only reads what is there."""
+    if below is None or below.point == mount.point or below.kind == "autofs":
+        return None
+    why = may_hang(below)
+    return None if why is None else f"behind what is {why}"
+
+
+def mount_number(fd: int) -> int:
+    """Of the mount that an open file lies on, proc_pid_fdinfo(5)."""
+    with open(f"/proc/self/fdinfo/{fd}", "rb") as file:
+        found = re.search(rb"^mnt_id:\s*(\d+)", file.read(), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _number(field: bytes) -> int:
+    return int(field) if field.isdigit() else 0
 
 
 def mount_of(path: str, mounts: tuple[Mount, ...]) -> Mount | None:

@@ -76,9 +76,10 @@ class PermissionGroup:
         self._libc = prepared_libc()
         # An event that finds no room in a bounded queue is allowed; in this one the waiting wait.
         flags = _CLOEXEC | _NONBLOCK | _CLASS_CONTENT | _UNLIMITED_QUEUE | _UNLIMITED_MARKS
-        self._fd = self._checked(
-            self._libc.fanotify_init(flags, open_flags("O_RDONLY", "O_LARGEFILE", "O_CLOEXEC"))
-        )
+        # NONBLOCK: an event's file is opened for us, and a lease on it (F_SETLEASE, fcntl(2)) would hold us
+        # up for as long as its holder likes. So that one start is refused by the kernel, and ends the lease.
+        opened = open_flags("O_RDONLY", "O_LARGEFILE", "O_CLOEXEC", "O_NONBLOCK")
+        self._fd = self._checked(self._libc.fanotify_init(flags, opened))
         self._ignore = _IGNORE
 
     def ask_for_filesystem(self, path: str) -> None:

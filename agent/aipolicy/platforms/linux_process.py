@@ -3,6 +3,7 @@
 psutil is not used: it parses more than is wanted and takes five times as long.
 """
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,10 @@ from typing import Final, NamedTuple
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.plural import plural
 from aipolicy.core.wire import printable
+from aipolicy.platforms.linux_calls import NAME_TOO_LONG, open_flags
 from aipolicy.platforms.linux_fuse import serving
-from aipolicy.platforms.linux_mounts import may_hang, mount_of, parse_mountinfo
-from aipolicy.platforms.linux_proc import Stat, Status, link, parse_stat, parse_status, read, same_file
+from aipolicy.platforms.linux_mounts import Mount, may_hang, mount_number, mount_of, parse_mountinfo
+from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read, same_file
 from aipolicy.platforms.linux_roots import LARGEST_MOUNTINFO, container_of
 from aipolicy.platforms.linux_script import Given, script_of
 from aipolicy.platforms.linux_terminal import terminal_of
@@ -24,6 +26,7 @@ _TRIES: Final = 4
 _MAX_SCRIPTS: Final = 20_000
 _PAUSE_S: Final = 0.001
 _DELETED: Final = " (deleted)"
+_UNKNOWN: Final = Mount(point="", device="", kind="a filesystem that is not known")
 
 
 class _Base(NamedTuple):
@@ -127,8 +130,10 @@ class ProcessTable:
 
     def program_out_of_reach(self, pid: int) -> str | None:
         folder = os.path.dirname(self.program(pid))
-        exe = link(f"{folder}/exe")
-        return None if exe is None else self._why_not_touched(folder, exe)
+        try:
+            return self._why_not_touched(folder, _exe(folder))
+        except OSError:
+            return None
 
     def image(self, pid: int) -> Image | None:
         base = self._base(pid)
@@ -136,7 +141,7 @@ class ProcessTable:
             return None
         device, inode = 0, 0  # the start time and the stack still tell two programs apart
         try:
-            if self._why_not_touched(base.folder, os.readlink(f"{base.folder}/exe")) is None:
+            if self._why_not_touched(base.folder, _exe(base.folder)) is None:
                 found = os.stat(f"{base.folder}/exe")
                 device, inode = found.st_dev, found.st_ino
         except PermissionError:
@@ -209,7 +214,7 @@ class ProcessTable:
     def _describe(self, pid: int, base: _Base, status: Status, family: str | None) -> _Seen | _Denied | None:
         comm = printable(os.fsdecode(base.stat.comm))
         try:
-            exe = os.readlink(f"{base.folder}/exe")
+            exe = _exe(base.folder)
         except PermissionError:
             return _Denied(comm=comm)
         except OSError:
@@ -248,6 +253,8 @@ class ProcessTable:
 
     def _why_not_touched(self, folder: str, exe: str) -> str | None:
         """By the mounts that it sees: people may run programs from a FUSE of their own, where no other is."""
+        if exe == NAME_TOO_LONG:
+            return may_hang(_mount_of_program(folder) or _UNKNOWN)
         if _inode(f"{folder}/ns/mnt") in (None, self._namespace):
             return self._out_of_reach(exe)
         mounts = parse_mountinfo(read(f"{folder}/mountinfo", LARGEST_MOUNTINFO) or b"")
@@ -318,6 +325,30 @@ def _unseen(proc: str, denied: list[str]) -> Unseen:
     shown = ", ".join(names[:_NAMED_IN_UNSEEN]) + (" ..." if len(names) > _NAMED_IN_UNSEEN else "")
     count = plural(len(denied), "process", "processes")
     return Unseen(place=f"{proc}: program of {count} ({shown})", reason="permission denied")
+
+
+def _exe(folder: str) -> str:
+    """The program's path, or that it is too long to be named. OSError: it has none, or may not be seen."""
+    try:
+        return os.readlink(f"{folder}/exe")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return NAME_TOO_LONG
+
+
+def _mount_of_program(folder: str) -> Mount | None:
+    """By the mount's number, since the path is not known. O_PATH touches no filesystem."""
+    try:
+        fd = os.open(f"{folder}/exe", open_flags("O_PATH", "O_CLOEXEC"))
+    except OSError:
+        return None
+    try:
+        number = mount_number(fd)
+    finally:
+        os.close(fd)
+    mounts = parse_mountinfo(read(f"{folder}/mountinfo", LARGEST_MOUNTINFO) or b"")
+    return next((mount for mount in mounts if mount.number == number), None)
 
 
 def _inode(path: str) -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.platforms.linux_mounts import MountTable, may_hang, mount_of, parse_mountinfo
+from aipolicy.platforms.linux_mounts import MountTable, may_hang, mount_of, parse_mountinfo, ways
 from machine_needs import NEEDS_LINUX
 
 MOUNTINFO = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -45,9 +45,48 @@ def test_what_waits_for_others_is_not_touched() -> None:
     assert may_hang(None) is None
 
 
+def test_a_mount_that_is_hidden_or_behind_what_may_hang_is_not_looked_up() -> None:
+    mounts = parse_mountinfo(
+        MOUNTINFO
+        + rb"""50 44 0:60 / /net/x rw - ext4 /dev/vdb rw
+51 44 0:61 / /net/x/deep rw - tmpfs x rw
+52 41 0:62 / /home/alice\040b/deep rw - tmpfs x rw
+53 27 0:63 / /srv/a/b rw - tmpfs x rw
+54 27 0:64 / /srv/a rw - fuse x rw
+55 53 0:65 / /srv/a/b/c rw - tmpfs x rw
+56 54 0:66 / /srv/a rw - tmpfs x rw
+60 999 0:67 / /elsewhere rw - tmpfs x rw
+"""
+    )
+    found = {mount.number: ways(mounts)[mount.number] for mount in mounts}
+    behind = "behind what is on nfs4, which may hang"
+    assert {number: why for number, why in found.items() if why} == {
+        41: behind,
+        51: "hidden by another mount",
+        52: behind,
+        53: "hidden by another mount",
+        55: "hidden by another mount",
+    }
+
+
+def test_an_overlay_may_hang_where_a_layer_may() -> None:
+    layers = {
+        70: "lowerdir=/home/bob:/usr,upperdir=/a,workdir=/b",
+        71: "lowerdir+=/usr,lowerdir+=/home/b\\134:b",
+        72: "lowerdir=l/A:/home/alice\\040b/x,upperdir=/up,workdir=/home/bob",
+        73: "lowerdir=/m70/x",
+    }
+    lines = [f"{n} 27 0:{n} / /m{n} rw - overlay overlay rw,{words}" for n, words in layers.items()]
+    mounts = parse_mountinfo(MOUNTINFO + "\n".join(lines).encode().replace(b"\\\\", b"\\"))
+    kinds = {mount.number: mount.kind for mount in mounts if mount.number in layers}
+    nested = "overlay on overlay on nfs4"
+    assert kinds == {70: "overlay on nfs4", 71: "overlay on nfs4", 72: "overlay", 73: nested}
+    assert may_hang(mount_of("/m70/prog", mounts)) == "on overlay on nfs4, which may hang"
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_break_it(data: bytes) -> None:
-    parse_mountinfo(data)
+    ways(parse_mountinfo(data))
 
 
 def test_the_table_of_this_machine(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aipolicy.platforms.linux_marks import marks_of
 from machine.guard.lab import GuardLab, refused, stop_it
 from machine.guard.test_faults import held_up
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
@@ -192,6 +193,53 @@ def overlaid(lab: GuardLab, lower: Path, upper: Path, work: Path) -> None:
         shutil.copyfile(lab.banned, merged / "fine")
         assert refused(merged / "fine")
         assert [refused(put(lab.allowed, merged / "fresh")), refused(merged / "fresh")] == [False, False]
+
+
+def test_on_a_filesystem_that_another_one_hides_at_its_first_place(lab: GuardLab) -> None:
+    first, second = lab.folder / "first", lab.folder / "second"
+    with mounted("-t", "tmpfs", "shared", at=first), mounted("--bind", first, at=second):
+        subprocess.run(["mount", "-t", "tmpfs", "above", first], check=True)
+        lab.stop()
+        lab.start(also=(first, second))
+        guarded_at(lab, second)
+        guarded_at(lab, first)
+        subprocess.run(["umount", "-l", first], check=True)
+
+
+def test_an_overlay_of_a_persons_own_namespace_is_not_asked_about(lab: GuardLab) -> None:
+    """A layer may lie on a program of theirs, which need not answer: the gate would hold up everybody. Where
+    the layers lie on what is guarded, a start is refused all the same.
+    """
+    folder = lab.folder / "own"
+    folder.mkdir()
+    script = f"""
+mount -t tmpfs own {folder} && cd {folder} && mkdir low up work merged && cp {lab.banned} notes || exit
+cp notes low/ && mount -t overlay own -o lowerdir=low,upperdir=up,workdir=work merged || exit
+echo made
+while read program; do $program >&2; echo $?; done
+"""
+    one = subprocess.Popen(
+        ["unshare", "-Urm", "sh", "-c", script], stdin=-1, stdout=-1, stderr=-3, bufsize=0, text=True
+    )
+    assert one.stdin is not None
+    assert one.stdout is not None
+    if one.stdout.readline() != "made\n":
+        pytest.skip("nobody mounts an overlay in a user namespace here")
+
+    def starts(program: str) -> bool:
+        assert one.stdin is not None
+        assert one.stdout is not None
+        one.stdin.write(f"./{program}\n")
+        one.stdin.flush()
+        return int(one.stdout.readline()) == 0
+
+    before = marks_of(lab.gate).filesystems
+    lab.say({"enter": one.pid})
+    until(lambda: not starts("notes") or None)
+    assert marks_of(lab.gate).filesystems == before + 1
+    assert not starts("merged/notes")
+    one.stdin.close()
+    one.wait()
 
 
 @pytest.mark.parametrize("kind", ["ext4", "btrfs", "xfs"])

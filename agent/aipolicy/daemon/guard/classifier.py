@@ -26,13 +26,15 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """May it start? verdict: why not, None where it may.
 
     anywhere: the same at every place. everybody: the same for every person. depends: on who starts it, for
-    a running instance of the tool may.
+    a running instance of the tool may. changing: the file is another one by now than was asked about, so
+    this counts for this start alone.
     """
 
     verdict: Verdict | None = None
     anywhere: bool = False
     everybody: bool = False
     depends: bool = False
+    changing: bool = False
 
 
 PASSES: Final = Ruling(anywhere=True, everybody=True)
@@ -75,13 +77,15 @@ class Classifier:
             facts = self._examiner.script(path)  # with what it loads
             if not isinstance(facts, FileFacts):
                 return _PASSES_NOW
-        if (facts.device, facts.inode, facts.size, facts.mtime_ns, facts.ctime_ns) != file:
-            return _PASSES_NOW  # written to meanwhile: the verdict is about other bytes
+        # Touched or written to since it was asked about: else a `touch` at the right moment lets it pass.
+        changing = (facts.device, facts.inode, facts.size, facts.mtime_ns, facts.ctime_ns) != file
         if facts.interpreter is not None:
-            return PASSES
+            return _PASSES_NOW if changing else PASSES
         starting = _starting(facts, path, self._machine.owner(uid))
         verdicts = self._verdicts(starting)
         blocked = next((v for v in verdicts if v.action is Action.BLOCK), None)
+        if blocked is None and changing:
+            return _PASSES_NOW
         if blocked is None:
             shared = os.fstat(fd).st_nlink > 1 and not (in_place and self._machine.root_only(path))
             return Ruling(anywhere=not verdicts and not shared, everybody=not verdicts)
@@ -90,6 +94,8 @@ class Classifier:
         depends = may_hold_unsaved(blocked.finding, self._with_windows)
         if self._is_part(pid, blocked):
             return Ruling(depends=True)
+        if changing:
+            return _PASSES_NOW if depends else Ruling(verdict=blocked, changing=True)
         anywhere = self._by_contents_alone(facts, starting, blocked)
         return Ruling(verdict=blocked, anywhere=anywhere, depends=depends)
 

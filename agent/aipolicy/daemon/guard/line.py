@@ -1,5 +1,6 @@
 """One line of the classifier: questions of the gate come in, rulings go out."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -12,7 +13,10 @@ from aipolicy.enforce.guard import messages
 from aipolicy.enforce.guard.book import EVERYBODY, File, file_of
 from aipolicy.enforce.guard.table import Refusal
 
+logger = logging.getLogger(__name__)
+
 _MOST_A_TURN: Final = 64
+_MOST_LOGGED: Final = 16
 
 
 class AnswerLine:
@@ -35,6 +39,7 @@ class AnswerLine:
         self._learned = learned
         self.other: Callable[[messages.Message], None] = lambda _message: None
         """What to do with a message that is no question."""
+        self._logged = 0
 
     def turn(self) -> bool:
         """Answer some of what is there; False when the gate's side is closed.
@@ -51,26 +56,38 @@ class AnswerLine:
                     self._answer(received.message, received.files[0])
                 else:
                     self.other(received.message)
+            except Exception:
+                self._log("the gate said what is not understood")
             finally:
                 messages.close_all(received.files)
         return True
 
     def _answer(self, asked: messages.Message, fd: int) -> None:
-        ruling = Ruling()
+        ruling, failed = Ruling(), False
         try:
             ruling = self._ruling(asked, fd)
-        finally:  # whatever happened, somebody waits for this
-            messages.send_surely(
-                self.channel,
-                {
-                    "say": asked["ask"],
-                    "policy": self._rules.number,
-                    "refused": ruling.verdict is not None,
-                    "anywhere": ruling.anywhere,
-                    "everybody": ruling.everybody,
-                    "depends": ruling.depends,
-                },
-            )
+        except Exception:  # one odd file must not keep us from all others
+            failed = True
+            self._log("a file could not be judged")
+        messages.send_surely(  # whatever happened, somebody waits for this
+            self.channel,
+            {
+                "say": asked["ask"],
+                "policy": self._rules.number,
+                "refused": ruling.verdict is not None,
+                "anywhere": ruling.anywhere,
+                "everybody": ruling.everybody,
+                "depends": ruling.depends,
+                "changing": ruling.changing,
+                "failed": failed,
+            },
+        )
+
+    def _log(self, what: str) -> None:
+        """Some: anybody may have files that are odd, and start them without a pause."""
+        if self._logged < _MOST_LOGGED:
+            self._logged += 1
+            logger.exception(what)
 
     def _ruling(self, asked: messages.Message, fd: int) -> Ruling:
         file, path, uid = File(*asked["file"]), str(asked["path"]), int(asked["uid"])

@@ -36,6 +36,7 @@ from aipolicy.platforms.local_peer import peer_uid
 from aipolicy.platforms.machine import Machine
 from aipolicy.state.evidence import EvidenceCache
 from aipolicy.state.files import write_safely
+from aipolicy.state.sendable import sendable
 
 _LOOK_S: Final = 0.5
 _MOST_REFUSED: Final = 20_000
@@ -164,8 +165,7 @@ class GuardService:
             self._missed += 1
             return
         told = {key: message.get(key, 0) for key in ("path", "uid", "pid", "terminal", "session", "parent")}
-        encoded = msgspec.json.encode(verdict).decode()
-        self._put({"verdict": encoded, **told})
+        self._put({"verdict": _encoded(verdict), **told})
 
     def _count(self, number: int, told: int) -> None:
         """Those between the last one and this. number: 0 of a gate that was started by an older aipolicy.
@@ -327,15 +327,18 @@ def _serve_large(
     """
 
     def learned(refusal: Refusal, verdict: Verdict) -> None:
-        messages.send_surely(
-            first, {"refusal": list(refusal), "verdict": msgspec.json.encode(verdict).decode()}
-        )
+        messages.send_surely(first, {"refusal": list(refusal), "verdict": _encoded(verdict)})
 
     line = AnswerLine(channel, rules, classifier, learned)
     rules.refresh()
     while line.turn():
         select.select([channel], [], [], _LOOK_S)
         rules.refresh()
+
+
+def _encoded(verdict: Verdict) -> str:
+    """Its path is the one that the kernel told, in whatever bytes somebody has chosen."""
+    return msgspec.json.encode(sendable(verdict)).decode()
 
 
 def _opened(place: str) -> int | None:

@@ -4,14 +4,29 @@ Filesystem marks, never mount marks: these do not see a private mount namespace.
 its mark in silence, so after every change all are marked again, which costs a few microseconds each.
 """
 
+import itertools
+import os
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from aipolicy.platforms.linux_mounts import LOCAL_DISKS, Mount, MountTable, parse_mountinfo
+from aipolicy.platforms.linux_calls import open_flags
+from aipolicy.platforms.linux_mounts import (
+    HIDDEN,
+    LOCAL_DISKS,
+    Mount,
+    MountTable,
+    mount_number,
+    parse_mountinfo,
+    ways,
+)
+from aipolicy.platforms.linux_namespaces import of_our_users
 from aipolicy.platforms.linux_permission import PermissionGroup
 
-_MOST_BYTES: Final = 4 << 20
-"""Of the mounts of a namespace that anybody may have made."""
+_MOST_BYTES: Final = 1 << 20
+_MOST_OF_THEIRS: Final = 1_000
+"""Filesystems of a namespace that anybody may have made: everybody's programs wait meanwhile."""
+_STACKED: Final = frozenset({"overlay"})
+"""Of what people may mount in a namespace of their own, what may lie on a program of theirs (FUSE)."""
 
 
 class Filesystems:
@@ -46,24 +61,44 @@ class Filesystems:
         Nothing of it is held open: that would keep its mounts from being unmounted.
         """
         try:
-            with open(f"/proc/{pid}/mountinfo", "rb") as file:
-                mounts = parse_mountinfo(file.read(_MOST_BYTES))
+            folder = os.open(f"/proc/{pid}", os.O_RDONLY | open_flags("O_DIRECTORY", "O_CLOEXEC"))
         except OSError:  # it has ended
             return
-        for _device in self._mark(mounts, f"/proc/{pid}/root"):
-            pass
+        try:
+            of_it = f"/proc/self/fd/{folder}"  # another process that gets its number is not taken for it
+            with open(f"{of_it}/mountinfo", "rb") as file:
+                mounts = parse_mountinfo(file.read(_MOST_BYTES))
+            if not of_our_users(f"{of_it}/ns/mnt"):
+                # Whoever reads an event opens the file: one in a layer of theirs could hold us for ever.
+                mounts = tuple(m._replace(kind="") if m.kind in _STACKED else m for m in mounts)
+            for _device in itertools.islice(self._mark(mounts, f"{of_it}/root"), _MOST_OF_THEIRS):
+                pass
+        except OSError:
+            return
+        finally:
+            os.close(folder)
 
     def _mark(self, mounts: tuple[Mount, ...], root: str) -> Iterator[str]:
         """By device: of many mounts of one filesystem the first that can be reached will do."""
         done: set[str] = set()
         ours = {mount.device for mount in self._mounts.mounts()}
+        why_not = ways(mounts)
         for mount in mounts:
-            if mount.kind not in LOCAL_DISKS or mount.device in done:
+            if (
+                mount.kind not in LOCAL_DISKS
+                or mount.device in done
+                or (root and mount.device in self.marked)
+            ):
                 continue
             if self._only is not None and (mount.device in ours if root else mount.point not in self._only):
                 continue
             try:
-                self._group.ask_for_filesystem(root + mount.point)
+                if (why := why_not.get(mount.number)) is not None:
+                    if not root and why != HIDDEN:
+                        self.unmarked[mount.point] = why
+                    continue
+                if not self._mark_one(mount, root):
+                    continue
             except OSError as error:
                 if not root:
                     self.unmarked[mount.point] = error.strerror or str(error)
@@ -71,3 +106,14 @@ class Filesystems:
             self.unmarked.pop(mount.point, None)
             done.add(mount.device)
             yield mount.device
+
+    def _mark_one(self, mount: Mount, root: str) -> bool:
+        """False where the path leads to another mount than this one by now."""
+        fd = os.open(root + mount.point, open_flags("O_PATH", "O_CLOEXEC"))
+        try:
+            if mount_number(fd) != mount.number:
+                return False
+            self._group.ask_for_filesystem(f"/proc/self/fd/{fd}")
+            return True
+        finally:
+            os.close(fd)

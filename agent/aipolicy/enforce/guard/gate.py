@@ -4,6 +4,7 @@ While it thinks, programs wait. So it does nothing that can take long: it opens 
 looks up nothing on a disk, has one thread, writes no log. Whatever goes wrong, the answer is: allowed.
 """
 
+import errno
 import math
 import os
 import socket
@@ -25,7 +26,7 @@ from aipolicy.enforce.guard.questions import (
     Waiting,
 )
 from aipolicy.enforce.guard.shared import Shared
-from aipolicy.platforms.linux_calls import ready_of
+from aipolicy.platforms.linux_calls import NAME_TOO_LONG, ready_of
 from aipolicy.platforms.linux_permission import (
     CLOSE_WRITE,
     OPEN_EXEC_PERM,
@@ -283,7 +284,10 @@ class Gate:
         if answered is None:
             return
         (subject, all_waiting), refused = answered, bool(message["refused"])
-        if not subject.opens:
+        changing = bool(message.get("changing"))  # a classifier of an older version says neither
+        if message.get("failed"):
+            self._blame(subject.file)
+        elif not subject.opens and not changing:
             path = ANYWHERE if message["anywhere"] else subject.path
             uid = EVERYBODY if message["everybody"] else subject.uid
             says = Says.DEPENDS if message["depends"] else Says(refused)
@@ -292,12 +296,14 @@ class Gate:
                 self._ask_of_each(subject, all_waiting)
                 return
         for waiting in all_waiting:
+            waits = False
             try:
-                self._answer_waiting(waiting.fd, waiting.pid, subject, refused)
+                waits = self._answer_waiting(waiting, subject, refused, changing)
             except Exception:
                 self._shared.add("faults")
             finally:
-                self._let_go(waiting.fd)
+                if not waits:
+                    self._let_go(waiting.fd)
 
     def _ask_of_each(self, subject: Subject, all_waiting: Iterable[Waiting]) -> None:
         """Whether it starts depends on who starts it: now each is asked about by itself."""
@@ -306,28 +312,31 @@ class Gate:
             if not self._questions.ask(of_one, waiting.fd, waiting.pid, time.monotonic()):
                 self._let_unasked_go([waiting])
 
-    def _answer_waiting(self, fd: int, pid: int, subject: Subject, refused: bool) -> None:
-        if file_of(os.fstat(fd)) != subject.file:
-            return  # written to while it waited: the verdict is about other bytes
-        if refused:
-            self._refuse(fd, pid, subject)
+    def _answer_waiting(self, waiting: Waiting, subject: Subject, refused: bool, changing: bool) -> bool:
+        """Whether it waits on: touched or written to since it was judged, it is asked about once more."""
+        by_now = file_of(os.fstat(waiting.fd))
+        if by_now != subject.file and not changing:
+            anew = subject._replace(file=by_now)
+            if self._questions.ask(anew, waiting.fd, waiting.pid, time.monotonic(), due=waiting.due):
+                return True
+            self._shared.add("unasked")
+        elif refused:
+            self._refuse(waiting.fd, waiting.pid, subject)
         elif not subject.opens and self._book.passes_always(subject.file):
-            self._opens.leave_opens(fd)
-            self._group.let_pass(fd)
+            self._opens.leave_opens(waiting.fd)
+            self._group.let_pass(waiting.fd)
+        return False
 
     def _look_whether_stuck(self) -> None:
         for name, stuck_s in self._stuck_s.items():
             asked = self._questions.line(name).underway
             if self._ready and asked is not None and time.monotonic() - asked.sent_at > stuck_s:
-                self._blame(asked)
+                self._blame(asked.subject.file)
                 asked.sent_at = math.inf
                 self._shared.set("stuck", self._classifier)
 
-    def _blame(self, asked: Question | None) -> None:
-        """The classifier ended or hung over this file: twice, and it is not asked about the file again."""
-        if asked is None:
-            return
-        file = asked.subject.file
+    def _blame(self, file: File) -> None:
+        """The classifier failed, ended or hung over it: twice, and it is not asked about the file again."""
         self._blamed[file] = self._blamed.pop(file, 0) + 1
         while len(self._blamed) > _MOST_BLAMED:
             self._blamed.popitem(last=False)
@@ -344,8 +353,9 @@ class Gate:
         if to_blame is None:
             to_blame = "quick" if quick_closed else "slow" if slow_closed else ""
         underway = {name: self._questions.line(name).underway for name in self._channels}
-        if to_blame and not any(asked and asked.sent_at == math.inf for asked in underway.values()):
-            self._blame(underway[to_blame])
+        stuck = any(asked and asked.sent_at == math.inf for asked in underway.values())
+        if not stuck and (asked := underway.get(to_blame)) is not None:
+            self._blame(asked.subject.file)
         self._classifier_gone()
 
     def _classifier_gone(self) -> None:
@@ -356,7 +366,7 @@ class Gate:
         self._let_unasked_go(self._questions.give_up())
 
     def _tell(self) -> None:
-        while self._untold and self._ready:
+        while self._untold and self._ready and not messages.half_full(self._channels["quick"]):
             said = {**self._untold[0], "told": self._shared.get("told")}
             if not messages.send(self._channels["quick"], said):
                 return
@@ -382,7 +392,12 @@ class Gate:
 
 
 def _path_of(fd: int) -> str:
-    return os.readlink(f"/proc/self/fd/{fd}")
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return NAME_TOO_LONG  # by its contents it is known all the same
 
 
 def _person(pid: int) -> int:

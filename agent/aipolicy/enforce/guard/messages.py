@@ -4,6 +4,8 @@ JSON, since the gate has nothing but the standard library. Root's own processes 
 not as it should be is dropped all the same.
 """
 
+import array
+import importlib
 import json
 import os
 import select
@@ -17,6 +19,8 @@ _socket: Any = socket  # typeshed hides its Unix half on other systems
 MOST_BYTES: Final = 1 << 16
 _PATIENCE_S: Final = 5.0
 _MOST_FILES: Final = 8
+_UNREAD: Final = 0x5411
+"""SIOCOUTQ, unix(7): what was sent and not read, in bytes of the kernel's memory."""
 
 Message = dict[str, Any]
 
@@ -73,6 +77,14 @@ def send(channel: socket.socket, message: Message, files: Sequence[int] = ()) ->
     except OSError:
         return False
     return True
+
+
+def half_full(channel: socket.socket) -> bool:
+    """Whether of what may wait there half does: what is not urgent leaves the rest to what is."""
+    unread = array.array("i", [0])
+    fcntl: Any = importlib.import_module("fcntl")  # there is none on Windows
+    fcntl.ioctl(channel, _UNREAD, unread)
+    return 2 * unread[0] > channel.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
 
 
 def send_surely(channel: socket.socket, message: Message, files: Sequence[int] = ()) -> bool:

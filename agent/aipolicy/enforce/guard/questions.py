@@ -4,6 +4,7 @@ Large files take long to judge, so they have a line of their own; in each line p
 nobody holds up others with many or large files.
 """
 
+from bisect import insort
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -110,8 +111,11 @@ class Questions:
         """quick or slow."""
         return self.quick if name == "quick" else self.slow
 
-    def ask(self, subject: Subject, fd: int, pid: int, now: float) -> bool:
-        """Whether it waits from now on; False: there is no room, it has to start unasked."""
+    def ask(self, subject: Subject, fd: int, pid: int, now: float, due: float | None = None) -> bool:
+        """Whether it waits from now on; False: there is no room, it has to start unasked.
+
+        due: of one that has waited before.
+        """
         if self.waiting >= self._most or self._waiting_of[subject.uid] >= MOST_WAITING_OF_ONE:
             return False
         question = self._by_subject.get(subject)
@@ -123,9 +127,9 @@ class Questions:
             question = Question(number=self._numbers, subject=subject)
             self._by_subject[subject] = self._by_number[question.number] = question
             line.add(question)
-        waiting = Waiting(fd=fd, pid=pid, due=now + self._cap_s)
+        waiting = Waiting(fd=fd, pid=pid, due=now + self._cap_s if due is None else due)
         question.waiting.append(waiting)
-        self._due.append((waiting, question))
+        insort(self._due, (waiting, question), key=lambda one: one[0].due)
         self._count(subject.uid, 1)
         return True
 

@@ -61,7 +61,7 @@ def load(path: str, now: float | None = None) -> tuple[Refusal, ...]:
             Refusal(File(*map(int, numbers)), str(place), bool(anywhere), int(uid), bool(depends))
             for numbers, place, anywhere, uid, depends in content["refused"]
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return ()
 
 

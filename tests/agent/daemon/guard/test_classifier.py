@@ -114,13 +114,16 @@ def test_a_file_with_many_links_is_asked_about_at_each_place(bench: Bench) -> No
     assert not ruling.anywhere
 
 
-def test_a_file_that_was_written_to_meanwhile_is_not_judged(bench: Bench) -> None:
-    program = bench.program("home/a/notes", CLAUDE)
-    fd = os.open(program, os.O_RDONLY)
-    before = file_of(os.fstat(fd))
-    os.utime(program, ns=(5, 5))
-    assert bench.classifier(BLOCK).start(fd, program, 1000, before) == Ruling()
-    os.close(fd)
+def test_a_file_that_was_touched_meanwhile_is_judged_for_this_start_alone(bench: Bench) -> None:
+    for marks, blocked in ((CLAUDE, True), ([], False)):
+        program = bench.program("home/a/notes", marks)
+        fd = os.open(program, os.O_RDONLY)
+        before = file_of(os.fstat(fd))
+        os.utime(program, ns=(5, 5))
+        ruling = bench.classifier(BLOCK).start(fd, program, 1000, before)
+        assert (ruling.verdict is not None, ruling.changing) == (blocked, blocked)
+        assert (ruling.anywhere, ruling.everybody) == (False, False)
+        os.close(fd)
 
 
 def test_a_file_at_another_place_than_the_kernel_says_is_judged_by_its_bytes(bench: Bench) -> None:

@@ -128,3 +128,16 @@ def test_everybody_is_let_go_exactly_once(steps: list[tuple[int, int, int]]) -> 
         assert questions.waiting == len(asked) - len(gone)
     gone += [waiting.fd for waiting in questions.give_up()]
     assert sorted(gone) == sorted(asked)
+
+
+def test_who_asks_once_more_waits_no_longer_for_that() -> None:
+    questions = Questions(cap_s=1.0)
+    assert questions.ask(subject(1), fd=10, pid=1, now=0.0)
+    first = questions.line("quick").next(0.0)
+    assert first is not None
+    assert questions.ask(subject(2), fd=11, pid=2, now=0.5)
+    answered = questions.answered(first.number)
+    assert answered is not None
+    assert questions.ask(subject(3), fd=10, pid=1, now=0.6, due=answered[1][0].due)
+    assert [waiting.fd for waiting in questions.overdue(1.0)] == [10]
+    assert [waiting.fd for waiting in questions.overdue(1.5)] == [11]

@@ -47,7 +47,8 @@ def test_it_ends_when_the_policy_may_say_something_else(tmp_path: Path, program:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b'{"version": 1, "refused": []}', b"\xff" * 9]
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"version": 1, "refused": []}', b"\xff" * 9, b"[" * 200_000],
 )
 def test_a_damaged_table_is_empty(tmp_path: Path, content: bytes) -> None:
     assert load(write(tmp_path, content)) == ()
@@ -59,6 +60,7 @@ def test_a_row_that_is_not_as_it_should_be_makes_it_empty(tmp_path: Path) -> Non
         [],
         [[1], "/x", True, 0, False],
         [["a"] * 5, "/x", True, 0, False],
+        [[float("inf")] * 5, "/x", True, 0, False],
         [[1] * 5, "/x", True, 0],
         {},
     ):
