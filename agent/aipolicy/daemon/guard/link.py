@@ -98,6 +98,10 @@ class GuardLink:
         self._due = 0.0
         self._renewed = False
         self._heard = 0.0
+        self._in_vain = False
+        """Nothing was there when we last waited for a message: else it may be we who were held up, by a
+        directory that does not say who a person is, or as our machine or group was frozen.
+        """
         self._since: float | None = None
         """In force without a break since then."""
         self._life: tuple[int, int] = (0, 0)
@@ -178,7 +182,7 @@ class GuardLink:
         if self._channel is None:
             self._away("it does not run")
             self._start_one()
-        elif self._now() - self._heard > _SILENT_S:
+        elif self._in_vain and self._now() - self._heard > _SILENT_S:
             self._away("it does not answer")
             self._disconnect()
 
@@ -251,6 +255,7 @@ class GuardLink:
     def _hear(self) -> None:
         """Waits a while for one message."""
         received = None if self._channel is None else messages.receive(self._channel)
+        self._in_vain = received is None
         if received is None:
             return
         messages.close_all(received.files)

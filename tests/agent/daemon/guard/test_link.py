@@ -28,7 +28,7 @@ class Bench:
     def __init__(self, folder: Path, *, wanted: bool = True, before: datetime | None = None) -> None:
         self.starts = folder / "starts"
         self.starts.write_text("")
-        self.clock = 0.0
+        self.clock = self.takes_s = 0.0
         self.gaps = 0
         self.wanted = wanted
         self.socket = str(folder / "guard.sock")
@@ -49,6 +49,7 @@ class Bench:
 
     def _after_gap(self) -> None:
         self.gaps += 1
+        self.clock += self.takes_s
 
     def started(self, times: int) -> None:
         """It is started so many times in all, and not again while the clock stands."""
@@ -211,6 +212,20 @@ def test_refusals_that_are_only_counted_are_told_at_once_and_then_once_an_hour(b
     until(lambda: (bench.link.status and bench.link.status.counted == 11) or None)
     bench.link.close()
     assert told() == [3, 7, 1]
+    channel[0].close()
+    listener.close()
+
+
+def test_who_is_held_up_while_it_listens_does_not_say_that_the_guard_is_silent(bench: Bench) -> None:
+    bench.takes_s = 60.0
+    listener = messages.listening(bench.socket)
+    channel: list[socket.socket] = []
+    until(lambda: channel or _accept(listener, channel))
+    report = {"deadman": 7, "of_agent": False, "gate": 0, "reason": "it ended", "numbers": {}}
+    for starts in (1, 2, 3):
+        messages.send(channel[0], {"report": {**report, "starts": starts}})
+        until(lambda starts=starts: bench.gaps == starts or None)  # type: ignore[misc]
+    assert all("does not answer" not in told.detail for told in bench.store.health_told())
     channel[0].close()
     listener.close()
 
