@@ -195,6 +195,26 @@ def overlaid(lab: GuardLab, lower: Path, upper: Path, work: Path) -> None:
         assert [refused(put(lab.allowed, merged / "fresh")), refused(merged / "fresh")] == [False, False]
 
 
+def test_through_a_guarded_overlay_whose_layer_holds_what_was_refused_before(lab: GuardLab) -> None:
+    """To tell the gate of a start, the kernel opens the file in the layer, too, and so asks the gate."""
+    lower, upper, work = (lab.disk / name for name in ("lower", "upper", "work"))
+    for layer in (lower, upper, work):
+        layer.mkdir()
+    below = put(lab.banned, lower / "notes")
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    with mounted("-t", "overlay", "overlay", "-o", options, at=lab.disk / "merged") as merged:
+        lab.stop()
+        lab.start(also=(merged,))
+        assert refused(below)
+        until(lambda: marks_of(lab.gate).files or None)
+        assert refused(merged / "notes")
+        readers = [subprocess.Popen(["cat", merged / "notes"], stdout=-3) for _ in range(8)]
+        assert [reader.wait(timeout=60) for reader in readers] == [0] * 8
+        assert refused(next(Path("/lib64").glob("ld-linux*.so.*")), merged / "notes")
+        assert not refused(put(lab.allowed, merged / "fine"))
+        assert lab.report()["starts"] == 1, "the gate is the first one"
+
+
 def test_on_a_filesystem_that_another_one_hides_at_its_first_place(lab: GuardLab) -> None:
     first, second = lab.folder / "first", lab.folder / "second"
     with mounted("-t", "tmpfs", "shared", at=first), mounted("--bind", first, at=second):

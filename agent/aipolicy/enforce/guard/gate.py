@@ -1,7 +1,8 @@
 """The loop that answers the kernel: what is known at once, the rest when the classifier has said.
 
 While it thinks, programs wait. So it does nothing that can take long: it opens no file but those of /proc,
-looks up nothing on a disk, has one thread, writes no log. Whatever goes wrong, the answer is: allowed.
+looks up nothing on a disk, writes no log, and has no thread but that of openings.py, which mostly sleeps.
+Whatever goes wrong, the answer is: allowed.
 """
 
 import errno
@@ -16,6 +17,7 @@ from typing import Final
 from aipolicy.enforce.guard import messages
 from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, Says, file_of
 from aipolicy.enforce.guard.filesystems import Filesystems
+from aipolicy.enforce.guard.openings import Openings
 from aipolicy.enforce.guard.questions import (
     CAP_S,
     MOST_WAITING,
@@ -37,6 +39,7 @@ from aipolicy.platforms.linux_permission import (
 )
 
 _BEAT_S: Final = 0.25
+_STUCK_S: Final = 1.5
 _MOST_UNTOLD: Final = 1_000
 _BLAMED_TWICE: Final = 2
 _MOST_BLAMED: Final = 1_000
@@ -69,6 +72,7 @@ class Gate:
     ) -> None:
         self._group = group
         self._opens = opens
+        self._openings = Openings(opens)
         self._filesystems = filesystems
         self._shared = shared
         self._control = control
@@ -91,8 +95,9 @@ class Gate:
 
     def run(self) -> None:
         """Until the deadman says so, or is gone."""
+        self._openings.start()
         self._filesystems.refresh()
-        while not self._ending:
+        while not self._ending and self._openings.stuck_for(time.monotonic()) < _STUCK_S:
             self._shared.add("beats")
             self._turn()
 
@@ -116,13 +121,15 @@ class Gate:
         channels = [channel.fileno() for channel in self._channels.values()] if self._connected else []
         due = self._questions.next_due()
         patience_s = _BEAT_S if due is None else min(_BEAT_S, due - time.monotonic())
-        waiting = [self._group.fileno(), self._opens.fileno(), self._control.fileno(), *channels]
+        waiting = [self._group.fileno(), self._openings.fileno(), self._control.fileno(), *channels]
         return ready_of(waiting, patience_s, urgent=self._filesystems.fileno())
 
     def _attend(self, fd: int) -> None:
-        if fd in (self._group.fileno(), self._opens.fileno()):
-            group = self._group if fd == self._group.fileno() else self._opens
-            for event in parse_events(group.read()):
+        if fd == self._group.fileno():
+            for event in parse_events(self._group.read()):
+                self._answer_somehow(event)
+        elif fd == self._openings.fileno():
+            for event in self._openings.take():
                 self._answer_somehow(event)
         elif fd == self._filesystems.fileno():
             self._filesystems.refresh()
@@ -258,7 +265,7 @@ class Gate:
                 self._book.put(_known(one))
         elif "watch" in message:
             for fd in files:
-                self._opens.ask_for_opens(fd)
+                self._openings.watch(fd, file_of(os.fstat(fd)))
         elif "forget" in message:
             self._policy = int(message["forget"])
             self._shared.add("rules")
@@ -323,7 +330,7 @@ class Gate:
         elif refused:
             self._refuse(waiting.fd, waiting.pid, subject)
         elif not subject.opens and self._book.passes_always(subject.file):
-            self._opens.leave_opens(waiting.fd)
+            self._openings.leave(waiting.fd, subject.file)
             self._group.let_pass(waiting.fd)
         return False
 
