@@ -187,6 +187,20 @@ def test_a_link_onto_a_network_is_unseen(tmp_path: Path) -> None:
     assert look(machine) == [Unseen(place="/net/server/codex", reason="on nfs4, which may hang")]
 
 
+@pytest.mark.parametrize(
+    ("folder", "form"),
+    [
+        ("np/lib/node_modules", "npm global"),
+        ("np/lib/node_modules/promptfoo/node_modules", "embedded in promptfoo"),
+        ("np/lib/node_modules/@acme/notes/node_modules", "embedded in @acme/notes"),
+        ("np/lib/node_modules/a/node_modules/b/node_modules", "embedded in a"),
+        ("work/node_modules/.pnpm/a@1.0.0/node_modules", "npm project"),
+    ],
+)
+def test_what_came_with_another_package_says_so(folder: str, form: str) -> None:
+    assert form_of(f"/home/ann/{folder}")[1] == form
+
+
 def test_an_unknown_place_counts_as_a_project() -> None:
     assert form_of("/somewhere/else") == ("npm", "npm project")
 
