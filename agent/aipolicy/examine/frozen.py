@@ -12,17 +12,20 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from aipolicy.core.model import PackageRef
-from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.shapes import may_be_anybodys, normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import MIB, CannotLook, OpenFile
 from aipolicy.examine.python_package import (
     METADATA_HEAD,
+    ORIGIN,
     EntryPoint,
+    is_from_a_folder,
     named_in_folder,
     read_entry_points,
     read_metadata,
 )
 
+_ASKED: Final = ("METADATA", "entry_points.txt", ORIGIN)
 _COOKIE: Final = struct.Struct("!8s4I64s")
 _MAGIC: Final = b"MEI\014\013\012\013\016"
 _ENTRY: Final = struct.Struct("!4IBc")
@@ -78,11 +81,14 @@ class Frozen:
         for member in self._members():
             folder, _, name = member.name.rpartition("/")
             is_wanted = named_in_folder(folder.rpartition("/")[2]) in wanted
-            if is_wanted and name in ("METADATA", "entry_points.txt") and len(folders) < _MOST_METADATA:
+            if is_wanted and name in _ASKED and len(folders) < _MOST_METADATA:
                 folders.setdefault(folder, {})[name] = member
         for files in folders.values():
-            if len(files) == 2:
+            if "METADATA" in files and "entry_points.txt" in files:
                 stated, version = read_metadata(self._read(files["METADATA"], METADATA_HEAD))
+                origin = self._read(files[ORIGIN], METADATA_HEAD) if ORIGIN in files else b""
+                if may_be_anybodys(stated or "") and is_from_a_folder(origin):
+                    continue
                 text = self._read(files["entry_points.txt"], _LARGEST_SCRIPT).decode("utf-8", "replace")
                 if stated is not None and any(map(self.starts, read_entry_points(text))):
                     path = printable(self._file.path)

@@ -22,6 +22,8 @@ _RECORD_HEAD: Final = 256 << 10
 _ENTRY_POINTS: Final = 256 << 10
 _MOST_FILES: Final = 60
 _MOST_COMMANDS: Final = 64
+ORIGIN: Final = "direct_url.json"
+"""Where the installer notes what it took a distribution from, but for an index (PEP 610)."""
 SITES: Final = ("site-packages", "dist-packages")
 _CELLAR: Final = "/Cellar/"
 _CODE: Final = (".py", ".so", ".pyd", ".pyc", ".pth")
@@ -66,8 +68,8 @@ def read_distribution(folder: str, root: Root | None = None) -> Distribution:
 def is_of_own_sources(found: Distribution, root: Root | None = None) -> bool:
     """Whether it was installed from a folder of sources, or lies in one, under a name that may be anybody's.
 
-    Then no registry gave it that name. The installer notes where it took it from (PEP 610); conda and
-    Homebrew build the real ones from such folders, too. setuptools leaves `name.egg-info` beside the sources.
+    Then no registry gave it that name. conda and Homebrew build the real ones from such folders, too.
+    setuptools leaves `name.egg-info` beside the sources.
     """
     if not may_be_anybodys(found.name):
         return False
@@ -77,10 +79,17 @@ def is_of_own_sources(found: Distribution, root: Root | None = None) -> bool:
     if _CELLAR in folder or _head(f"{found.folder}/INSTALLER", root).strip() == "conda":
         return False
     try:
-        origin = parse_json(found.folder, read_head(f"{found.folder}/direct_url.json", METADATA_HEAD, root))
+        return is_from_a_folder(read_head(f"{found.folder}/{ORIGIN}", METADATA_HEAD, root))
     except CannotLook:
         return False
-    return isinstance(origin.get("dir_info"), dict)
+
+
+def is_from_a_folder(origin: bytes) -> bool:
+    """Whether ORIGIN says that the distribution was installed from a folder of sources."""
+    try:
+        return isinstance(parse_json(ORIGIN, origin).get("dir_info"), dict)
+    except CannotLook:
+        return False
 
 
 def metadata_file(folder: str, root: Root | None = None) -> str:

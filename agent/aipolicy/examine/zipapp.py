@@ -11,13 +11,15 @@ from typing import Final
 from aipolicy.core import python_text
 from aipolicy.core.model import PackageRef
 from aipolicy.core.python_text import Start
-from aipolicy.core.shapes import normal_pypi
+from aipolicy.core.shapes import may_be_anybodys, normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.files import MIB, CannotLook, OpenFile, link_at, names_in, read_text
 from aipolicy.examine.places import is_within
 from aipolicy.examine.python_package import (
     METADATA_HEAD,
+    ORIGIN,
     EntryPoint,
+    is_from_a_folder,
     named_in_folder,
     read_entry_points,
     read_metadata,
@@ -28,6 +30,7 @@ from aipolicy.examine.zip_directory import Member, ZipDirectory
 _MAIN: Final = "__main__.py"
 _STATED_IN: Final = ("PEX-INFO", "environment.json")
 """Where pex (docs.pex-tool.org, PEX-INFO) and shiv (shiv.readthedocs.io) say what they start."""
+_ASKED: Final = ("METADATA", "PKG-INFO", "entry_points.txt", ORIGIN)
 _MOST_WANTED: Final = 20
 _LARGEST_TEXT: Final = MIB
 
@@ -43,7 +46,7 @@ def package_in_zipapp(file: OpenFile, wanted: frozenset[str]) -> PackageRef | No
             continue
         folder, _, name = member.name.rpartition("/")
         has_room = folder in found or len(found) < _MOST_WANTED
-        if name in ("METADATA", "PKG-INFO", "entry_points.txt") and _is_wanted(folder, wanted) and has_room:
+        if name in _ASKED and _is_wanted(folder, wanted) and has_room:
             found.setdefault(folder, {})[name] = member
     if not found:
         return None
@@ -104,6 +107,9 @@ def _reference(
         read_entry_points(_text(directory, files["entry_points.txt"])) if "entry_points.txt" in files else ()
     )
     if name is None or not is_started_by(starts, commands, name):
+        return None
+    origin = directory.read(files[ORIGIN], METADATA_HEAD) if ORIGIN in files else b""
+    if may_be_anybodys(name) and is_from_a_folder(origin):
         return None
     return PackageRef(ecosystem="pypi", name=normal_pypi(name), version=version, path=printable(path))
 

@@ -11,7 +11,7 @@ import pytest
 from aipolicy.core.model import FileFacts, FileKind, PackageRef, Unseen
 from aipolicy.examine.zip_directory import LARGEST_DIRECTORY
 from hostile import noise, terabyte
-from installed import RECORDINGS, examiner, put
+from installed import RECORDINGS, examiner, frozen, put
 
 AIDER = {
     "aider_chat-0.86.2.dist-info/METADATA": (RECORDINGS / "pypi" / "aider-chat-METADATA").read_bytes(),
@@ -93,6 +93,26 @@ def test_a_zip_that_starts_a_tool(names: dict[str, bytes], before: bytes, tmp_pa
 )
 def test_a_zip_that_only_brings_it(names: dict[str, bytes], tmp_path: Path) -> None:
     assert package(put(tmp_path / "notes", zipped(names))) is None
+
+
+@pytest.mark.parametrize(("origin", "name"), [(b'{"dir_info": {}}', None), (b"{}", "llm")])
+def test_a_project_of_ones_own_called_llm_as_one_archive(
+    origin: bytes, name: str | None, tmp_path: Path
+) -> None:
+    metadata = {
+        "METADATA": b"Name: llm\nVersion: 0.1.0\n",
+        "entry_points.txt": b"[console_scripts]\nllm = llm:main\n",
+        "direct_url.json": origin,
+    }
+    starts = {"__main__.py": BOOTSTRAP, "environment.json": stating("llm:main")}
+    in_zip = starts | below("site-packages/llm-0.1.0.dist-info", metadata)
+    found = package(put(tmp_path / "x", zipped(in_zip)))
+    assert (found.name if found else None) == name
+    made_of = below("llm-0.1.0.dist-info", metadata)
+    program = put(tmp_path / "y", frozen("from llm import main\nmain()\n", made_of))
+    made = examiner().file(program)
+    assert isinstance(made, FileFacts)
+    assert (made.package.name if made.package else None) == name
 
 
 def test_a_directory_of_many_names_is_read_whole(tmp_path: Path) -> None:
