@@ -132,6 +132,36 @@ def test_junit_has_a_test_per_right_file_and_per_error(folder: Path) -> None:
     assert "             ^" in (failure.text or "")
 
 
+OVER = """mode: block
+banned:
+  - {tool: cursor, until: 2020-02-01}
+  - {tool: aider, until: 2999-01-01}
+  - claude-code
+exemptions:
+  - {tool: claude-code, until: 2020-01-31, ticket: SEC-1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ("text", "<stdin>:7: warning: the exemption of claude-code ended with 2020-01-31"),
+        ("json", '"message": "the exemption of claude-code ended with 2020-01-31'),
+        ("github", "::warning file=<stdin>,line=7::the exemption of claude-code ended with 2020-01-31"),
+        ("sarif", "the exemption of claude-code ended with 2020-01-31"),
+        ("junit", "line 7: warning: the exemption of claude-code ended with 2020-01-31"),
+    ],
+)
+def test_what_is_over_is_a_warning_and_no_error(form: str, says: str) -> None:
+    result = check("-", "--format", form, given=OVER)
+    assert result.exit_code == 0
+    assert says in result.output
+    assert "the entry of cursor ended with 2020-02-01" in result.output
+    assert "aider" not in result.output
+    if form == "sarif":
+        jsonschema.Draft4Validator(SARIF).validate(json.loads(result.stdout))
+
+
 def report(*problems: Problem) -> CheckReport:
     return CheckReport(
         ok=False, files=(CheckedFile(file=problems[0].file, ok=False, policy=None, problems=problems),)

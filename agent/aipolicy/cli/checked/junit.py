@@ -25,7 +25,11 @@ def write(report: CheckReport) -> str:
 def _add(suite: ElementTree.Element, file: CheckedFile) -> None:
     name = printable(file.file)
     if file.ok:
-        ElementTree.SubElement(suite, "testcase", {"classname": name, "name": "is right", "file": name})
+        right = {"classname": name, "name": "is right", "file": name}
+        case = ElementTree.SubElement(suite, "testcase", right)
+        if file.ended:
+            said = (f"line {one.line}: warning: {one.message}; {one.suggestion}" for one in file.ended)
+            ElementTree.SubElement(case, "system-out").text = visible("\n".join(said))
     for problem in file.problems:
         _add_failure(suite, name, problem)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from aipolicy.core.ended import Ended
 from aipolicy.core.model import Action, Record
 from aipolicy.core.problem import Problem
 
@@ -18,12 +19,16 @@ class CheckedPolicy(Record, frozen=True, kw_only=True):
 
 
 class CheckedFile(Record, frozen=True, kw_only=True):
-    """One file. policy: what it says, null where it is wrong. problems: all that is wrong with it."""
+    """One file. policy: what it says, null where it is wrong. problems: all that is wrong with it.
+
+    ended: what of it is right and over; it makes no file wrong.
+    """
 
     file: str
     ok: bool
     policy: CheckedPolicy | None
     problems: tuple[Problem, ...]
+    ended: tuple[Ended, ...] = ()
 
 
 class CheckReport(Record, frozen=True, kw_only=True):

@@ -24,6 +24,9 @@ def show(report: CheckReport) -> None:
     for file in report.files:
         if file.policy is not None:
             click.echo(f"{printable(file.file)}: ok: {_summary(file.policy)}")
+            for one in file.ended:
+                said = f"{one.message}; {one.suggestion}"
+                click.echo(f"{printable(file.file)}:{one.line}: warning: {said}", err=True)
         else:
             show_wrong(file, "nothing of it holds")
     codes = {problem.code for problem in report.problems()}
