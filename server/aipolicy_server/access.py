@@ -22,11 +22,11 @@ COOKIE: Final = "aipolicy_session"
 
 
 class NotSignedIn(Exception):
-    """A page was asked for without being signed in: app.py sends the browser to /sign-in."""
+    """A page was asked for without being signed in: answers.py sends the browser to /sign-in."""
 
 
 class NotAdmin(Exception):
-    """The API was asked without an admin's token or session: app.py answers 401."""
+    """The API was asked without an admin's token or session: answers.py answers 401."""
 
 
 class TooManyAttempts(Exception):

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from aipolicy.core import uuid7 as core
+
 Clock = Callable[[], datetime]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,8 +45,4 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def uuid7(now: datetime, chance: bytes) -> str:
     """A UUIDv7 (RFC 9562) from a moment and ten random bytes."""
-    milliseconds = to_us(now) // 1000 & (1 << 48) - 1
-    low = int.from_bytes(chance[:10], "big")
-    number = milliseconds << 80 | 0x7 << 76 | (low >> 62 & 0xFFF) << 64 | 0b10 << 62 | low & (1 << 62) - 1
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return core.uuid7(to_us(now) // 1000, int.from_bytes(chance[:10], "big"))

@@ -1,4 +1,7 @@
-"""The verbs of `aipolicy server` for secrets, devices and the event log; the server may run meanwhile."""
+"""The verbs of `aipolicy server` on what it has stored: secrets, devices, the event log, the brake, erasures.
+
+The server may run meanwhile.
+"""
 
 import contextlib
 import getpass
@@ -161,8 +164,7 @@ def brake(data: str, database: str | None, off: bool, reason: str) -> None:
     """
     if not off and not reason.strip():
         raise Failure("say why with --reason: every machine and every page shows it")
-    if len(reason) > _LONGEST_REASON or not reason.isprintable():
-        raise Failure(f"--reason: one line of {_LONGEST_REASON} characters at most")
+    _check_reason(reason)
     with _opened(data, database) as store:
         changed = store.write_now(
             lambda connection: brakes.note(
@@ -176,6 +178,11 @@ def brake(data: str, database: str | None, off: bool, reason: str) -> None:
         return
     click.echo("pulled: each machine only reports from its next check-in on")
     click.echo(f"to lift it: {NAME} brake --off")
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > _LONGEST_REASON or not reason.isprintable():
+        raise Failure(f"--reason: one line of {_LONGEST_REASON} characters at most")
 
 
 def _who() -> str:
@@ -210,8 +217,9 @@ def erase(
     """Erase for good what is stored of a person or of a device. That it was done is written down."""
     if not person and not device:
         raise Failure("say what to erase: --person NAME or --device ID")
-    if not reason.strip() or len(reason) > _LONGEST_REASON or not reason.isprintable():
-        raise Failure(f"--reason: one line of {_LONGEST_REASON} characters at most")
+    if not reason.strip():
+        raise Failure("--reason: say who asked and why, as in DSR-17; do not name the person")
+    _check_reason(reason)
     asked = Asked(by=_who(), reason=reason)
     with _opened(data, database) as store:
         if not yes:

@@ -25,7 +25,7 @@ def fleet(lab: Lab) -> dict[str, Device]:
     bob.send(
         outcome(owner="bob", uid=1001, version="1.9.0"),
         outcome(tool="aider", owner="bob", uid=1001, ruling=Ruling.UNLISTED, version=None),
-        Health(part="process-events", condition="polling", detail="no permission", count=3),
+        Health(part="process events", condition="polling", detail="no permission", count=3),
         at=START + timedelta(minutes=1),
     )
     bob.send(gone(outcome(tool="aider", owner="bob", uid=1001)), at=START + timedelta(minutes=2))
@@ -96,9 +96,9 @@ def test_what_is_not_there_is_not_found(lab: Lab, path: str) -> None:
 @pytest.mark.parametrize(
     ("params", "places"),
     [
-        ({}, ["~/.local/bin/claude"] * 2 + ["process-events"] + ["~/.local/bin/claude"] * 3),
+        ({}, ["~/.local/bin/claude"] * 2 + ["process events"] + ["~/.local/bin/claude"] * 3),
         ({"kind": "unseen"}, ["/home/carol"]),
-        ({"kind": "health"}, ["process-events"]),
+        ({"kind": "health"}, ["process events"]),
         ({"kind": "gone"}, ["~/.local/bin/claude"]),
         ({"tool": "qoder"}, ["~/.qoder"]),
         ({"ruling": "approved"}, ["~/.qoder"]),

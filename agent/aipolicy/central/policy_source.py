@@ -1,4 +1,4 @@
-"""Where the policy comes from. One seam: a file now, signed targets from a web server later.
+"""Where the policy comes from. One seam: a file here, what the server published in published_policy.py.
 
 A source gives bytes that were complete when they were read; whether they are a valid policy is core's to say.
 """

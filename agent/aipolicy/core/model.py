@@ -384,8 +384,8 @@ class Gone(Record, frozen=True, kw_only=True, tag="gone", tag_field="what"):
 class Health(Record, frozen=True, kw_only=True, tag="health", tag_field="what"):
     """A change of the agent's own condition.
 
-    part: which part: agent, policy, spool, process-events, install-events, upload, native controls.
-    condition: what it is now: "started", "in force", "rejected", "polling", "overflow" ...
+    part: which part: policy, catalog, spool, scan, guard, process events, install events, native controls ...
+    condition: what it is now: "in force", "rejected", "away", "overflow" ...
     detail: one sentence: what happened and what to do.
     count: how many records were lost or affected, 0 when none.
     """

@@ -39,10 +39,15 @@ class _Kept(Record, frozen=True, kw_only=True):
     files: Mapping[str, str]
 
 
-def catalog_at_start(own_dir: str | None, state: Path) -> StartingCatalog:
-    """The catalog with IT's files in `own_dir`; where they are wrong, with the last right ones or ours."""
+def catalog_at_start(own_dir: str | None, state: Path, aside: str | None = None) -> StartingCatalog:
+    """The catalog with IT's files in `own_dir`; where they are wrong, with the last right ones or ours.
+
+    aside: in safe mode the name (see own_sha256) of those of IT's files that are set aside.
+    """
     if own_dir is None:
         return StartingCatalog(catalog=load())
+    if aside is not None:
+        return _in_safe_mode(own_dir, state, aside)
     try:
         files = own_texts(own_dir)
         catalog = with_own(files)
@@ -64,10 +69,8 @@ def own_sha256(own_dir: str | None) -> str:
         return hashlib.sha256(str(errors).encode("utf-8", "replace")).hexdigest()
 
 
-def catalog_in_safe_mode(own_dir: str, state: Path, aside: str) -> StartingCatalog:
-    """The catalog while IT's files of the name `aside` (see own_sha256) are set aside: with those that an
-    agent ran well with, where they were others, or ours alone.
-    """
+def _in_safe_mode(own_dir: str, state: Path, aside: str) -> StartingCatalog:
+    """With those that an agent ran well with, where they were others, or ours alone."""
     said = f"your own tool files in {own_dir} are set aside in safe mode; "
     proven = _kept(own_dir, state, _PROVEN)
     if proven is not None and _sha256(proven.files) != aside:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import queue
 import signal
 import threading
 import time
@@ -22,7 +21,8 @@ from aipolicy.core.privacy import Usernames
 from aipolicy.core.status import Mine
 from aipolicy.core.tools import Catalog
 from aipolicy.daemon.agent_status import AgentStatus, in_use
-from aipolicy.daemon.catalog_keeper import catalog_at_start, catalog_in_safe_mode, own_sha256, prove_own
+from aipolicy.daemon.bell import Bell
+from aipolicy.daemon.catalog_keeper import catalog_at_start, own_sha256, prove_own
 from aipolicy.daemon.ceilings import Ceilings, sources
 from aipolicy.daemon.courier import Courier
 from aipolicy.daemon.directory import Directory
@@ -37,6 +37,7 @@ from aipolicy.daemon.native_controls import NativeControls, keeps_them
 from aipolicy.daemon.orders import Orders
 from aipolicy.daemon.policy_keeper import PolicyKeeper
 from aipolicy.daemon.process_watch import ProcessWatch
+from aipolicy.daemon.pulse import Pulse
 from aipolicy.daemon.reach import in_words, newly_stopped
 from aipolicy.daemon.reporter import Reporter
 from aipolicy.daemon.safe_mode import CATALOG, POLICY, RUNNING, SCAN, Life
@@ -68,8 +69,6 @@ _STATUS_EVERY_S = 30.0
 _FORGET_EVERY_S = 3600.0
 _DIRECTORY_WAIT_S = 2.0
 _CLOSE_S = 1.5
-_STUCK_S = 120.0
-"""How long the process watch may be without progress before systemd is no longer told that all is well."""
 
 
 class Daemon:
@@ -86,10 +85,7 @@ class Daemon:
         self._settings = settings
         self._machine = machine
         started = self._now()
-        # No Event: a signal handler would wait for itself where it interrupts the thread in the Event's own
-        # lock, as a second signal does that interrupts the handler of the first.
-        self._stopping = False
-        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._bell = Bell()
         self._status_due = 0.0
         self._forget_due = 0.0
         self._first_scan_told = False
@@ -99,7 +95,6 @@ class Daemon:
         self._lock = _locked(self._state)
         for number in ending():  # before the marker: to be told to end is no crash
             signal.signal(number, self.stop)
-        self._accepted = NotedVersion(self._state, ACCEPTED)
         self._life = self._new_life(policy_file)
         self._store = Store.open(str(self._state), now=self._now)
         self._reporter = Reporter(self._store, machine, self._now, self._news)
@@ -121,7 +116,7 @@ class Daemon:
             takes_policy=settings.takes_policy,
             conditions=self._reporter.conditions,
             now=self._now,
-            changed=self._wake,
+            changed=self._bell.ring,
         )
         self._sights = Sights(self._state)
         tags.keep(self._state, settings.tags)
@@ -195,7 +190,7 @@ class Daemon:
                 installation=machine.installation,
             )
         self._moments = Moments(lambda: self._keeper.written, self._sights)
-        self._watch = FileWatch(policy_file, self._wake)
+        self._watch = FileWatch(policy_file, self._bell.ring)
         self._status = AgentStatus(
             state=self._state,
             settings=settings,
@@ -216,10 +211,6 @@ class Daemon:
         self._api = self._open_api()
         self._use_policy()
 
-    def _wake(self) -> None:
-        """The policy may be another one."""
-        self._woken.put(None)
-
     def _guard_started(self) -> None:
         """What started while it was away is looked at, and it is told what was found before."""
         self._processes.sweep()
@@ -232,29 +223,23 @@ class Daemon:
         source = OfServerElseFile(published, file) if self._settings.takes_policy else file
         read = source.read()
         policy = read if isinstance(read, PolicyText) else LastGood(self._state).load()
-        self._tools = own_sha256(self._settings.tools)
+        sha256 = policy.sha256 if policy is not None else ""
+        accepted = NotedVersion(self._state, ACCEPTED)
         return Life(
             StartsFolder(self._state),
-            self._with(policy.sha256 if policy is not None else ""),
-            self._moment,
-            lambda: (self._accepted.version(), self._accepted.stamp()),
+            With(version=__version__, policy=sha256, tools=own_sha256(self._settings.tools)),
+            lambda: Moment(boot=boot_now(), at=self._now()),
+            lambda: (accepted.version(), accepted.stamp()),
             allowed=self._settings.safe_mode != "off",
         )
 
-    def _with(self, policy: str) -> With:
-        return With(version=__version__, policy=policy, tools=self._tools)
-
-    def _moment(self) -> Moment:
-        return Moment(boot=boot_now(), at=self._now())
-
     def _first_catalog(self) -> Catalog:
-        own, safe = self._settings.tools, self._life.safe
-        if own is not None and safe is not None and safe.tools:
-            start, wrong = catalog_in_safe_mode(own, self._state, safe.tried.tools), "set aside"
-        else:
-            start, wrong = catalog_at_start(own, self._state), "rejected"
+        safe = self._life.safe
+        aside = safe.tried.tools if safe is not None and safe.tools else None
+        start = catalog_at_start(self._settings.tools, self._state, aside)
         conditions, version = self._reporter.conditions, f"version {start.catalog.version}"
         if start.fault:
+            wrong = "rejected" if aside is None else "set aside"
             conditions.wrong("catalog", wrong, f"{start.fault}, {version}", self._now())
         else:
             conditions.well("catalog", "in force", version)
@@ -283,8 +268,7 @@ class Daemon:
 
     def stop(self, *_signal: int | FrameType | None) -> None:
         """End soon; also a signal handler."""
-        self._stopping = True
-        self._wake()
+        self._bell.end()
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`. `ready` is called once everything watches."""
@@ -310,11 +294,12 @@ class Daemon:
             self._close()
 
     def _loop(self) -> None:
-        beats, moved = -1, time.monotonic()
+        tick_s = min(_TICK_S, self._service.alive_every_s or _TICK_S)
+        pulse = Pulse(self._service, lambda: self._processes.beats)
         noted = handed_back = 0
-        while not self._stopping:
+        while not self._bell.ended:
             changed = False
-            if self._awoken() or self._keeper.passing or self._keeper.released:
+            if self._bell.rung(tick_s) or self._keeper.passing or self._keeper.released:
                 changed, self._status_due = self._refreshed(), 0.0
             changed = self._live_on() or changed
             passed = self._moments.one_passed(self._now())
@@ -325,11 +310,8 @@ class Daemon:
                 noted = self._sights.changes
                 self._check_in_soon()
             self._sights.flush()
+            pulse.tell()
             now = time.monotonic()
-            if self._processes.beats != beats:
-                beats, moved = self._processes.beats, now
-            if now - moved < _STUCK_S:
-                self._service.alive()
             if now >= self._forget_due:
                 self._forget_due = now + _FORGET_EVERY_S
                 self._forget_what_is_old()
@@ -363,7 +345,7 @@ class Daemon:
 
     def _live_on(self) -> bool:
         """Safe mode may be over, and then another policy in force; a start that went well may be proven."""
-        why = self._life.over(self._with(self._keeper.taken))
+        why = self._life.over(self._keeper.taken)
         if why is not None:
             self._life.leave(why)
             self._keeper.end_safe_mode()
@@ -378,17 +360,6 @@ class Daemon:
             else:
                 self._life.well("")
         return why is not None
-
-    def _awoken(self) -> bool:
-        """Whether the policy was touched, or it is time to end, within one tick."""
-        every = self._service.alive_every_s
-        try:
-            self._woken.get(timeout=min(_TICK_S, every) if every else _TICK_S)
-        except queue.Empty:
-            return False
-        while not self._woken.empty():
-            self._woken.get()
-        return not self._stopping
 
     def _close(self) -> None:
         logger.info("ending pid=%d", os.getpid())

@@ -116,7 +116,7 @@ class ProcessWatch:
         batch = self._source.wait(self._patience_s())
         if batch.lost:
             self._reporter.conditions.wrong(
-                "process-events",
+                "process events",
                 "overflow",
                 "The kernel had to drop process events; every process is looked at again.",
                 self._reporter.now(),
@@ -133,7 +133,7 @@ class ProcessWatch:
             self._sweep.clear()
             self._swept = self._now()
             self._sweep_all()
-            self._reporter.conditions.well("process-events", "seeing", "Every process was looked at again.")
+            self._reporter.conditions.well("process events", "seeing", "Every process was looked at again.")
         for ends in self._enforcer.poll(self._now()):
             if ends.worth:
                 self._settle(ends.outcome, ends.pid)

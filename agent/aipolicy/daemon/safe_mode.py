@@ -94,11 +94,12 @@ class Life:
         self._now = now
         self._accepted = accepted
         self._allowed = allowed
+        self._made_with = tried
         moment = now()
         self._starts = count(folder.starts(), tried, moment)
         self.safe = folder.safe_mode()
         # A policy counts once it is read: a wrong one would bring back the one that is set aside.
-        if (why := self.over(replace(tried, policy=""))) is not None:
+        if (why := self.over("")) is not None:
             self.leave(why)
         elif allowed and len(self._starts.unclean) >= MOST_UNCLEAN:
             self._enter(moment)
@@ -140,21 +141,21 @@ class Life:
 
     # --- safe mode ---------------------------------------------------------------------------------------
 
-    def over(self, tried: With) -> str | None:
+    def over(self, policy: str) -> str | None:
         """Why safe mode is over, None where there is none or it goes on.
 
-        tried: what the agent has now, without a policy where there is nothing new to say of it.
+        policy: the SHA-256 of the one that there is now, empty where there is nothing new to say of it.
         """
         if self.safe is None:
             return None
         if not self._allowed:
             return "it is switched off"
         before, (version, stamp) = self.safe.tried, self._accepted()
-        if tried.version != before.version:
-            return f"aipolicy is {tried.version} now"
-        if tried.policy not in ("", before.policy):
-            return f"there is another policy, version {tried.policy[:12]}"
-        if tried.tools != before.tools:
+        if self._made_with.version != before.version:
+            return f"aipolicy is {self._made_with.version} now"
+        if policy not in ("", before.policy):
+            return f"there is another policy, version {policy[:12]}"
+        if self._made_with.tools != before.tools:
             return "your own tool files are others now"
         if stamp != self.safe.accepted and version == self.accepts:
             return f"the policy version {version} was accepted"

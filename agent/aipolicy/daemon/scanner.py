@@ -187,7 +187,7 @@ class Scanner:
             except Exception:  # scans go on at their interval
                 logger.exception("install watch stumbled")
                 self._reporter.conditions.wrong(
-                    "install-events",
+                    "install events",
                     "failed",
                     "New installs are seen by the regular scan only.",
                     self._reporter.now(),

@@ -59,7 +59,7 @@ def _by_archive(read: ReadPart) -> _Named | None:
     _, header_bytes, _, json_bytes = struct.unpack("<4I", start)
     if json_bytes > _LARGEST_HEADER:
         raise CannotLook(ARCHIVE, "its header is larger than 8 MiB")
-    files = _json(read(ARCHIVE, json_bytes, 16), ARCHIVE).get("files")
+    files = parse_json(ARCHIVE, read(ARCHIVE, json_bytes, 16)).get("files")
     entry = files.get("package.json") if isinstance(files, dict) else None
     if not isinstance(entry, dict):
         return None
@@ -69,11 +69,11 @@ def _by_archive(read: ReadPart) -> _Named | None:
         return None
     if not 0 <= offset < 1 << 40 or not 0 < size <= _LARGEST_JSON:
         return None
-    return _named(_json(read(ARCHIVE, size, 8 + header_bytes + offset), ARCHIVE))
+    return _named(parse_json(ARCHIVE, read(ARCHIVE, size, 8 + header_bytes + offset)))
 
 
 def _by_manifest(read: ReadPart) -> _Named | None:
-    stated = _json(read(MANIFEST, _LARGEST_JSON, 0), MANIFEST)
+    stated = parse_json(MANIFEST, read(MANIFEST, _LARGEST_JSON, 0))
     main = _text(stated.get("main"))
     if main is None or main.startswith("/") or ".." in main:
         return None
@@ -84,10 +84,6 @@ def _by_manifest(read: ReadPart) -> _Named | None:
 def _named(manifest: dict[str, object]) -> _Named | None:
     name = _text(manifest.get("name"))
     return None if name is None else ("electron", name, _text(manifest.get("version")))
-
-
-def _json(data: bytes, place: str) -> dict[str, object]:
-    return parse_json(place, data)
 
 
 def _text(value: object) -> str | None:

@@ -32,7 +32,7 @@ from aipolicy.observe import (
     yarn,
     yarn_cache,
 )
-from aipolicy.observe.look import Look, Progress, Seen, users_here
+from aipolicy.observe.look import Look, Progress, Seen, silent, users_here
 from aipolicy.observe.loose import Disguises
 from aipolicy.observe.own_folders import own_folders, packages_in_stores
 from aipolicy.observe.walk import Bounds, Tree, walk, walk_by_owner
@@ -115,14 +115,14 @@ def walk_everywhere(
 ) -> tuple[Look, list[Unseen]]:
     """The first half of a look, the walks: what observers are handed, and where the walks could not go."""
     look = Look(
-        machine=machine, wanted=wanted, examiner=examiner, progress=progress or _silent, running=machine
+        machine=machine, wanted=wanted, examiner=examiner, progress=progress or silent, running=machine
     )
     return _walked(look, disguises or Disguises())
 
 
 def look_inside(files: Files, wanted: Wanted, examiner: Examiner) -> Iterator[Observation | Unseen]:
     """Everything wanted below another root, for a process that has entered it; never raises."""
-    look = Look(machine=files, wanted=wanted, examiner=examiner, progress=_silent)
+    look = Look(machine=files, wanted=wanted, examiner=examiner, progress=silent)
     look, unseen = _walked(look, Disguises())
     yield from unseen
     yield from observe_all(look)
@@ -308,7 +308,3 @@ def _unseen_in(look: Look) -> Iterator[Unseen]:
                     place=printable(tree.top),
                     reason=f"{tree.unseen_more:,} more places could not be looked into",
                 )
-
-
-def _silent(_stage: str, _done: int) -> None:
-    pass

@@ -94,6 +94,10 @@ class Look:
         return next((self.packages[folder] for folder in _above(path) if folder in self.packages), None)
 
 
+def silent(_stage: str, _done: int) -> None:
+    """The Progress of a look that nobody watches."""
+
+
 def may_be_folder(entry: "os.DirEntry[str]") -> bool:
     """Whether it is a folder or a link, which may lead to one: it is not followed here, as that may hang."""
     return entry.is_dir(follow_symlinks=False) or entry.is_symlink()

@@ -11,7 +11,7 @@ from aipolicy.core.tools import Wanted
 from aipolicy.examine import CannotLook, Examiner
 from aipolicy.examine.python_package import named_in_folder
 from aipolicy.observe import executables, node_modules, processes, pypi, vscode
-from aipolicy.observe.look import Look, users_here
+from aipolicy.observe.look import Look, silent, users_here
 from aipolicy.platforms.machine import Machine, User
 
 _SOURCES: Final = (".js", ".mjs", ".cjs", ".ts", ".py", ".pyz")
@@ -22,7 +22,7 @@ def look_at_path(
 ) -> Iterator[Observation | Unseen]:
     """The program, package or extension at the absolute `path`, also one of no interest; never raises."""
     users = tuple(user for user in users_here(machine) if isinstance(user, User))
-    look = Look(machine=machine, wanted=wanted, examiner=examiner, progress=_silent, users=users)
+    look = Look(machine=machine, wanted=wanted, examiner=examiner, progress=silent, users=users)
     try:
         real = look.resolve(path)
         if os.path.isdir(real):
@@ -58,7 +58,3 @@ def _as_source(found: Executable, path: str, examiner: Examiner) -> Executable:
         return found
     facts = examiner.script(path)
     return msgspec.structs.replace(found, file=facts) if isinstance(facts, FileFacts) else found
-
-
-def _silent(_stage: str, _done: int) -> None:
-    pass

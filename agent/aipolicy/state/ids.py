@@ -1,19 +1,8 @@
 """Identifiers that sort by time."""
 
 from collections.abc import Callable
-from uuid import UUID
 
-_RANDOM_BITS = 74
-
-
-def uuid7(now_ms: int, random_bytes: bytes) -> UUID:
-    """RFC 9562 version 7: 48 bits of milliseconds, then chance. `random_bytes`: ten of them at least."""
-    chance = int.from_bytes(random_bytes[:10], "big") & ((1 << _RANDOM_BITS) - 1)
-    return _assemble(now_ms & ((1 << 48) - 1), chance)
-
-
-def _assemble(now_ms: int, chance: int) -> UUID:
-    return UUID(int=now_ms << 80 | 7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & ((1 << 62) - 1))
+from aipolicy.core.uuid7 import CHANCE_BITS, uuid7
 
 
 class Ids:
@@ -29,10 +18,10 @@ class Ids:
 
     def next(self, now_ms: int) -> str:
         """An id for the moment `now_ms`; where the clock stands still, the next higher one."""
-        if now_ms == self._now_ms and self._chance + 1 < 1 << _RANDOM_BITS:
+        if now_ms == self._now_ms and self._chance + 1 < 1 << CHANCE_BITS:
             self._chance += 1
         else:
             # The highest bit stays free, so that counting up has room.
-            self._chance = int.from_bytes(self._entropy(10), "big") & ((1 << (_RANDOM_BITS - 1)) - 1)
+            self._chance = int.from_bytes(self._entropy(10), "big") & ((1 << (CHANCE_BITS - 1)) - 1)
             self._now_ms = now_ms
-        return str(_assemble(self._now_ms & ((1 << 48) - 1), self._chance))
+        return uuid7(self._now_ms, self._chance)

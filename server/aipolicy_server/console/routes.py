@@ -1,11 +1,7 @@
 """Which address shows which page. Reading and showing is left to one module per page.
 
-    pages = Pages()
-    app.state.pages = pages
-    app.router.routes.extend(console_routes(pages))
-
-needs `app.state.store`, `app.state.access` and `app.state.clock`. A page asked for without being signed in
-raises `access.NotSignedIn`. Signing in and out is left to app.py, as is answering exceptions with `problems`.
+The pages need `app.state.store`, `app.state.access` and `app.state.clock`. One asked for without being signed
+in raises `access.NotSignedIn`; signing in and out is left to sign_in.py, answering exceptions to answers.py.
 """
 
 from collections.abc import Callable

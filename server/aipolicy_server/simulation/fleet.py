@@ -225,4 +225,4 @@ def _today(events: _Events, found: Sequence[Finding], company: Company, chance: 
     if chance.random() < 0.02:
         yield events.at(moment(), Unseen(place="/mnt/share", reason="network filesystem"))
     if chance.random() < 0.01:
-        yield events.at(moment(), Health(part="process-events", condition="polling"))
+        yield events.at(moment(), Health(part="process events", condition="polling"))

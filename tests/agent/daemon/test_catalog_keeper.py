@@ -7,7 +7,6 @@ import pytest
 from aipolicy.daemon.catalog_keeper import (
     StartingCatalog,
     catalog_at_start,
-    catalog_in_safe_mode,
     own_sha256,
     prove_own,
 )
@@ -93,7 +92,7 @@ def test_a_disk_that_takes_nothing(bench: Bench) -> None:
 
 def in_safe_mode(bench: Bench) -> StartingCatalog:
     """With the files as they are now set aside."""
-    return catalog_in_safe_mode(str(bench.own), bench.state, own_sha256(str(bench.own)))
+    return catalog_at_start(str(bench.own), bench.state, own_sha256(str(bench.own)))
 
 
 def test_28_files_that_are_set_aside_leave_those_that_are_proven(bench: Bench) -> None:
