@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         what="a small program at a vendor's place is taken for the tool",
         file="agent/aipolicy/core/content.py",
-        old="return file.size < tool.smallest or",
-        new="return",
+        old="        return file.size < tool.smallest\n",
+        new="        return False\n",
         tests=("tests/agent/core/test_weigh.py",),
     ),
     Mutation(
