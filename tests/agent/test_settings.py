@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.settings import SettingsError, load
+from aipolicy.settings import KEYS, SettingsError, load
+
+PAGE = Path(__file__).parents[2] / "docs" / "install.md"
 
 
 def written(folder: Path, text: str) -> str:
@@ -50,6 +52,11 @@ def test_a_wrong_setting_is_named_with_file_and_line(tmp_path: Path, text: str, 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="give the path"):
         load(str(tmp_path / "none.yaml"), {})
+
+
+def test_the_page_has_a_row_for_every_setting() -> None:
+    rows = {line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")}
+    assert rows >= KEYS
 
 
 def test_the_state_folder_is_the_systems_for_root_and_ones_own_otherwise() -> None:
