@@ -36,7 +36,12 @@ _ERRORS = (BadDatabase, BadDataFolder, BadListen, Unavailable)
 
 
 _listen_option = click.option(
-    "--listen", envvar="AIPOLICY_LISTEN", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT"
+    "--listen",
+    envvar="AIPOLICY_LISTEN",
+    default=DEFAULT_LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the server listens.",
 )
 
 

@@ -195,7 +195,7 @@ def _who() -> str:
 
 @click.command()
 @where
-@click.option("--tool", default="")
+@click.option("--tool", default="", help="A tool's id.")
 @click.option("--device", default="", help="A device's id.")
 def export(data: str, database: str | None, tool: str, device: str) -> None:
     """Write the event log as CSV to standard output, newest first."""

@@ -30,7 +30,13 @@ _CI: Final = {"github": (".github",), "gitlab": (".gitlab", ".gitlab-ci.yml")}
 @click.argument("folder", default=".")
 @click.option("--server", metavar="URL", help="Your aipolicy server: what `publish` and `plan` talk to.")
 @click.option("--contact", metavar="TEXT", help="Whom people ask: an address or a page.")
-@click.option("--ci", type=click.Choice([*_CI, "both"]), default="both", show_default=True)
+@click.option(
+    "--ci",
+    type=click.Choice([*_CI, "both"]),
+    default="both",
+    show_default=True,
+    help="Which build server's files.",
+)
 def init(folder: str, server: str | None, contact: str | None, ci: str) -> None:
     """Write a starter repository for the policy into FOLDER: the policy, its tests, CI, reviewers.
 

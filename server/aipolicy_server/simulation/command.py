@@ -30,7 +30,14 @@ _AT = "%Y-%m-%dT%H:%M:%SZ"
 
 @click.command()
 @where
-@click.option("--devices", "count", type=click.IntRange(1, 1_000_000), default=5_000, show_default=True)
+@click.option(
+    "--devices",
+    "count",
+    type=click.IntRange(1, 1_000_000),
+    default=5_000,
+    show_default=True,
+    help="How many machines.",
+)
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Another one makes another fleet."
 )
