@@ -4,11 +4,11 @@ A name in a package.json proves nothing for whatever lies below it: outside of n
 programs that it names are its code, so that a build script in a copy of a tool's sources is not the tool.
 """
 
+import contextlib
 import functools
 import itertools
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -19,7 +19,15 @@ from aipolicy.core.python_text import starts_in
 from aipolicy.core.shapes import normal_pypi
 from aipolicy.core.wire import printable
 from aipolicy.examine.electron_app import ARCHIVE, MANIFEST, PRODUCT, SMALLEST_ELECTRON, application_in
-from aipolicy.examine.files import MIB, CannotLook, names_in, open_regular, status_at
+from aipolicy.examine.files import (
+    MIB,
+    CannotLook,
+    names_in,
+    neighbour,
+    open_folder,
+    open_regular,
+    status_at,
+)
 from aipolicy.examine.frozen import Frozen, internal_beside
 from aipolicy.examine.node_package import (
     Manifest,
@@ -144,14 +152,23 @@ class OwnerPackages:
         return manifest is not None and path in program_files(package.path, manifest)
 
     def started_in(self, folder: str) -> str:
-        """The file that node runs where it is told a folder (https://nodejs.org/api/modules.html)."""
+        """The file that node runs where it is told a folder (https://nodejs.org/api/modules.html).
+
+        Its package.json where that leads nowhere, over a link or into a mount, which may hang.
+        """
         manifest = self._quiet_manifest(folder)
-        main = os.path.normpath(f"{folder}/{(manifest and manifest.main) or 'index'}")
-        for path in (main, f"{main}.js", f"{main}/index.js"):
-            status = status_at(path, self._root)
-            if status is not None and stat.S_ISREG(status.st_mode):
-                return path
-        return f"{folder}/index.js"
+        main = os.path.normpath(f"/{(manifest and manifest.main) or 'index.js'}").lstrip("/")
+        try:
+            opened = open_folder(folder, self._root)
+        except OSError:
+            return f"{folder}/package.json"
+        try:
+            for path in (main, f"{main}.js", f"{main}/index.js", "index.js"):
+                with contextlib.suppress(CannotLook), neighbour(opened, path):
+                    return f"{folder}/{path}"
+        finally:
+            os.close(opened)
+        return f"{folder}/package.json"
 
     def manifest(self, folder: str) -> Manifest | None:
         """The package.json of a folder, None where there is none; CannotLook where it may not be read."""

@@ -2,9 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable
 from typing import Final
-
-from aipolicy.examine.files import is_folder
 
 _PRUNED: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".Trash", "lost+found"})
 IN_HOME_PRUNED: Final = (
@@ -53,7 +52,7 @@ def is_pruned(folder: str, child: str) -> bool:
     return child in _PRUNED or (folder == ".cache" and child in _CACHES_WITHOUT_PROGRAMS)
 
 
-def is_a_store(folder: str, name: str, child: str) -> bool:
+def is_a_store(folder: str, name: str, child: str, out_of_reach: Callable[[str], str | None]) -> bool:
     """Whether `child` of `folder` (called `name`) only keeps copies of what is in use elsewhere."""
     if name == ".cache":
         return child in _CACHES_OF_COPIES
@@ -62,6 +61,7 @@ def is_a_store(folder: str, name: str, child: str) -> bool:
     if name == "berry":
         return child in ("index", "metadata")  # yarn's: of every file by its digest
     if child == "pkgs":
-        return is_folder(f"{folder}/conda-meta") or os.path.lexists(f"{folder}/pkgs/{_OF_CONDAS_CACHE}")
+        signs = (f"{folder}/conda-meta", f"{folder}/pkgs/{_OF_CONDAS_CACHE}")
+        return any(os.path.lexists(sign) for sign in signs if out_of_reach(sign) is None)
     bun = folder.endswith("/install/cache") and not child.startswith(".bunx-")
     return bun or child == ".pnpm-store"

@@ -191,7 +191,7 @@ class _Walk:
         in_extensions = _holds_extensions(folder)
         for child in inner:
             path = f"{folder}/{child}"
-            if path in self._skip or is_a_store(folder, name, child):
+            if path in self._skip or is_a_store(folder, name, child, self._bounds.out_of_reach):
                 continue
             if path in self._pruned or is_pruned(name, child):
                 self._not_entered.append(path)

@@ -272,6 +272,16 @@ def test_told_a_folder_node_runs_what_its_package_json_says(stated: str, file: s
     assert found.package.name == "@qwen-code/qwen-code"
 
 
+def test_a_package_json_leads_to_no_file_outside_nor_over_a_link(tmp_path: Path) -> None:
+    elsewhere = put(tmp_path / "elsewhere.js", A_SCRIPT)
+    folder = tmp_path / "node_modules/app"
+    manifest = put(folder / "package.json", b'{"name": "app", "main": "../../elsewhere.js"}')
+    assert facts(examiner().script(manifest)).path == manifest
+    put(folder / "package.json", b'{"name": "app", "main": "link.js"}')
+    (folder / "link.js").symlink_to(elsewhere)
+    assert facts(examiner().script(manifest)).path == manifest
+
+
 def test_a_script_in_a_container_is_read_below_its_root(tmp_path: Path) -> None:
     """Our own root serves as the container's: its links are followed there, which are refused elsewhere."""
     package = npm_package(

@@ -68,6 +68,13 @@ def test_condas_packages_are_a_cache_and_its_environments_are_not(tmp_path: Path
     assert walked(tmp_path).sites == [f"{tmp_path}/conda/envs/a/site-packages"]
 
 
+def test_nothing_is_asked_of_a_folder_of_packages_that_may_hang(tmp_path: Path) -> None:
+    (tmp_path / "pkgs").mkdir()
+    (tmp_path / "pkgs/urls.txt").touch()
+    tree = walked(tmp_path, out_of_reach=lambda path: "on nfs4" if "/pkgs" in path else None)
+    assert tree.unseen == [Unseen(place=f"{tmp_path}/pkgs", reason="on nfs4")]
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outside" / "node_modules").mkdir(parents=True)
     home = tmp_path / "home"
