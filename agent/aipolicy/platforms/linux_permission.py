@@ -38,8 +38,8 @@ _DENY: Final = 2
 _EVENT: Final = struct.Struct("=IBBHQii")
 _ANSWER: Final = struct.Struct("=iI")
 _AT_FDCWD: Final = -100
-_MOST_BYTES: Final = 24 * 64
-"""Of events read at once: each brings a descriptor with it."""
+MOST_AT_ONCE: Final = 64
+"""Events read at once: each brings a descriptor with it."""
 
 
 class Event(NamedTuple):
@@ -126,7 +126,7 @@ class PermissionGroup:
     def read(self) -> bytes:
         """Events that are there; empty when there are none."""
         try:
-            return os.read(self._fd, _MOST_BYTES)
+            return os.read(self._fd, _EVENT.size * MOST_AT_ONCE)
         except BlockingIOError:
             return b""
 

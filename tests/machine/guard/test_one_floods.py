@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aipolicy.enforce.guard.questions import LARGE_BYTES, MOST_WAITING, MOST_WAITING_OF_ONE
+from aipolicy.platforms.linux_permission import MOST_AT_ONCE
 from machine.guard.lab import GuardLab, asks, gone, refused, stop_it
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
@@ -174,3 +175,26 @@ def test_a_thousand_marked_files_of_one_take_nobody_elses(lab: GuardLab, crowd: 
     report = lab.report(lambda r: r["numbers"]["refused"] == 1)
     assert report["numbers"]["faults"] == 0
     assert report["starts"] == 1
+
+
+def test_of_a_crowd_that_waits_for_an_answer_each_person_gets_one_in_turns(
+    lab: GuardLab, crowd: Crowd
+) -> None:
+    """Each answer wakes all who wait: behind 3,000 starts of a refused tool others' waited for seconds."""
+    notes = lab.put(lab.banned, "notes")
+    for uid in (FLOODS, OTHER):
+        assert refused("./notes", cwd=lab.disk, user=uid, group=uid, extra_groups=[])
+        assert lab.refusal()["uid"] == uid
+    crowd.will_start(notes, FLOODS, 200)
+    crowd.will_start(notes, OTHER)
+    assert lab.process is not None
+    deadman, gate = lab.process.pid, lab.gate
+    for pid in (deadman, gate):
+        stop_it(pid)
+    for uid, all_in_all in ((FLOODS, 200), (OTHER, 201)):
+        crowd.go(uid)
+        crowd.all_wait(all_in_all)
+    for pid in (gate, deadman):
+        os.kill(pid, signal.SIGCONT)
+    assert OTHER in [lab.refusal()["uid"] for _ in range(MOST_AT_ONCE)]
+    assert lab.report(lambda r: r["numbers"]["refused"] == 203)["starts"] == 1

@@ -66,7 +66,7 @@ class Deadman:
         self._cap_s = cap_s
         self._service, self._began = service, time.monotonic()
         self._told, self._said_alive = False, float("-inf")
-        self._most_waiting = 0
+        self._most_files = 0
         self._of_agent = of_agent
         self._state = state
         self._command = list(classifier)
@@ -93,7 +93,7 @@ class Deadman:
             signal.signal(number, self._end)
         for number in STOPPING:  # Ctrl-Z would stop gate and deadman together; the children inherit this
             signal.signal(number, signal.SIG_IGN)
-        self._most_waiting = min(MOST_WAITING, allow_many_files() // 4)
+        self._most_files = allow_many_files()
         outlive_others()
         self._start_classifier()
         try:
@@ -199,7 +199,10 @@ class Deadman:
         stay_in_memory()
         mounts = MountTable()
         refusals = table.load(os.path.join(self._state, table.TABLE), time.time())
-        refused = tuple(table.on_this_start(refusals, mounts))
+        refused = []
+        for refusal in table.on_this_start(refusals, mounts):  # which a cold disk may make take long
+            self._shared.add("beats")
+            refused.append(refusal.known())
         group = PermissionGroup()
         Gate(
             group=group,
@@ -209,9 +212,10 @@ class Deadman:
             control=self._control[1],
             quick=self._quick[0],
             slow=self._slow[0],
-            refused=[refusal.known() for refusal in refused],
+            refused=refused,
             cap_s=self._cap_s,
-            most_waiting=self._most_waiting,
+            most_waiting=min(MOST_WAITING, self._most_files // 4),
+            most_read=self._most_files // 2,
             classifier=self._classifier,
         ).run()
 

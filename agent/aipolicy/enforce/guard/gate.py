@@ -16,6 +16,7 @@ from typing import Final
 
 from aipolicy.enforce.guard import messages
 from aipolicy.enforce.guard.book import ANYWHERE, EVERYBODY, Book, File, Known, Says, file_of
+from aipolicy.enforce.guard.crowd import Crowd
 from aipolicy.enforce.guard.filesystems import Filesystems
 from aipolicy.enforce.guard.openings import Openings
 from aipolicy.enforce.guard.questions import (
@@ -31,6 +32,7 @@ from aipolicy.enforce.guard.shared import Shared
 from aipolicy.platforms.linux_calls import NAME_TOO_LONG, ready_of
 from aipolicy.platforms.linux_permission import (
     CLOSE_WRITE,
+    MOST_AT_ONCE,
     OPEN_EXEC_PERM,
     OVERFLOW,
     Event,
@@ -52,7 +54,8 @@ class Gate:
     own, whose marks stay when the other is told to forget all files.
     control: from the deadman; it brings new channels to the classifier. quick, slow: these channels. refused:
     what was refused before, so that it is from the first moment. cap_s: how long a program waits at most.
-    most_waiting: how many programs may. classifier: its pid.
+    most_waiting: how many programs may. most_read: how many the kernel may tell of that are not answered yet.
+    classifier: its pid.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Gate:
         refused: Collection[Known] = (),
         cap_s: float = CAP_S,
         most_waiting: int = MOST_WAITING,
+        most_read: int = MOST_WAITING,
         classifier: int = 0,
     ) -> None:
         self._group = group
@@ -89,6 +93,8 @@ class Gate:
         self._blamed: OrderedDict[File, int] = OrderedDict()
         self._untold: deque[messages.Message] = deque(maxlen=_MOST_UNTOLD)
         """Numbered without a gap, so that whoever hears them can count those that were dropped."""
+        self._crowd = Crowd()
+        self._most_read = most_read
         self._ending = False
         for known in refused:
             self._book.put(known)
@@ -107,6 +113,8 @@ class Gate:
                 self._attend(fd)
             except Exception:  # a fault of ours must stop nobody
                 self._shared.add("faults")
+        for event in self._crowd.some():
+            self._answer_somehow(event)
         self._let_unasked_go(self._questions.overdue(time.monotonic()))
         self._send_questions()
         self._look_whether_stuck()
@@ -121,13 +129,13 @@ class Gate:
         channels = [channel.fileno() for channel in self._channels.values()] if self._connected else []
         due = self._questions.next_due()
         patience_s = _BEAT_S if due is None else min(_BEAT_S, due - time.monotonic())
+        patience_s = 0.0 if self._crowd else patience_s
         waiting = [self._group.fileno(), self._openings.fileno(), self._control.fileno(), *channels]
         return ready_of(waiting, patience_s, urgent=self._filesystems.fileno())
 
     def _attend(self, fd: int) -> None:
         if fd == self._group.fileno():
-            for event in parse_events(self._group.read()):
-                self._answer_somehow(event)
+            self._hear_kernel()
         elif fd == self._openings.fileno():
             for event in self._openings.take():
                 self._answer_somehow(event)
@@ -139,6 +147,21 @@ class Gate:
             for channel in self._channels.values():
                 if fd == channel.fileno():
                     self._hear_classifier(channel)
+
+    def _hear_kernel(self) -> None:
+        """Few are answered as they come. Each answer wakes all who wait (see MOST_WAITING_OF_ONE), so of a
+        crowd all are taken and answered in turns: nobody waits until all of one person's are answered.
+        """
+        while not self._crowd or len(self._crowd) + MOST_AT_ONCE <= self._most_read:
+            events = tuple(parse_events(self._group.read()))
+            many = self._crowd or len(events) >= MOST_AT_ONCE
+            for event in events:
+                if many and event.asks and event.fd >= 0:
+                    self._crowd.add(_person(event.pid), event)
+                else:
+                    self._answer_somehow(event)
+            if not many or not events:
+                return
 
     # --- events ---------------------------------------------------------------------------------------------
 

@@ -135,6 +135,20 @@ def test_a_file_at_another_place_than_the_kernel_says_is_judged_by_its_bytes(ben
     os.close(fd)
 
 
+def test_what_may_hang_at_that_place_here_is_not_touched(bench: Bench) -> None:
+    """People may mount something else there, in a namespace of their own, and start it: a script of theirs
+    says nothing of what lies beside the one that hangs.
+    """
+    folder = "home/a/lib/node_modules/@google/gemini-cli"
+    named = b'{"name": "@google/gemini-cli", "version": "1.0.0", "bin": {"gemini": "cli.js"}}'
+    bench.machine.file(f"{folder}/package.json", named)
+    script = bench.machine.file(f"{folder}/cli.js", b"#!/usr/bin/env node\nrun()\n")
+    policy = "mode: block\nbanned: [gemini-cli]\n"
+    assert bench.ruling(script, policy).verdict is not None
+    bench.machine.far[script] = "on nfs, which may hang"
+    assert bench.ruling(script, policy).verdict is None
+
+
 def banned_somehow() -> st.SearchStrategy[str]:
     selectors = st.sampled_from(
         ["'*'", *(t.id for t in CATALOG.tools), *(f"vendor:{t.vendor}" for t in CATALOG.tools)]
