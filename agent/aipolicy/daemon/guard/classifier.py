@@ -69,10 +69,13 @@ class Classifier:
         given: also about a text that an interpreter may be told to run, with or without a first line `#!`.
         pid: the process that is about to become it; 0 where nobody is.
         """
-        facts = self._examiner.program(f"/proc/self/fd/{fd}", path)
+        # What lies there by our view may be something else, which may hang: its name alone is looked at then.
+        reachable = self._machine.out_of_reach(path) is None
+        shown = path if reachable else f"/{os.path.basename(path)}"
+        facts = self._examiner.program(f"/proc/self/fd/{fd}", shown)
         if not isinstance(facts, FileFacts):
             return _PASSES_NOW
-        in_place = self._lies_at(path, file)
+        in_place = reachable and _lies_at(path, file)
         if in_place and (facts.kind is FileKind.SCRIPT or (given and facts.kind is FileKind.OTHER)):
             facts = self._examiner.script(path)  # with what it loads
             if not isinstance(facts, FileFacts):
@@ -115,18 +118,6 @@ class Classifier:
                 return Ruling(verdict=blocked)
         return _PASSES_NOW
 
-    def _lies_at(self, path: str, file: File) -> bool:
-        """Whether it lies there by our own view of the files: it may be in another mount namespace, and what
-        we see there may hang.
-        """
-        if self._machine.out_of_reach(path) is not None:
-            return False
-        try:
-            here = os.lstat(path)
-        except (OSError, ValueError):
-            return False
-        return stat.S_ISREG(here.st_mode) and (here.st_dev, here.st_ino) == (file.device, file.inode)
-
     def _is_part(self, pid: int, blocked: Verdict) -> bool:
         """Whether this process is, or is about to be, a part of an instance that is not to be ended."""
         unsaved = may_hold_unsaved(blocked.finding, self._with_windows)
@@ -159,3 +150,12 @@ def _starting(facts: FileFacts, path: str, owner: Owner) -> Process:
     if facts.kind is FileKind.SCRIPT:
         return Process(pid=0, started=0, owner=owner, name=name, exe="", script=path, script_file=facts)
     return Process(pid=0, started=0, owner=owner, name=name, exe=path, file=facts)
+
+
+def _lies_at(path: str, file: File) -> bool:
+    """Whether it lies there by our own view of the files: it may be in another mount namespace."""
+    try:
+        here = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(here.st_mode) and (here.st_dev, here.st_ino) == (file.device, file.inode)
