@@ -99,6 +99,7 @@ SHOWN_BY: dict[str, tuple[str, ...] | str] = {
         "test_no_mount_is_entered",
     ),
     "A copy of an npm package outside": "not tried: what is not looked for",
+    "A Python application that a server": "not tried: what such a program runs is not read",
     "A fork that keeps the tool": "tried by hand with real forks: their programs hold the tool's marks",
     "Copies in a backup": "what is not told apart",
     "A Python tool whose METADATA": "tried by hand: a fork's own name cannot be told from any other dist's",
