@@ -122,10 +122,10 @@ def _in_folders(look: Look, folders: Iterable[str], known: set[str]) -> Iterator
             continue
         if real not in known:
             known.add(real)
-            yield from _in_folder(look, real)
+            yield from _in_folder(real)
 
 
-def _in_folder(look: Look, folder: str) -> Iterator[str | Unseen]:
+def _in_folder(folder: str) -> Iterator[str | Unseen]:
     try:
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries):
