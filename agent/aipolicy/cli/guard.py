@@ -16,6 +16,8 @@ from aipolicy.platforms.service import Service
 from aipolicy.state.instance import AlreadyRunning, InstanceLock
 from aipolicy.state.safe_mode_file import in_safe_mode
 
+_PATIENCE_S: Final = 0.5
+"""For the name of who starts a program, which waits meanwhile."""
 SWITCHED_OFF: Final = 3
 """Exit code: nothing failed, and packaging/agent/units/aipolicy-guard.service does not start it again."""
 
@@ -40,7 +42,7 @@ def guard(
     Root on Linux only. `aipolicy run` starts it by itself; as a service of its own it also guards before the
     agent runs. It ends on SIGTERM, and then everything starts as if it had never been.
     """
-    machine = this_machine()
+    machine = this_machine(_PATIENCE_S)
     if machine.os != "linux" or not machine.is_admin():
         raise Failure("the guard needs Linux and root: it answers for everybody's programs")
     settings = inputs.settings(machine, config, state=state, tools=tools)

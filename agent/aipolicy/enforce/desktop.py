@@ -4,11 +4,11 @@ The command runs as that person, detached, and is ended when it hangs: nobody wa
 """
 
 import html
-import importlib
 import os
 import stat
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from aipolicy.core.wire import printable
@@ -26,7 +26,7 @@ class Desktop:
         buses: str = "/run/user",
     ) -> None:
         """start: starts a command as a user. buses: the folder of the users' session buses."""
-        self._start = start or _as_user
+        self._start = start
         self._buses = buses
         self._waiting: list[tuple[subprocess.Popen[bytes], float, Callable[[], None]]] = []
 
@@ -35,12 +35,13 @@ class Desktop:
     ) -> bool:
         """Whether it was handed over. failed: called by `poll` where nobody behind the bus took it."""
         bus = f"{self._buses}/{uid}/bus"
-        if not _is_own_socket(bus, uid):
+        if (group := _group_of_socket(bus, uid)) is None:
             return False
+        start = self._start or partial(_as_user, group=group)
         command = notify_command(bus, title, "\n".join(map(printable, text.splitlines())))
         try:
-            self._waiting.append((self._start(command, uid), now + DESKTOP_S, failed))
-        except (OSError, KeyError, subprocess.SubprocessError):  # no busctl, no account, no right to be it
+            self._waiting.append((start(command, uid), now + DESKTOP_S, failed))
+        except (OSError, subprocess.SubprocessError):  # no busctl, no right to be that person
             return False
         return True
 
@@ -75,20 +76,23 @@ def notify_command(bus: str, title: str, body: str) -> list[str]:
     ]
 
 
-def _is_own_socket(path: str, uid: int) -> bool:
+def _group_of_socket(path: str, uid: int) -> int | None:
+    """Whose socket it is by group; None where it is not this person's own."""
     try:
         found = os.stat(path, follow_symlinks=False)
     except OSError:
-        return False
-    return stat.S_ISSOCK(found.st_mode) and found.st_uid == uid
+        return None
+    return found.st_gid if stat.S_ISSOCK(found.st_mode) and found.st_uid == uid else None
 
 
-def _as_user(command: list[str], uid: int) -> subprocess.Popen[bytes]:
-    """The bus refuses root, so the child becomes the user; it gets nothing of our environment."""
-    accounts: Any = importlib.import_module("pwd")  # there is none on Windows
+def _as_user(command: list[str], uid: int, group: int) -> subprocess.Popen[bytes]:
+    """The bus refuses root, so the child becomes the user; it gets nothing of our environment.
+
+    group: no directory is asked for it, which may hang while everybody waits for a notice.
+    """
     person: dict[str, Any] = {}
     if uid != effective_uid():  # else there is nobody to become, and without root no right to try
-        person = {"user": uid, "group": accounts.getpwuid(uid).pw_gid, "extra_groups": []}
+        person = {"user": uid, "group": group, "extra_groups": []}
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

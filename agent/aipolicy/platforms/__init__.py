@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from aipolicy.platforms.machine import Machine
 
 
-def this_machine() -> "Machine":
-    """The machine we run on, as its environment stands now."""
+def this_machine(patience_s: float = 5.0) -> "Machine":
+    """The machine we run on, as its environment stands now. patience_s: how long it waits for the name of an
+    account, on Linux.
+    """
     environ = dict(os.environ)
     if sys.platform == "linux":
         from aipolicy.platforms.linux import LinuxMachine
 
-        return LinuxMachine(environ)
+        return LinuxMachine(environ, patience_s=patience_s)
     if sys.platform == "darwin":
         from aipolicy.platforms.darwin import DarwinMachine
 

@@ -17,6 +17,7 @@ from aipolicy.platforms import (
     linux_search_path,
     posix_users,
 )
+from aipolicy.platforms.account_names import AccountNames
 from aipolicy.platforms.linux_calls import effective_uid, system_names
 from aipolicy.platforms.linux_mounts import MountTable
 from aipolicy.platforms.linux_process import ProcessTable
@@ -25,19 +26,21 @@ from aipolicy.platforms.management import Managed
 
 
 class LinuxMachine:
-    """Implements machine.Machine. proc: where the process filesystem is mounted."""
+    """Implements machine.Machine. proc: where the process filesystem is mounted. patience_s: how long to wait
+    for an account's name.
+    """
 
     os: Final = "linux"
     root: Final = "/"
 
-    def __init__(self, environ: Mapping[str, str], proc: str = "/proc") -> None:
+    def __init__(self, environ: Mapping[str, str], proc: str = "/proc", patience_s: float = 5.0) -> None:
         self._version = linux_packages.os_release(self.root)
         self._home = environ.get("HOME")
         self._path = environ.get("PATH", "")
         self._proc = proc
         self._mounts = MountTable(f"{proc}/self/mountinfo")
         self._table = ProcessTable(proc, self.owner, self.out_of_reach)
-        self._names: dict[int, Owner] = {}
+        self._names = AccountNames(_name_of, patience_s)
         self._packages = linux_packages.Packages(self.root)
 
     def host(self, agent_version: str) -> HostInfo:
@@ -77,13 +80,7 @@ class LinuxMachine:
         return posix_users.groups_of(user)
 
     def owner(self, uid: int) -> Owner:
-        known = self._names.get(uid)
-        if known is None:
-            account = posix_users.account_of(uid)
-            known = Owner(uid=uid, name=account.name if account else str(uid))
-            if account is not None:  # an unknown one is asked again: its directory service may be away
-                self._names[uid] = known
-        return known
+        return Owner(uid=uid, name=self._names.of(uid) or str(uid))
 
     # --- files ---
 
@@ -147,3 +144,8 @@ class LinuxMachine:
 
     def hold(self, pid: int) -> Hold | Unseen | None:
         return linux_hold.hold(pid, self._table.image)
+
+
+def _name_of(uid: int) -> str | None:
+    account = posix_users.account_of(uid)
+    return account.name if account else None

@@ -1,5 +1,6 @@
 """Given somebody's session bus, then a notice is handed over as that person, and a hanging one is ended."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aipolicy.enforce.desktop import DESKTOP_S, Desktop, notify_command
+from machine_needs import NEEDS_LINUX, NEEDS_ROOT
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
 
@@ -97,3 +99,21 @@ def test_what_nobody_behind_the_bus_took_is_said_to_have_failed(tmp_path: Path) 
         started.children[0].wait()
         desktop.poll(0.1)
     assert failed == [1]
+
+
+@NEEDS_LINUX
+@NEEDS_ROOT
+def test_of_a_person_whom_no_directory_knows_the_bus_says_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory may hang, and everybody else's notices wait meanwhile."""
+    folder, uid = bus(tmp_path)
+    person, group = 64_999, 64_998
+    os.rename(tmp_path / str(uid), tmp_path / str(person))
+    os.chown(tmp_path / str(person) / "bus", person, group)
+    became: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *_words, user, group, **_more: became.append((user, group))
+    )
+    assert Desktop(buses=folder).tell(person, "t", "x", 0.0)
+    assert became == [(person, group)]
