@@ -50,7 +50,7 @@ def events_csv(request: Request, _pages: Pages) -> Response:
     """The same filter, all pages of it."""
     asked, which = read_events(request.query_params)
     if asked.problems:
-        text = "".join(f"{field}: {problem}\n" for field, problem in asked.problems.items())
+        text = "".join(f"{field} {problem}\n" for field, problem in asked.problems.items())
         return PlainTextResponse(text, status_code=400, headers=PAGE_HEADERS)
     rows = queries.every_event(request.app.state.store.reading, which)
     day = request.app.state.clock().strftime("%Y-%m-%d")

@@ -44,11 +44,11 @@ def read_events(query: Mapping[str, str]) -> tuple[Asked, EventFilter]:
     for field, allowed in (("ruling", Ruling), ("done", Done), ("kind", KINDS)):
         value = values[field]
         if value and value not in [str(a) for a in allowed]:
-            problems[field] = f"one of: {', '.join(str(a) for a in allowed)}"
+            problems[field] = f"must be one of: {', '.join(str(a) for a in allowed)}"
     since = _moment(values, problems, "from", at_end=False)
     until = _moment(values, problems, "to", at_end=True)
     if since and until and since >= until:
-        problems["to"] = "the last day lies before the first"
+        problems["to"] = "must not lie before the first day"
     which = EventFilter(
         tool=values["tool"],
         device=values["device"],
@@ -67,7 +67,7 @@ def read_devices(query: Mapping[str, str]) -> tuple[Asked, DeviceFilter]:
     """The device list's filter."""
     values, problems = _texts(query, DEVICE_FIELDS)
     if values["standing"] and values["standing"] not in STANDINGS:
-        problems["standing"] = f"one of: {', '.join(STANDINGS)}"
+        problems["standing"] = f"must be one of: {', '.join(STANDINGS)}"
     which = DeviceFilter(
         text=values["q"],
         tool=values["tool"],
@@ -87,7 +87,7 @@ def _texts(query: Mapping[str, str], fields: tuple[str, ...]) -> tuple[dict[str,
     problems: dict[str, str] = {}
     for field, value in values.items():
         if len(value) > _LONGEST:
-            problems[field] = f"longer than {_LONGEST} characters"
+            problems[field] = f"is longer than {_LONGEST} characters"
         elif "\0" in value:  # PostgreSQL refuses it
             problems[field] = "holds a NUL character"
     return values, problems
@@ -106,5 +106,5 @@ def _moment(
         time = datetime.fromisoformat(value)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
-        problems[field] = "a day, as in 2026-11-24"
+        problems[field] = "must be a day, as in 2026-11-24"
         return None

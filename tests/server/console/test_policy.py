@@ -115,7 +115,7 @@ def test_what_was_never_published_is_a_page(company: Company, address: str) -> N
 
 
 def test_a_made_up_standing_is_refused(company: Company) -> None:
-    assert "standing: one of" in company.page("/devices?standing=upright", status=400).text
+    assert "standing must be one of" in company.page("/devices?standing=upright", status=400).text
 
 
 def test_before_the_first_it_says_how_to_publish(reader: Reader) -> None:
