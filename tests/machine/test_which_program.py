@@ -73,13 +73,10 @@ def test_a_relative_script_that_went_elsewhere_is_known_if_it_was_seen_before(
 ) -> None:
     """Who comes later finds no such file in the folder where it is now."""
     folder = place / "moving"
-    code = (
-        "setTimeout(() => 0, 6e5); await new Promise(go => process.once('SIGUSR2', go)); process.chdir('/'); "
-    )
+    waits = "setTimeout(() => 0, 6e5); const told = new Promise(go => process.once('SIGUSR2', go));"
+    code = f"{waits} console.log('up'); await told; process.chdir('/'); console.log('up');"
     folder.mkdir()
-    (folder / "notes.mjs").write_text(
-        f"console.log('up'); {code} console.log('up');" + (place / "notes.mjs").read_text().partition("\n")[2]
-    )
+    (folder / "notes.mjs").write_text(code + (place / "notes.mjs").read_text().partition("\n")[2])
     child = started.run(["node", "notes.mjs"], cwd=folder, stdin=subprocess.DEVNULL)
     await_up(child)
     machine = this_machine()
