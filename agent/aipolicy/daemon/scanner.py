@@ -169,7 +169,7 @@ class Scanner:
                 pending.append(Outcome(verdict=verdict, done=Done.REPORTED))
         moments = [o.verdict.blocks_from for o in outcomes if o.verdict.blocks_from is not None]
         self.soon_blocked = SoonBlocked(findings=len(moments), first=min(moments)) if moments else None
-        self.banned(tuple(found(outcomes, self._examiner)))
+        self.banned(tuple(found(outcomes, self._examiner, self._machine.out_of_reach)))
         self._reporter.survey(outcomes, pending, seen.unseen)
         self._processes.sweep()
         return [*outcomes, *pending]

@@ -1,5 +1,6 @@
 """package.json, of npm packages and editor extensions: what it states, whether its code is there."""
 
+import contextlib
 import itertools
 import os
 import re
@@ -106,15 +107,19 @@ def has_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:
     Of a tool's packages only those for one platform name none.
     """
     if not manifest.programs:
-        return any(map(_has_bare_program, _unstated(folder)))
+        return _has_bare_program(folder, out_of_reach)
     sizes = [_size(path, out_of_reach) for path in program_files(folder, manifest)]
-    if max(sizes, default=0) < A_LAUNCHER and not any(_natives(manifest)) and not _has_scripts(folder):
+    is_stub = max(sizes, default=0) < A_LAUNCHER and not any(_natives(manifest))
+    if is_stub and not _has_scripts(folder, out_of_reach):
         return False
     return has_code_of_sizes(sizes, manifest) or (
         any(sizes)
         and (
             any(_is_installed(folder, name, out_of_reach) for name in _natives(manifest))
-            or any(map(_has_bundle, {folder, *map(os.path.dirname, program_files(folder, manifest))}))
+            or any(
+                _has_bundle(place, out_of_reach)
+                for place in {folder, *map(os.path.dirname, program_files(folder, manifest))}
+            )
         )
     )
 
@@ -131,84 +136,67 @@ def _natives(manifest: Manifest) -> Iterator[str]:
     return (name for name in manifest.optional if _is_native_part(name, manifest.name or ""))
 
 
-def native_programs(folder: str, manifest: Manifest) -> Iterator[str]:
+def native_programs(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> Iterator[str]:
     """The large programs of the packages for one platform that this one depends on, below it or beside it."""
     for name in itertools.islice(_natives(manifest), _MOST_FOLDERS):
         for place in _modules_near(folder):
-            yield from large_programs(f"{place}/node_modules/{name}")
+            with contextlib.suppress(CannotLook):  # not installed, or a link that leads nowhere
+                package = resolve(f"{place}/node_modules/{name}", out_of_reach)
+                yield from large_programs(package, out_of_reach)
 
 
-def large_programs(folder: str) -> Iterator[str]:
+def large_programs(folder: str, out_of_reach: OutOfReach) -> Iterator[str]:
     """Executable files as large as a tool in a package and its folders; not in what it depends on."""
-    for path, status in _files_of(folder):
-        if stat.S_ISREG(status.st_mode) and _is_native_size(status):
-            yield path
+    return (path for path, status in _files_of(folder, out_of_reach) if _is_native_program(status))
 
 
-def _files_of(folder: str, deepest: int = 2) -> Iterator[tuple[str, os.stat_result]]:
+def _files_of(
+    folder: str, out_of_reach: OutOfReach, deepest: int = 2
+) -> Iterator[tuple[str, os.stat_result]]:
     """What lies in a package and its folders and is no folder, a link as such; not in what it depends on."""
     inner = []
+    if out_of_reach(folder) is not None:
+        return
     try:
         with os.scandir(folder) as entries:
             for entry, _ in zip(entries, range(_MOST_NAMES), strict=False):
                 if entry.is_dir(follow_symlinks=False):
                     inner.append(entry.path)
-                else:
+                elif out_of_reach(entry.path) is None:
                     yield entry.path, entry.stat(follow_symlinks=False)
-    except OSError:  # closed, or gone
+    except (OSError, ValueError):  # closed, gone, or no path
         return
     if deepest:
         for path in inner[:_MOST_FOLDERS]:
             if not path.endswith("/node_modules"):
-                yield from _files_of(path, deepest - 1)
+                yield from _files_of(path, out_of_reach, deepest - 1)
 
 
-def _unstated(folder: str) -> Iterator[str]:
+def _has_bare_program(folder: str, out_of_reach: OutOfReach) -> bool:
     """Where the package of one platform, which states no program of its own, has it all the same."""
-    yield folder
-    try:
-        if stat.S_ISDIR(os.lstat(f"{folder}/bin").st_mode):
-            yield f"{folder}/bin"
-    except (OSError, ValueError):
-        pass
+    places = (folder, f"{folder}/bin")
+    files = _files_of(folder, out_of_reach, deepest=1)
+    return any(os.path.dirname(path) in places and _is_native_program(status) for path, status in files)
 
 
-def _has_bare_program(folder: str) -> bool:
-    """Whether a large executable file lies in it."""
-    try:
-        with os.scandir(folder) as entries:
-            files = [
-                entry
-                for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)
-                if entry.is_file(follow_symlinks=False)
-            ]
-            return any(_is_native_size(entry.stat(follow_symlinks=False)) for entry in files)
-    except OSError:
-        return False
-
-
-def _has_bundle(folder: str) -> bool:
+def _has_bundle(folder: str, out_of_reach: OutOfReach) -> bool:
     """Whether a script as large as a tool is there: Copilot's launcher takes it for lack of a program."""
-    try:
-        with os.scandir(folder) as entries:
-            return any(
-                entry.name.endswith(_SCRIPTS)
-                and entry.is_file(follow_symlinks=False)
-                and entry.stat(follow_symlinks=False).st_size >= A_NATIVE_PROGRAM
-                for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)
-            )
-    except OSError:
-        return False
+    files = _files_of(folder, out_of_reach, deepest=0)
+    return any(
+        path.endswith(_SCRIPTS) and stat.S_ISREG(status.st_mode) and status.st_size >= A_NATIVE_PROGRAM
+        for path, status in files
+    )
 
 
-def _has_scripts(folder: str) -> bool:
+def _has_scripts(folder: str, out_of_reach: OutOfReach) -> bool:
     """Whether a script lies in it that is more than a launcher; not in what it depends on."""
-    files = _files_of(folder)
+    files = _files_of(folder, out_of_reach)
     return any(path.endswith(_SCRIPTS) and status.st_size >= A_LAUNCHER for path, status in files)
 
 
-def _is_native_size(status: os.stat_result) -> bool:
-    return bool(status.st_mode & 0o111) and status.st_size >= A_NATIVE_PROGRAM
+def _is_native_program(status: os.stat_result) -> bool:
+    executable = stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o111)
+    return executable and status.st_size >= A_NATIVE_PROGRAM
 
 
 def has_extension_code(folder: str, manifest: Manifest, out_of_reach: OutOfReach) -> bool:

@@ -161,3 +161,17 @@ def test_an_extension_loads_main_or_browser_with_or_without_its_ending(tmp_path:
 def test_no_json_is_an_error() -> None:
     with pytest.raises(CannotLook, match="not valid JSON"):
         read_manifest(b"<html>", "package.json")
+
+
+def test_what_may_hang_within_a_package_is_neither_listed_nor_asked_about(tmp_path: Path) -> None:
+    """A mount of FUSE on a folder or a file of it: whoever looks waits for whom it belongs to."""
+    put(tmp_path / "far" / "tool.js", b"x" * 4096)
+    put(tmp_path / "tool", b"x" * (1 << 20))
+    put(tmp_path / "cli.js", b"//\n")
+
+    def far(path: str) -> str | None:
+        return "on fuse" if path.startswith((f"{tmp_path}/far", f"{tmp_path}/tool")) else None
+
+    for manifest in (Manifest("a", "1", programs=("cli.js",)), Manifest("a", "1")):
+        assert has_code(str(tmp_path), manifest, nothing_is_far)
+        assert not has_code(str(tmp_path), manifest, far)

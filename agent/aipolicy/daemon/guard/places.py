@@ -12,6 +12,7 @@ from aipolicy.core.model import Action, Finding, Outcome
 from aipolicy.examine import CannotLook, Examiner
 from aipolicy.examine.files import is_folder
 from aipolicy.examine.node_package import native_programs, program_files
+from aipolicy.examine.places import OutOfReach
 from aipolicy.examine.python_package import program_modules
 
 
@@ -22,12 +23,13 @@ class Place(NamedTuple):
     uid: int
 
 
-def found(outcomes: Iterable[Outcome], examiner: Examiner) -> Iterator[Place]:
-    """The places of what is installed and banned."""
+def found(outcomes: Iterable[Outcome], examiner: Examiner, out_of_reach: OutOfReach) -> Iterator[Place]:
+    """The places of what is installed and banned. out_of_reach: see Machine."""
     for outcome in outcomes:
         if outcome.verdict.action is Action.BLOCK:
             finding = outcome.verdict.finding
-            yield from (Place(path, finding.owner.uid) for path in _programs(finding, examiner))
+            programs = _programs(finding, examiner, out_of_reach)
+            yield from (Place(path, finding.owner.uid) for path in programs)
 
 
 def compiled(path: str) -> Iterator[str]:
@@ -46,7 +48,7 @@ def compiled(path: str) -> Iterator[str]:
     yield from (f"{cache}/{name}" for name in itertools.islice(fitting, _MOST_VERSIONS))
 
 
-def _programs(finding: Finding, examiner: Examiner) -> Iterator[str]:
+def _programs(finding: Finding, examiner: Examiner, out_of_reach: OutOfReach) -> Iterator[str]:
     if finding.path.endswith((".dist-info", ".egg-info")):
         yield from program_modules(finding.path)
         return
@@ -59,7 +61,7 @@ def _programs(finding: Finding, examiner: Examiner) -> Iterator[str]:
         return
     if manifest is not None:
         yield from program_files(finding.path, manifest)
-        yield from native_programs(finding.path, manifest)
+        yield from native_programs(finding.path, manifest, out_of_reach)
 
 
 _MOST_COMPILED: Final = 5_000
