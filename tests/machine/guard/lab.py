@@ -196,7 +196,7 @@ class GuardLab:
         outcomes = [
             installed_outcome(verdict) for verdict in verdicts if verdict.finding.state is State.INSTALLED
         ]
-        places = list(found(outcomes, examiner))
+        places = list(found(outcomes, examiner, machine.out_of_reach))
         for at in range(0, len(places), 16):
             self.say({"judge": places[at : at + 16]})
 
