@@ -160,7 +160,7 @@ def ways(case: Case, place: Recorded, names: Sequence[str]) -> Iterator[Way]:
     inside, home, layer = 0, place.home, place.home
     if place.boxes:
         inside, home = place.boxes[0].pid, Path(IN_THERE)
-        layer = place.home.parents[1] / "images" / place.home.name / f"layer{IN_THERE}"
+        layer = place.in_image
     for command in place.commands:
         stops = case.runs and not inside and _is_native(Path(command[0]))
         size = (place.home / "notes").stat().st_size if command[-1] == STOPS else 0

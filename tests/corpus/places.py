@@ -85,10 +85,19 @@ class Place:
         until(lambda: is_stopped(child.pid))
         return child.pid
 
+    @property
+    def image(self) -> Path:
+        """Of the container into which the home was put."""
+        return self.home.parents[1] / "var/lib/images" / self.home.name
+
+    @property
+    def in_image(self) -> Path:
+        """Where what the home held lies then."""
+        return self.image / f"layer{IN_THERE}"
+
     def into_a_container(self) -> Box:
         """What the home holds is now IN_THERE in a running one: a layer of its image, and no longer here."""
-        image = self.home.parents[1] / "var/lib/images" / self.home.name
-        home = image / f"layer{IN_THERE}"
+        image, home = self.image, self.in_image
         home.parent.mkdir(parents=True)
         shutil.move(self.home, home)
         os.chown(home, self.uid, self.uid)
