@@ -1,6 +1,7 @@
 """System calls that Python knows on Linux or POSIX only, typed, so that what uses them imports everywhere."""
 
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -16,6 +17,16 @@ _time: Any = time
 
 NAME_TOO_LONG: Final = "/(a path of more than 4095 bytes)"
 """Where a program lies that the kernel names to nobody: d_path(9) ends at PATH_MAX."""
+
+
+def link_target(link: str) -> str:
+    """Where a link of /proc leads, or NAME_TOO_LONG. OSError: it leads nowhere, or may not be seen."""
+    try:
+        return os.readlink(link)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return NAME_TOO_LONG
 
 
 def effective_uid() -> int:

@@ -3,7 +3,6 @@
 psutil is not used: it parses more than is wanted and takes five times as long.
 """
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import Final, NamedTuple
 from aipolicy.core.model import Owner, Process, Unseen
 from aipolicy.core.plural import plural
 from aipolicy.core.wire import printable
-from aipolicy.platforms.linux_calls import NAME_TOO_LONG, open_flags
+from aipolicy.platforms.linux_calls import NAME_TOO_LONG, link_target, open_flags
 from aipolicy.platforms.linux_fuse import serving
 from aipolicy.platforms.linux_mounts import Mount, may_hang, mount_number, mount_of, parse_mountinfo
 from aipolicy.platforms.linux_proc import Stat, Status, parse_stat, parse_status, read, same_file
@@ -131,7 +130,7 @@ class ProcessTable:
     def program_out_of_reach(self, pid: int) -> str | None:
         folder = os.path.dirname(self.program(pid))
         try:
-            return self._why_not_touched(folder, _exe(folder))
+            return self._why_not_touched(folder, link_target(f"{folder}/exe"))
         except OSError:
             return None
 
@@ -141,7 +140,7 @@ class ProcessTable:
             return None
         device, inode = 0, 0  # the start time and the stack still tell two programs apart
         try:
-            if self._why_not_touched(base.folder, _exe(base.folder)) is None:
+            if self._why_not_touched(base.folder, link_target(f"{base.folder}/exe")) is None:
                 found = os.stat(f"{base.folder}/exe")
                 device, inode = found.st_dev, found.st_ino
         except PermissionError:
@@ -214,7 +213,7 @@ class ProcessTable:
     def _describe(self, pid: int, base: _Base, status: Status, family: str | None) -> _Seen | _Denied | None:
         comm = printable(os.fsdecode(base.stat.comm))
         try:
-            exe = _exe(base.folder)
+            exe = link_target(f"{base.folder}/exe")
         except PermissionError:
             return _Denied(comm=comm)
         except OSError:
@@ -325,16 +324,6 @@ def _unseen(proc: str, denied: list[str]) -> Unseen:
     shown = ", ".join(names[:_NAMED_IN_UNSEEN]) + (" ..." if len(names) > _NAMED_IN_UNSEEN else "")
     count = plural(len(denied), "process", "processes")
     return Unseen(place=f"{proc}: program of {count} ({shown})", reason="permission denied")
-
-
-def _exe(folder: str) -> str:
-    """The program's path, or that it is too long to be named. OSError: it has none, or may not be seen."""
-    try:
-        return os.readlink(f"{folder}/exe")
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        return NAME_TOO_LONG
 
 
 def _mount_of_program(folder: str) -> Mount | None:

@@ -1,10 +1,6 @@
 """Given a guard and a brake in its state folder, nothing is refused, and what was refused is free."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from aipolicy.core.published import Brake
 from aipolicy.platforms.boot import boot_now
@@ -14,13 +10,6 @@ from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
 
 
 def test_the_servers_brake_frees_what_was_refused_and_its_end_refuses_it_again(lab: GuardLab) -> None:

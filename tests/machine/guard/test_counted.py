@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
 
 FLOOD = 2_500
 """More than gate, channel and classifier keep together."""
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
 
 
 def flood(program: Path, times: int) -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ WITHOUT_COMPILED = shutil.ignore_patterns("__pycache__")
 """Whoever imports the package meanwhile puts files there, and renames them."""
 SLEPT_S = 2.5
 """Longer than the deadman's patience."""
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
 
 
 # --- the classifier --------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from machine.real_packages import native_claude
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
 
 
 # --- what is refused -------------------------------------------------------------------------------------

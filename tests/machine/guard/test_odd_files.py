@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +12,6 @@ from machine.guard.lab import GuardLab, held_up, refused, stop_it, was_asked
 from machine_needs import NEEDS_LINUX, NEEDS_ROOT, until
 
 pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
 
 
 @pytest.mark.parametrize("size", [0, LARGE_BYTES + 1], ids=["small", "large"])

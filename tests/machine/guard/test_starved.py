@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
 
 FROZEN_S = 2.5
 """Longer than the deadman's patience."""
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
 
 
 def test_a_guard_frozen_as_a_whole_goes_on_where_it_was_and_so_does_who_waited(lab: GuardLab) -> None:

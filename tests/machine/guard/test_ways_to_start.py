@@ -21,13 +21,6 @@ pytestmark = [NEEDS_LINUX, NEEDS_ROOT]
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[GuardLab]:
-    with GuardLab(tmp_path) as lab:
-        lab.start()
-        yield lab
-
-
 def python(code: str, *words: str | Path) -> tuple[str, ...]:
     return (sys.executable, "-c", code, *map(str, words))
 

@@ -5,7 +5,6 @@ looks up nothing on a disk, writes no log, and has no thread but that of opening
 Whatever goes wrong, the answer is: allowed.
 """
 
-import errno
 import math
 import os
 import socket
@@ -29,7 +28,7 @@ from aipolicy.enforce.guard.questions import (
     Waiting,
 )
 from aipolicy.enforce.guard.shared import Shared
-from aipolicy.platforms.linux_calls import NAME_TOO_LONG, ready_of
+from aipolicy.platforms.linux_calls import link_target, ready_of
 from aipolicy.platforms.linux_permission import (
     CLOSE_WRITE,
     MOST_AT_ONCE,
@@ -196,7 +195,7 @@ class Gate:
         if not opens and self._book.passes_always(file):
             self._group.let_pass(event.fd)
             return False
-        path, uid = _path_of(event.fd), _person(event.pid)
+        path, uid = link_target(f"/proc/self/fd/{event.fd}"), _person(event.pid)
         says = None if opens else self._book.says(file, path, uid)
         if not opens:
             if says is Says.REFUSED:
@@ -419,15 +418,6 @@ class Gate:
             self._connected = True
             return
         messages.close_all(received.files)
-
-
-def _path_of(fd: int) -> str:
-    try:
-        return os.readlink(f"/proc/self/fd/{fd}")
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        return NAME_TOO_LONG  # by its contents it is known all the same
 
 
 def _person(pid: int) -> int:
