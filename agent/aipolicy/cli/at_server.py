@@ -36,6 +36,7 @@ def at_server(command: T) -> T:
 
 
 def desk_of(server: str, token_file: str | None, proxy: str | None, ca: str | None) -> Desk:
+    """Raises Failure: the server's address, a way to it, or the token is wrong."""
     client = client_of(server, proxy, ca)
     try:
         return Desk(client, admin_token(token_file, inputs.environ()))

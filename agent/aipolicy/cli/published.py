@@ -8,6 +8,7 @@ import msgspec
 from aipolicy.cli.at_server import at_server, desk_of, refusals, version_of
 from aipolicy.cli.json_form import in_json
 from aipolicy.cli.text_table import text_table
+from aipolicy.core.plural import plural
 from aipolicy.core.publishing import History, Published, PublishedText, Step
 from aipolicy.core.wire import printable
 
@@ -91,9 +92,9 @@ def _step(row: Published) -> str:
 
 def _rollout(whole: History) -> str:
     counts = whole.rollout
-    devices = "device" if counts.current == 1 else "devices"
     return (
-        f"number {whole.current} is enforced by {counts.current} {devices}; {counts.older} enforce another, "
+        f"number {whole.current} is enforced by {plural(counts.current, 'device')}; "
+        f"{counts.older} enforce another, "
         f"{counts.refusing} refuse it, {counts.own} have a policy of their own, {counts.unknown} never said"
     )
 

@@ -1,22 +1,20 @@
 """Which groups people are in, asked of the operating system without waiting long for a directory service.
 
-The look-up (LDAP, SSSD, Active Directory behind nsswitch) may hang for minutes. It runs in a thread, and who
-asks gets an answer in time, if only that it is not known: then nothing is blocked that depends on it.
+The look-up may hang for minutes. It runs in a thread, and who asks gets an answer in time, if only that it is
+not known: then nothing is blocked that depends on it.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-logger = logging.getLogger(__name__)
+from aipolicy.platforms.slow_answers import SlowAnswers
 
 GOOD_FOR_S: Final = 600.0
 """How long an answer counts. A person who joins a group is judged by it that much later."""
 _AGAIN_S: Final = 60.0
 """How soon to ask again what could not be answered."""
-_MOST_AT_ONCE: Final = 4
 _MOST_KEPT: Final = 10_000
 
 
@@ -37,12 +35,11 @@ class Directory:
         wait_s: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = ask
         self._wait_s = wait_s
         self._now = now
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer] = {}
-        self._underway: dict[str, threading.Event] = {}
+        self._asked = SlowAnswers("groups", ask, self._keep, self._lock)
         self.unanswered: str = ""
         """The person whose groups could not be learnt last; empty while all can."""
 
@@ -52,7 +49,7 @@ class Directory:
             known = self._answers.get(user)
             if known is not None and self._now() < known.until:
                 return known.groups
-            answered = self._begin(user)
+            answered = self._asked.begin(user)
         if answered is None or not answered.wait(self._wait_s):
             return self._too_late(user)
         with self._lock:
@@ -69,31 +66,12 @@ class Directory:
             self.unanswered = user
             return None
 
-    def _begin(self, user: str) -> threading.Event | None:
-        """The look-up that is underway, or a new one; None where too many hang already."""
-        answered = self._underway.get(user)
-        if answered is None and len(self._underway) < _MOST_AT_ONCE:
-            answered = self._underway[user] = threading.Event()
-            threading.Thread(target=self._look_up, args=(user,), name="directory", daemon=True).start()
-        return answered
-
-    def _look_up(self, user: str) -> None:
-        groups = None
-        try:
-            groups = self._ask(user)
-        except (OSError, LookupError) as error:
-            logger.info("groups not known user=%s error=%s", user, error)
-        finally:
-            self._keep(user, groups)
-
     def _keep(self, user: str, groups: frozenset[str] | None) -> None:
-        with self._lock:
-            while len(self._answers) >= _MOST_KEPT:
-                del self._answers[next(iter(self._answers))]
-            good_for_s = _AGAIN_S if groups is None else GOOD_FOR_S
-            self._answers[user] = _Answer(groups, self._now() + good_for_s)
-            if groups is None:
-                self.unanswered = user
-            elif self.unanswered == user:
-                self.unanswered = ""
-            self._underway.pop(user).set()
+        while len(self._answers) >= _MOST_KEPT:
+            del self._answers[next(iter(self._answers))]
+        good_for_s = _AGAIN_S if groups is None else GOOD_FOR_S
+        self._answers[user] = _Answer(groups, self._now() + good_for_s)
+        if groups is None:
+            self.unanswered = user
+        elif self.unanswered == user:
+            self.unanswered = ""

@@ -1,22 +1,20 @@
 """What accounts are called, asked of the operating system without waiting long for a directory service.
 
-The look-up (LDAP, SSSD, Active Directory behind nsswitch) may hang for minutes, while programs wait to start.
-A name that is not known in time is known to the next who ask, once there is an answer.
+The look-up may hang for minutes, while programs wait to start. A name that is not known in time is known to
+the next who ask, once there is an answer.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-logger = logging.getLogger(__name__)
+from aipolicy.platforms.slow_answers import SlowAnswers
 
 _AGAIN_S: Final = 60.0
 """After one look-up that took too long nobody waits for another one of the same account for so long."""
 _NONE_FOR_S: Final = 5.0
 """How long an account has no name: those of a container mostly have none, and of these there may be many."""
-_MOST_AT_ONCE: Final = 4
 _MOST_NAMELESS: Final = 10_000
 
 
@@ -31,20 +29,19 @@ class AccountNames:
         patience_s: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = ask
         self._patience_s = patience_s
         self._now = now
         self._lock = threading.Lock()
         self._names: dict[int, str] = {}
-        self._underway: dict[int, threading.Event] = {}
         self._nameless: dict[int, float] = {}
+        self._asked = SlowAnswers("name", ask, self._keep, self._lock)
 
     def of(self, uid: int) -> str | None:
         """None where the account has no name, or it was not told in time."""
         with self._lock:
             if (name := self._names.get(uid)) is not None or self._now() < self._nameless.get(uid, 0.0):
                 return name
-            told = self._begin(uid)
+            told = self._asked.begin(uid)
         if told is None or told.wait(self._patience_s):
             return self._names.get(uid)
         with self._lock:
@@ -57,24 +54,8 @@ class AccountNames:
             self._nameless.clear()
         self._nameless[uid] = self._now() + for_s
 
-    def _begin(self, uid: int) -> threading.Event | None:
-        """The look-up that is underway, or a new one; None where too many hang already."""
-        told = self._underway.get(uid)
-        if told is None and len(self._underway) < _MOST_AT_ONCE:
-            told = self._underway[uid] = threading.Event()
-            threading.Thread(target=self._look_up, args=(uid,), name="account-name", daemon=True).start()
-        return told
-
-    def _look_up(self, uid: int) -> None:
-        name = None
-        try:
-            name = self._ask(uid)
-        except OSError as error:
-            logger.info("name not known uid=%d error=%s", uid, error)
-        finally:
-            with self._lock:
-                if name is not None:
-                    self._names[uid] = name
-                else:
-                    self._has_none(uid, _NONE_FOR_S)
-                self._underway.pop(uid).set()
+    def _keep(self, uid: int, name: str | None) -> None:
+        if name is not None:
+            self._names[uid] = name
+        else:
+            self._has_none(uid, _NONE_FOR_S)
